@@ -1,0 +1,1 @@
+"""Independent causal mechanisms in JAX and Flax."""

@@ -1,0 +1,87 @@
+"""The contract between a system and the training loop.
+
+A system (ICM, a classifier, ...) is a handful of pure functions; one loop runs any of them and
+knows nothing of what it trains. Systems never import the loop and the loop never imports a system.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+PyTree = Any
+
+
+class Mean(NamedTuple):
+    """A metric as a sum and a count, so that it can be added up over steps and devices.
+
+    `total` and `count` are float32 of the same shape: `[]` for one number, `[E]` for one number
+    an expert. The value logged is `total / count`; where `count` is 0 there is no value (null).
+    """
+
+    total: jax.Array
+    count: jax.Array
+
+
+Metrics = Mapping[str, Mean]
+
+
+class Phase(NamedTuple):
+    """A stretch of training with one kind of step.
+
+    Attributes:
+      name: as in progress, records and `summary.json`.
+      steps: the most steps this phase takes; 0 skips it.
+      step: pure `(state, data, key) -> (state, metrics)`, `key` different at every step. It is
+        called on every device with the same arguments, takes its own share of the batch, and
+        returns the same state and the same metrics on all of them (reduced over the axis that
+        the system was built with).
+      stop_below: `(metric, threshold)`: the phase ends early at the first logging interval in
+        which every entry of the metric's mean is below the threshold.
+    """
+
+    name: str
+    steps: int
+    step: Callable[[PyTree, PyTree, jax.Array], tuple[PyTree, Metrics]]
+    stop_below: tuple[str, float] | None = None
+
+
+class Evaluation(NamedTuple):
+    """What an evaluation found.
+
+    Attributes:
+      scalars: name -> number, recorded and drawn against the step.
+      summary: nested dict of JSON values: the system's part of `summary.json`.
+      arrays: name -> array, what the figures are drawn from.
+    """
+
+    scalars: Mapping[str, float]
+    summary: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+
+class System(NamedTuple):
+    """A trainable system.
+
+    Attributes:
+      name: as in `summary.json`.
+      init: `key -> state`, one pytree with everything that resuming needs.
+      phases: run in order.
+      data: pytree of host arrays that every step is given; the loop puts it on the device.
+      evaluate: `(state, states of the auxiliary systems, complete) -> Evaluation`. `complete` is
+        False for the quick evaluations during training, True for the one that ends the run.
+      figures: `(the last Evaluation, records) -> name -> figure`, where `records` is the list of
+        dicts that stands in `metrics.jsonl`.
+      auxiliary: systems that evaluation needs (a classifier as a judge, say), by name; each is
+        trained first, by the same loop, in a folder of that name within the workdir.
+    """
+
+    name: str
+    init: Callable[[jax.Array], PyTree]
+    phases: tuple[Phase, ...]
+    data: PyTree
+    evaluate: Callable[[PyTree, Mapping[str, PyTree], bool], Evaluation]
+    figures: Callable[[Evaluation, list[dict]], dict[str, Figure]]
+    auxiliary: Mapping[str, "System"] = {}
