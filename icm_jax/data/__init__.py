@@ -1,0 +1,19 @@
+"""Named data sets as uint8 arrays, their splits, and batches drawn from them on the device."""
+
+from icm_jax.data.batches import draw, draw_indices, pad, to_float
+from icm_jax.data.sources import SOURCES, load
+from icm_jax.data.split import halve, restrict
+from icm_jax.data.types import Dataset, Splits
+
+__all__ = [
+    "SOURCES",
+    "Dataset",
+    "Splits",
+    "draw",
+    "draw_indices",
+    "halve",
+    "load",
+    "pad",
+    "restrict",
+    "to_float",
+]

@@ -1,0 +1,50 @@
+"""Batches drawn on the device, inside the compiled step, from images that stay uint8."""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+
+def draw_indices(key: jax.Array, n: int, batch_size: int) -> jax.Array:
+    """Draws which images make a batch: int32 `[B]`, uniform in [0, n), with replacement.
+
+    Raises:
+      ValueError: if there are no images to draw from.
+    """
+    if n < 1:
+        raise ValueError(f"n: {n} images to draw from; at least 1 is needed")
+    return jax.random.randint(key, (batch_size,), 0, n, dtype=jnp.int32)
+
+
+def to_float(images: jax.Array) -> jax.Array:
+    """uint8 images of any shape, 0 to 255, as float32 in [0, 1].
+
+    Raises:
+      AssertionError: if the images are not uint8.
+    """
+    chex.assert_type(images, jnp.uint8)
+    return images.astype(jnp.float32) / 255
+
+
+def draw(key: jax.Array, images: jax.Array, batch_size: int) -> jax.Array:
+    """Draws a batch with replacement: uint8 `[N, H, W, C]` -> float32 `[B, H, W, C]` in [0, 1].
+
+    It takes the images at `draw_indices(key, N, batch_size)`, so the same key draws their labels.
+    """
+    chex.assert_rank(images, 4)
+    return to_float(images[draw_indices(key, images.shape[0], batch_size)])
+
+
+def pad(images: jax.Array, size: int) -> jax.Array:
+    """Zeros around images: `[..., H, W, C]` -> `[..., size, size, C]`, the dtype unchanged.
+
+    The image stays in the middle; where the margin is odd, right and bottom get the odd pixel.
+
+    Raises:
+      ValueError: if an image is larger than `size`.
+    """
+    height, width = images.shape[-3:-1]
+    if max(height, width) > size:
+        raise ValueError(f"size: {size} is too small for images of {height}x{width}")
+    margins = [((size - length) // 2, (size - length + 1) // 2) for length in (height, width)]
+    return jnp.pad(images, [(0, 0)] * (images.ndim - 3) + margins + [(0, 0)])

@@ -1,0 +1,51 @@
+"""Choosing images: by class, and into two halves that share none."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from icm_jax.data.types import Dataset, Splits
+
+
+def restrict(splits: Splits, labels: Sequence[int]) -> Splits:
+    """The images of both splits whose label is among `labels`; all of them if that is empty.
+
+    Labels keep their values and images their order.
+
+    Raises:
+      ValueError: if a label exists in neither split, or a split is left without an image.
+    """
+    if not labels:
+        return splits
+    known = sorted({int(label) for split in splits for label in np.unique(split.labels)})
+    unknown = sorted(set(labels) - set(known))
+    if unknown:
+        raise ValueError(
+            f"data.labels: {tuple(labels)} asks for {unknown}, of which there is no image; "
+            f"the labels that exist are {known}"
+        )
+    for name, split in zip(Splits._fields, splits, strict=True):
+        if not np.isin(split.labels, labels).any():
+            raise ValueError(
+                f"data.labels: {tuple(labels)} leaves no image in the {name} split; "
+                f"the labels that exist there are {np.unique(split.labels).tolist()}"
+            )
+    return Splits(*(split.take(np.isin(split.labels, labels)) for split in splits))
+
+
+def halve(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+    """Cuts a data set into `(canonical, transformed)`: no image in both, every image in one.
+
+    Of N images, N // 2 drawn by `seed` (0 to 2**32 - 1) become the canonical half; the others
+    are to be transformed. The canonical original of a transformed image is thus never seen.
+
+    Raises:
+      ValueError: if there are fewer than two images, or `seed` is out of range.
+    """
+    count = len(dataset.labels)
+    if count < 2:
+        raise ValueError(f"dataset: {count} image(s) cannot be halved; at least 2 are needed")
+    # The stream of RandomState is frozen, that of NumPy's newer generators may change between
+    # releases: a seed means the same halves wherever a run is resumed or repeated.
+    order = np.random.RandomState(seed).permutation(count)
+    return dataset.take(order[: count // 2]), dataset.take(order[count // 2 :])

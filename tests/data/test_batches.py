@@ -1,0 +1,80 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from icm_jax import data
+
+
+def ramp(count=256):
+    """Image i is 1x1 and holds the value i."""
+    return jnp.arange(count, dtype=jnp.uint8).reshape(count, 1, 1, 1)
+
+
+def test_draw_is_compiled_float_and_in_range():
+    images = jnp.zeros((10, 4, 3, 2), jnp.uint8).at[5:].set(255)
+    batch = jax.jit(data.draw, static_argnums=2)(jax.random.key(0), images, 64)
+    assert batch.shape == (64, 4, 3, 2)
+    assert batch.dtype == jnp.float32
+    assert sorted(set(np.asarray(batch).ravel().tolist())) == [0.0, 1.0]
+
+
+def test_draw_depends_on_the_key_alone():
+    first, again, other = (data.draw(jax.random.key(k), ramp(), 32) for k in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_draw_takes_the_images_at_the_indices_of_its_key():
+    key = jax.random.key(7)
+    indices = data.draw_indices(key, 256, 32)
+    assert indices.dtype == jnp.int32
+    drawn = data.draw(key, ramp(), 32).ravel() * 255
+    np.testing.assert_array_equal(jnp.round(drawn).astype(jnp.int32), indices)
+
+
+def test_indices_are_uniform():
+    counts = np.bincount(data.draw_indices(jax.random.key(0), 10, 100_000), minlength=10)
+    assert len(counts) == 10
+    # Each count is binomial with mean 10,000 and standard deviation 95; 5 of them to each side.
+    assert np.abs(counts - 10_000).max() < 475
+
+
+def test_batch_may_be_larger_than_the_data():
+    indices = data.draw_indices(jax.random.key(0), 3, 50)
+    assert set(indices.tolist()) == {0, 1, 2}
+
+
+def test_nothing_to_draw_from():
+    with pytest.raises(ValueError, match="n: 0 images"):
+        data.draw_indices(jax.random.key(0), 0, 4)
+
+
+def test_to_float_of_known_values():
+    found = data.to_float(jnp.array([0, 51, 255], jnp.uint8))
+    np.testing.assert_allclose(found, [0.0, 0.2, 1.0], atol=1e-7)
+
+
+def test_to_float_refuses_floats():
+    with pytest.raises(AssertionError):
+        data.to_float(jnp.zeros(3))
+
+
+def test_pad_keeps_the_image_in_the_middle():
+    padded = data.pad(jnp.ones((5, 28, 28, 1), jnp.uint8), 32)
+    assert padded.shape == (5, 32, 32, 1)
+    assert padded.dtype == jnp.uint8
+    np.testing.assert_array_equal(padded[:, 2:30, 2:30], 1)
+    assert padded.sum() == 5 * 28 * 28
+
+
+def test_pad_of_an_odd_margin_and_any_leading_axes():
+    # Height 2 -> 3: one row below. Width 1 -> 3: one column on each side.
+    padded = data.pad(jnp.ones((2, 1), jnp.float32)[..., None], 3)
+    np.testing.assert_array_equal(padded[..., 0], [[0, 1, 0], [0, 1, 0], [0, 0, 0]])
+    assert data.pad(jnp.ones((4, 6, 2, 1, 1)), 3).shape == (4, 6, 3, 3, 1)
+
+
+def test_pad_to_less():
+    with pytest.raises(ValueError, match="size: 16 is too small for images of 28x20"):
+        data.pad(jnp.zeros((1, 28, 20, 1)), 16)

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from icm_jax import data
+
+
+def numbered(count, labels=None):
+    """Images that say which they are: image i is filled with i."""
+    images = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((2, 2, 1), np.uint8)
+    labels = np.arange(count) % 3 if labels is None else labels
+    return data.Dataset(images, np.asarray(labels, np.int32), {"name": np.arange(count)})
+
+
+def names(dataset):
+    return dataset.attributes["name"].tolist()
+
+
+def test_halves_are_disjoint_and_exhaustive():
+    canonical, transformed = data.halve(numbered(11), seed=0)
+    assert len(canonical.labels) == 5
+    assert len(transformed.labels) == 6
+    assert sorted(names(canonical) + names(transformed)) == list(range(11))
+
+
+def test_halves_keep_image_label_and_attributes_together():
+    for half in data.halve(numbered(20), seed=3):
+        assert half.images[:, 0, 0, 0].tolist() == names(half)
+        assert half.labels.tolist() == [name % 3 for name in names(half)]
+
+
+def test_halves_depend_on_the_seed_alone():
+    first, again, other = (names(data.halve(numbered(20), seed)[0]) for seed in (0, 0, 1))
+    assert first == again
+    assert set(first) != set(other)
+
+
+def test_halves_of_seed_zero_are_known():
+    # numpy.random.RandomState(0).permutation(6) is [5 2 1 3 0 4] on every NumPy.
+    canonical, transformed = data.halve(numbered(6), seed=0)
+    assert names(canonical) == [5, 2, 1]
+    assert names(transformed) == [3, 0, 4]
+
+
+def test_one_image_cannot_be_halved():
+    with pytest.raises(ValueError, match="1 image.* cannot be halved"):
+        data.halve(numbered(1), seed=0)
+
+
+def test_restrict_keeps_the_classes_asked_for():
+    splits = data.Splits(numbered(7), numbered(5))
+    train, test = data.restrict(splits, (2, 0))
+    assert names(train) == [0, 2, 3, 5, 6]
+    assert train.labels.tolist() == [0, 2, 0, 2, 0]
+    assert train.images[:, 0, 0, 0].tolist() == names(train)
+    assert names(test) == [0, 2, 3]
+
+
+def test_no_labels_keep_everything():
+    splits = data.Splits(numbered(7), numbered(5))
+    assert data.restrict(splits, ()) is splits
+
+
+def test_restrict_to_a_label_that_does_not_exist():
+    splits = data.Splits(numbered(7), numbered(5))
+    with pytest.raises(ValueError, match=r"data.labels: \(1, 9\) asks for \[9\].*\[0, 1, 2\]"):
+        data.restrict(splits, (1, 9))
+
+
+def test_restrict_that_leaves_nothing_in_a_split():
+    splits = data.Splits(numbered(7), numbered(2))
+    with pytest.raises(ValueError, match=r"data.labels: \(2,\) .*the test split.*\[0, 1\]"):
+        data.restrict(splits, (2,))
