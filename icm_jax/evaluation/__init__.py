@@ -1,0 +1,1 @@
+"""What a trained system is measured by: host arrays in, numbers out."""

@@ -1,0 +1,1 @@
+"""Results to look at: arrays and numbers in, figures and one HTML page out."""

@@ -1,0 +1,84 @@
+"""Which expert took which mechanism: fractions of images won, and what follows from them."""
+
+import chex
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from icm_jax.evaluation import indices
+
+
+def win_matrix(
+    winner: np.ndarray, mechanism: np.ndarray, mechanisms: int, experts: int
+) -> np.ndarray:
+    """Counts, for each mechanism, the fraction of its images that each expert won.
+
+    Args:
+      winner: int `[N]` in `[0, experts)`, the expert that won each image.
+      mechanism: int `[N]` in `[0, mechanisms)`, the mechanism that made each image.
+      mechanisms: M.
+      experts: E.
+
+    Returns:
+      float64 `[M, E]` in `[0, 1]`. A row sums to 1, or to 0 where a mechanism has no images:
+      nobody won anything of it, and the numbers stay finite.
+
+    Raises:
+      AssertionError: the two arrays are not int `[N]` of the same N.
+      ValueError: an index is out of range.
+    """
+    winner, mechanism = np.asarray(winner), np.asarray(mechanism)
+    chex.assert_rank([winner, mechanism], 1)
+    chex.assert_equal_shape([winner, mechanism])
+    chex.assert_type([winner, mechanism], int)
+    indices.check("winner", winner, experts)
+    indices.check("mechanism", mechanism, mechanisms)
+    counts = np.zeros((mechanisms, experts))
+    np.add.at(counts, (mechanism, winner), 1)
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+def identified(wins: np.ndarray, threshold: float = 0.9) -> np.ndarray:
+    """Says which mechanisms are identified: each has one expert, and that expert has no other.
+
+    Mechanism m is identified when an expert wins at least `threshold` of its images and is the
+    main winner of m and of no other mechanism. An expert that shares the first place among the
+    winners of a mechanism counts as a main winner of it, so that the order of the experts does
+    not matter.
+
+    Args:
+      wins: float `[M, E]` in `[0, 1]`, as `win_matrix` returns it.
+      threshold: the fraction that is enough, in `[0, 1]`.
+
+    Returns:
+      bool `[M]`.
+
+    Raises:
+      AssertionError: `wins` is not a matrix.
+    """
+    wins = np.asarray(wins)
+    chex.assert_rank(wins, 2)
+    main = (wins == wins.max(axis=1, keepdims=True)) & (wins > 0)
+    alone = main.sum(axis=0) == 1
+    return (main & alone & (wins >= threshold)).any(axis=1)
+
+
+def match(wins: np.ndarray) -> np.ndarray:
+    """Matches mechanisms with experts one to one so that the sum of the fractions won is largest.
+
+    The Hungarian method; it also gives a mechanism that nobody learned one of the experts left.
+
+    Args:
+      wins: float `[M, E]`, as `win_matrix` returns it.
+
+    Returns:
+      int64 `[M]`: the expert of each mechanism; -1 for the mechanisms left over where M > E.
+
+    Raises:
+      AssertionError: `wins` is not a matrix.
+    """
+    wins = np.asarray(wins)
+    chex.assert_rank(wins, 2)
+    rows, columns = linear_sum_assignment(wins, maximize=True)
+    matching = np.full(len(wins), -1, dtype=np.int64)
+    matching[rows] = columns
+    return matching
