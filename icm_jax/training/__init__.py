@@ -1,0 +1,19 @@
+"""The one loop that trains any system: its steps, checkpoints, records and devices."""
+
+from icm_jax.training.checkpoints import CheckpointError
+from icm_jax.training.devices import AXIS
+from icm_jax.training.loop import Result, evaluate, train
+from icm_jax.training.run import NotFinite
+from icm_jax.training.signals import Interrupted
+from icm_jax.training.workdir import WorkdirError
+
+__all__ = [
+    "AXIS",
+    "CheckpointError",
+    "Interrupted",
+    "NotFinite",
+    "Result",
+    "WorkdirError",
+    "evaluate",
+    "train",
+]

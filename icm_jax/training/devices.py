@@ -1,0 +1,68 @@
+"""The one file that knows about devices: everything else sees one state and one step.
+
+State and data are replicated over all devices; a step runs on each of them with the same arguments
+under the axis `AXIS`, takes its own share of the batch and returns the same state everywhere.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+AXIS = "devices"
+
+PyTree = Any
+
+
+class Devices:
+    """The devices that a run uses: places arrays on them and compiles steps for them."""
+
+    def __init__(self, devices: Sequence[jax.Device] | None = None):
+        """Uses `devices`, or all of every process where it is None."""
+        self._devices = tuple(jax.devices() if devices is None else devices)
+        mesh = Mesh(np.array(self._devices), (AXIS,))
+        self._replicated = NamedSharding(mesh, PartitionSpec())
+        # pmap refuses to run when no argument is mapped; the steps themselves need none.
+        indices = np.arange(len(self._devices), dtype=np.int32)
+        self._indices = jax.device_put(indices, NamedSharding(mesh, PartitionSpec(AXIS)))
+
+    def put(self, tree: PyTree) -> PyTree:
+        """Copies the arrays of `tree` (host or device, any dtype, uint8 stays uint8) everywhere."""
+        # Never an alias: what is put here may be donated, also when one array stands in it twice.
+        return jax.device_put(tree, self._replicated, may_alias=False)
+
+    def shapes(self, step: Callable, *arguments: PyTree) -> PyTree:
+        """The shapes and dtypes `step(*arguments)` returns; traces `step`, runs nothing."""
+        return jax.eval_shape(self._mapped(step, len(arguments)), *arguments, self._indices)
+
+    def compile(self, step: Callable, carry: PyTree, data: PyTree) -> Callable:
+        """Compiles `step(carry, data) -> carry` ahead of time, donating `carry`.
+
+        Arrays in `carry` and `data` must come from `put`; they have no leading device axis. The
+        returned function takes arguments of these shapes and dtypes only and never compiles again.
+        """
+        mapped = self._mapped(step, 2, donate_argnums=(0,))
+        compiled = mapped.lower(carry, data, self._indices).compile()
+        return lambda carry, data: compiled(carry, data, self._indices)
+
+    def _mapped(self, step: Callable, arguments: int, **options) -> Callable:
+        return jax.pmap(
+            lambda *args: step(*args[:-1]),
+            axis_name=AXIS,
+            in_axes=(None,) * arguments + (0,),
+            out_axes=None,
+            devices=self._devices,
+            **options,
+        )
+
+
+def local(tree: PyTree) -> PyTree:
+    """The replicated arrays of `tree` as they lie on this process's first device, not copied."""
+    return jax.tree.map(lambda x: x.addressable_data(0), tree)
+
+
+def is_writer() -> bool:
+    """Whether this process is the one that writes records, figures and summaries."""
+    return jax.process_index() == 0

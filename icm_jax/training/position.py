@@ -1,0 +1,58 @@
+"""Where a run stands, and how often it logs, evaluates and saves."""
+
+import dataclasses
+from typing import NamedTuple
+
+from icm_jax.system import System
+
+
+class Every(NamedTuple):
+    """After how many steps, counted within a phase, something is done."""
+
+    log: int
+    evaluate: int
+    checkpoint: int
+
+
+@dataclasses.dataclass
+class Position:
+    """The place of a run among its phases; JSON values only.
+
+    Attributes:
+      phases: name -> {"steps", "seconds", "compile_seconds"}, of all invocations together.
+      phase: index of the current phase.
+      ended: whether that phase is over.
+      evaluated: the step of it that was evaluated last, -1 for none.
+      records: bytes of `metrics.jsonl` written.
+    """
+
+    phases: dict[str, dict]
+    phase: int = 0
+    ended: bool = False
+    evaluated: int = -1
+    records: int = 0
+
+    @classmethod
+    def first(cls, system: System) -> "Position":
+        """Before the first step of the first phase."""
+        nothing = {"steps": 0, "seconds": 0.0, "compile_seconds": 0.0}
+        return cls({phase.name: dict(nothing) for phase in system.phases})
+
+    @property
+    def total(self) -> int:
+        """Steps done, over all phases."""
+        return sum(phase["steps"] for phase in self.phases.values())
+
+    def enter(self, index: int) -> None:
+        """Goes to the beginning of another phase."""
+        self.phase, self.ended, self.evaluated = index, False, -1
+
+    def left(self, system: System) -> list[int]:
+        """The indices of the phases that have steps to take, in order."""
+        first = self.phase + self.ended
+        return [i for i, phase in enumerate(system.phases) if i >= first and phase.steps > 0]
+
+
+def last_phase(system: System) -> int:
+    """The index of the last phase that has steps, the one evaluated along training."""
+    return max((i for i, phase in enumerate(system.phases) if phase.steps > 0), default=0)

@@ -1,0 +1,39 @@
+"""The progress line of a phase."""
+
+import contextlib
+import time
+
+from absl import logging
+from tqdm import tqdm
+
+
+class Progress:
+    """Phase, step, rate and ETA on a terminal; two log lines a phase where there is none."""
+
+    def __init__(self, phase: str, done: int, steps: int):
+        logging.info("%s: from step %d of at most %d", phase, done, steps)
+        self._phase = phase
+        # disable=None: nothing is drawn when stderr is no terminal.
+        self._bar = tqdm(desc=phase, initial=done, total=steps, unit="step", disable=None)
+
+    def advance(self):
+        """One step more."""
+        self._bar.update()
+
+    @contextlib.contextmanager
+    def paused(self):
+        """Time spent within it (evaluation, saving) counts neither in the rate nor in the ETA."""
+        start = time.monotonic()
+        yield
+        if not self._bar.disable:
+            self._bar.start_t += time.monotonic() - start
+            self._bar.last_print_t += time.monotonic() - start
+
+    def ended(self, step: int):
+        """Says at which step the phase ended."""
+        self.close()
+        logging.info("%s: ended at step %d", self._phase, step)
+
+    def close(self):
+        """Leaves the line as it stands; a second call does nothing."""
+        self._bar.close()

@@ -1,0 +1,117 @@
+"""What one compiled step of training carries: the state, its randomness and the metrics' sums."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from icm_jax.system import Mean, Metrics, PyTree, System
+from icm_jax.training.checkpoints import Leaves, fill
+
+
+class Interval(NamedTuple):
+    """What is known of the steps since the last logging boundary.
+
+    Attributes:
+      metrics: name -> Mean, added up over the steps.
+      nonfinite: name -> int32 `[]`, the first step (counted from 1 within the phase) at which the
+        metric was not finite; -1 while there is none.
+    """
+
+    metrics: Metrics
+    nonfinite: Mapping[str, jax.Array]
+
+
+class Carry(NamedTuple):
+    """All that goes from step to step; a checkpoint holds the whole of it.
+
+    Attributes:
+      state: the system's.
+      interval: sums of the current logging interval.
+      key: typed key `[]` of the phase.
+      step: int32 `[]`, steps of the phase that are done.
+    """
+
+    state: PyTree
+    interval: Interval
+    key: jax.Array
+    step: jax.Array
+
+
+class Start(NamedTuple):
+    """A carry of which the state alone is known; its leaf has the path that it has in `Carry`."""
+
+    state: PyTree
+
+
+def stream(seed: int, index: int) -> jax.Array:
+    """A named stream of randomness: 0 for the initial state, 1 + i for phase i. Typed key `[]`."""
+    return jax.random.fold_in(jax.random.key(seed), index)
+
+
+def saved_state(system: System, leaves: Leaves) -> PyTree:
+    """The system's state out of a checkpoint, on the host.
+
+    Raises:
+      CheckpointError: it is not one of this system.
+    """
+    like = Start(jax.eval_shape(system.init, stream(0, 0)))
+    return fill(like, leaves).state
+
+
+def empty_interval(metrics: Metrics) -> Interval:
+    """An interval of no steps, on the host, for metrics of these names and shapes.
+
+    Raises:
+      ValueError: a metric has the name of another field of a record.
+    """
+    if reserved := {"phase", "step", "evaluation"} & set(metrics):
+        raise ValueError(f"a metric cannot be called {sorted(reserved)}: records use the name")
+    return Interval(
+        {
+            name: Mean(*(np.zeros(part.shape, np.float32) for part in mean))
+            for name, mean in metrics.items()
+        },
+        {name: np.int32(-1) for name in metrics},
+    )
+
+
+def accumulating(step: Callable) -> Callable:
+    """Turns a phase's `(state, data, key) -> (state, metrics)` into `(carry, data) -> carry`."""
+
+    def carried(carry: Carry, data: PyTree) -> Carry:
+        key = jax.random.fold_in(carry.key, carry.step)
+        state, metrics = step(carry.state, data, key)
+        done = carry.step + 1
+        return Carry(state, _add(carry.interval, metrics, done), carry.key, done)
+
+    return carried
+
+
+def _add(interval: Interval, metrics: Metrics, step: jax.Array) -> Interval:
+    """Adds the metrics of one step, noting where one is not finite for the first time."""
+    sums = jax.tree.map(lambda a, b: a + b.astype(jnp.float32), interval.metrics, dict(metrics))
+    nonfinite = {}
+    for name, (total, count) in metrics.items():
+        finite = jnp.all(jnp.isfinite(total)) & jnp.all(jnp.isfinite(count))
+        earlier = interval.nonfinite[name]
+        nonfinite[name] = jnp.where((earlier >= 0) | finite, earlier, step)
+    return Interval(sums, nonfinite)
+
+
+def values(interval: Interval) -> dict[str, np.ndarray]:
+    """The means of an interval on the host: name -> float32, NaN where nothing was counted."""
+    result = {}
+    for name, mean in interval.metrics.items():
+        total, count = np.asarray(mean.total), np.asarray(mean.count)
+        nothing = np.full(total.shape, np.nan, np.float32)
+        result[name] = np.divide(total, count, out=nothing, where=count != 0)
+    return result
+
+
+def first_nonfinite(interval: Interval) -> tuple[str, int] | None:
+    """The metric that was not finite first, and its step; None where all were finite."""
+    steps = {name: int(step) for name, step in interval.nonfinite.items() if step >= 0}
+    return min(steps.items(), key=lambda item: item[1]) if steps else None

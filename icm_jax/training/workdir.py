@@ -1,0 +1,136 @@
+"""The folder of a run: one process at a time, one configuration for good, files written whole."""
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+
+from icm_jax.training import devices
+
+
+class WorkdirError(RuntimeError):
+    """The workdir cannot be used; the message says why and what to do."""
+
+
+@contextlib.contextmanager
+def opened(workdir: str | os.PathLike, config: Mapping) -> Iterator[Path]:
+    """Makes the folder or goes on with it, alone; yields its path.
+
+    Raises:
+      WorkdirError: it cannot be written, another process uses it, or it was made with another
+        configuration (every field that differs is named with both values).
+    """
+    folder = Path(workdir)
+    if not devices.is_writer():
+        yield folder
+        return
+    with reasons(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / ".lock")
+        try:
+            # The kernel lets go of the lock when the process dies, also of SIGKILL.
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise WorkdirError(f"another process is using {folder}") from None
+    try:
+        _check_config(folder, plain(config))
+        yield folder
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def reasons(path: Path) -> Iterator[None]:
+    """Turns an OSError within it into a WorkdirError with what could not be written, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise WorkdirError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes `value` to `path` so that there is always the old file or the whole new one.
+
+    Raises:
+      WorkdirError: it cannot be written; the old file stands.
+    """
+    if not devices.is_writer():
+        return
+    unfinished = path.with_name(path.name + ".tmp")
+    with reasons(path):
+        with unfinished.open("w") as file:
+            file.write(json.dumps(plain(value), indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """The value in `path`, None where there is no such file.
+
+    Raises:
+      WorkdirError: it cannot be read or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise WorkdirError(f"cannot read {path}: {error}") from error
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON has it: arrays as lists, float32 in its shortest form, not finite as null."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__jax_array__"):
+        return _plain_array(np.asarray(value))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def _plain_array(array: np.ndarray) -> Any:
+    if array.ndim:
+        return [_plain_array(item) for item in array]
+    if array.dtype == np.float32:
+        # The fewest digits from which the same float32 is read back.
+        return plain(float(str(array)))
+    return plain(array.item())
+
+
+def _check_config(folder: Path, config: Mapping) -> None:
+    there = read_json(folder / "config.json")
+    if there is None:
+        if (folder / "checkpoints").exists():
+            raise WorkdirError(f"{folder} has checkpoints but no config.json to say of what run")
+        write_json(folder / "config.json", config)
+        return
+    before, now = _fields(there), _fields(config)
+    absent = "(absent)"
+    differing = [
+        f"  {name}: {before.get(name, absent)!r} there, {now.get(name, absent)!r} now"
+        for name in sorted(before | now)
+        if before.get(name, absent) != now.get(name, absent)
+    ]
+    if differing:
+        lines = "\n".join(differing)
+        raise WorkdirError(f"{folder} was made with another configuration:\n{lines}")
+
+
+def _fields(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested dicts as one, `{"a": {"b": 1}}` as `{"a.b": 1}`."""
+    if not isinstance(config, Mapping) or (prefix and not config):
+        return {prefix.rstrip("."): config}
+    fields = {}
+    for name, value in config.items():
+        fields.update(_fields(value, f"{prefix}{name}."))
+    return fields
