@@ -2,17 +2,57 @@
 
 from typing import Any
 
-from icm_jax.data import bundled
+from icm_jax.data import bundled, folder
+from icm_jax.data.images import resize, stack
 from icm_jax.data.split import restrict
-from icm_jax.data.types import Splits
+from icm_jax.data.types import Dataset, Splits
 
-SOURCES = ("bundled",)
+SOURCES = ("bundled", "tfds", "folder")
 
 
 def load(config: Any) -> Splits:
-    """Loads the data set that `config` names and keeps the classes it asks for."""
-    if config.source not in SOURCES:
-        raise ValueError(
-            f"data.source: {config.source!r} is unknown; choose one of {', '.join(SOURCES)}"
-        )
-    return restrict(bundled.load(config.name), config.labels)
+    """Loads the data set that a config names.
+
+    Args:
+      config: `ml_collections.ConfigDict` or the like, with
+        `source`: one of `SOURCES`;
+        `name`: of the data set, for `bundled` ('mnist') and `tfds` (any image data set of it);
+        `dir`: for `folder`, a directory or zip of images; for `tfds`, where data sets are
+          prepared, '' for its default; unused by `bundled`;
+        `labels`: the classes to keep in both splits, all of them if empty;
+        `size`: where it exists and is not 0, images are resized to this many pixels a side.
+
+    Returns:
+      uint8 images `[N, H, W, C]`, int32 labels `[N]` and attributes `[N]` of both splits.
+
+    Raises:
+      ValueError: if a field has a value that is not allowed, or the data are damaged.
+      FileNotFoundError: if the data are not there.
+    """
+    size = getattr(config, "size", 0)
+    if size < 0:
+        raise ValueError(f"data.size: {size} is negative; choose 0 to keep images as they are")
+    return restrict(_load(config, size), config.labels)
+
+
+def _load(config: Any, size: int) -> Splits:
+    match config.source:
+        case "bundled":
+            return Splits(*(_resized(split, size) for split in bundled.load(config.name)))
+        case "tfds":
+            # Imported here because it takes most of a second, which no other source needs.
+            from icm_jax.data import tfds_source
+
+            return tfds_source.load(config.name, config.dir, size)
+        case "folder":
+            return folder.load(config.dir, size)
+    raise ValueError(
+        f"data.source: {config.source!r} is unknown; choose one of {', '.join(SOURCES)}"
+    )
+
+
+def _resized(dataset: Dataset, size: int) -> Dataset:
+    if size == 0:
+        return dataset
+    images = [resize(image, size) for image in dataset.images]
+    return dataset._replace(images=stack(images, [""] * len(images)))

@@ -1,0 +1,60 @@
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+from PIL import Image
+
+from icm_jax import data
+
+
+def config(**fields):
+    return ConfigDict({"source": "bundled", "name": "mnist", "dir": "", "labels": (), **fields})
+
+
+def test_bundled_with_one_digit():
+    train, test = data.load(config(labels=(3,)))
+    assert train.images.shape == (6131, 28, 28, 1)
+    assert test.images.shape == (1010, 28, 28, 1)
+    assert set(train.labels) == set(test.labels) == {3}
+
+
+def test_size_of_bundled():
+    _, test = data.load(config(labels=(3,), size=14))
+    assert test.images.shape == (1010, 14, 14, 1)
+    assert test.images.dtype == np.uint8
+
+
+def test_folder(tmp_path):
+    for split in ("train", "test"):
+        for label in "ab":
+            (tmp_path / split / label).mkdir(parents=True)
+            Image.new("L", (3, 3)).save(tmp_path / split / label / "0.png")
+    train, test = data.load(config(source="folder", dir=str(tmp_path), labels=(1,)))
+    assert train.attributes["class"].tolist() == test.attributes["class"].tolist() == ["b"]
+
+
+def test_tfds_gets_its_fields(monkeypatch):
+    one = data.Dataset(np.zeros((1, 8, 8, 1), np.uint8), np.zeros(1, np.int32), {})
+    calls = []
+    fake = SimpleNamespace(load=lambda *fields: calls.append(fields) or data.Splits(one, one))
+    monkeypatch.setitem(sys.modules, "icm_jax.data.tfds_source", fake)
+    monkeypatch.setattr(data, "tfds_source", fake, raising=False)
+    data.load(config(source="tfds", name="cifar10", dir="/data", size=8))
+    assert calls == [("cifar10", "/data", 8)]
+
+
+def test_unknown_source():
+    with pytest.raises(ValueError, match="'foo' is unknown; choose one of bundled, tfds, folder"):
+        data.load(config(source="foo"))
+
+
+def test_negative_size():
+    with pytest.raises(ValueError, match="data.size: -1 is negative"):
+        data.load(config(size=-1))
+
+
+def test_labels_that_do_not_exist():
+    with pytest.raises(ValueError, match=r"data.labels: \(11,\) asks for \[11\]"):
+        data.load(config(labels=(11,)))
