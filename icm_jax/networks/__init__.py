@@ -1,0 +1,1 @@
+"""Experts, discriminators and classifiers as Flax Linen modules, for one network and one batch."""

@@ -1,0 +1,188 @@
+"""Shared defaults, and the one place where a config is validated."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from icm_jax import mechanisms
+from icm_jax.data import SOURCES
+from icm_jax.networks.activations import ACTIVATIONS
+
+GRADIENTS = ("gathered", "masked")
+
+
+def icm() -> ConfigDict:
+    """The paper's experiment on MNIST: ten mechanisms, ten experts (Parascandolo et al. 2018)."""
+    return ConfigDict(
+        {
+            "seed": 0,
+            "batch_size": 32,
+            "data": {
+                "source": "bundled",  # bundled | tfds | folder
+                "name": "mnist",  # of the bundled or TFDS data set
+                "dir": "",  # of the TFDS or image folder, or a zip of images
+                "labels": (),  # the classes that compete; all where empty
+                "size": 0,  # resize images to this side; 0 leaves them
+                "pad": 0,  # zeros around images up to this side (32 in ports of the paper)
+            },
+            "mechanisms": mechanisms.PAPER,
+            "experts": {
+                "count": 10,
+                "filters": 32,
+                "layers": 4,
+                "activation": "elu",
+                "learning_rate": 1e-3,
+                "momentum": 0.9,  # of the running batch statistics, used in evaluation
+            },
+            "discriminator": {
+                "stages": ((16, 16, 16), (32, 32), (64, 64)),
+                "hidden": 1024,
+                "activation": "elu",
+                "learning_rate": 1e-3,
+            },
+            "initialization": {"steps": 500, "threshold": 0.002},
+            "competition": {
+                "steps": 2000,
+                "gradient": "gathered",  # gathered | masked: the same numbers, masked is slower
+            },
+            "classifier": {
+                "stages": ((16,), (32, 32), (64, 64)),
+                "hidden": 128,
+                "dropout": 0.3,
+                "batch_size": 128,
+                "steps": 1200,
+                "learning_rate": 2e-3,
+            },
+            "evaluation": {
+                "every": 100,  # steps of the competition between quick evaluations
+                "images": 1000,  # test images in those; the last evaluation takes all
+            },
+            "log": {"every": 10},
+            "checkpoint": {"every": 100, "keep": 3},
+        }
+    )
+
+
+def validate(config: ConfigDict) -> None:
+    """Refuses a config that cannot run, before any work.
+
+    Raises:
+      ValueError: naming the field, its value and what is allowed.
+    """
+    known = ConfigDict(icm())
+    _check_fields(config, known, "")
+    for field, allowed, holds in _RULES:
+        value = _get(config, field)
+        if not holds(value):
+            raise ValueError(f"{field}: {value!r} is not allowed; it must be {allowed}")
+    for spec in config.mechanisms:
+        mechanisms.build(spec)
+
+
+def to_dict(config: ConfigDict) -> dict[str, Any]:
+    """The config as plain JSON values, tuples as lists."""
+    return _plain(config.to_dict())
+
+
+def _check_fields(config: ConfigDict, known: ConfigDict, prefix: str) -> None:
+    for name in known:
+        if name not in config:
+            raise ValueError(f"{prefix}{name}: missing; see icm_jax.config.icm for its default")
+    for name, value in config.items():
+        field = prefix + name
+        if name not in known:
+            raise ValueError(f"{field}: no such field; {prefix or 'config '}has {', '.join(known)}")
+        expected = known[name]
+        if isinstance(expected, ConfigDict):
+            if not isinstance(value, ConfigDict):
+                raise ValueError(f"{field}: {value!r} is not a group of fields")
+            _check_fields(value, expected, f"{field}.")
+        elif not _same_type(value, expected):
+            raise ValueError(f"{field}: {value!r} is not a {type(expected).__name__}")
+
+
+def _same_type(value: Any, expected: Any) -> bool:
+    if isinstance(expected, tuple):
+        return isinstance(value, tuple | list)
+    if isinstance(expected, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is type(expected)
+
+
+def _get(config: ConfigDict, field: str) -> Any:
+    for name in field.split("."):
+        config = config[name]
+    return config
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict | ConfigDict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _at_least(low: float) -> tuple[str, Callable[[Any], bool]]:
+    return f"at least {low}", lambda value: value >= low
+
+
+def _positive() -> tuple[str, Callable[[Any], bool]]:
+    return "above 0", lambda value: value > 0
+
+
+def _one_of(names) -> tuple[str, Callable[[Any], bool]]:
+    return f"one of {', '.join(names)}", lambda value: value in names
+
+
+def _fraction() -> tuple[str, Callable[[Any], bool]]:
+    return "at least 0 and below 1", lambda value: 0 <= value < 1
+
+
+def _stages(value: Any) -> bool:
+    return len(value) > 0 and all(
+        isinstance(stage, tuple | list)
+        and len(stage) > 0
+        and all(isinstance(f, int) and f > 0 for f in stage)
+        for stage in value
+    )
+
+
+_STAGES = ("a non-empty tuple of non-empty tuples of filter counts", _stages)
+
+_RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
+    (field, *rule)
+    for field, rule in (
+        ("seed", ("from 0 to 2**32 - 1", lambda seed: 0 <= seed < 2**32)),
+        ("batch_size", _at_least(1)),
+        ("data.source", _one_of(tuple(SOURCES))),
+        ("data.size", _at_least(0)),
+        ("data.pad", _at_least(0)),
+        ("data.labels", ("whole numbers", lambda v: all(type(label) is int for label in v))),
+        ("mechanisms", ("a non-empty tuple of names", len)),
+        ("experts.count", _at_least(1)),
+        ("experts.filters", _at_least(1)),
+        ("experts.layers", _at_least(1)),
+        ("experts.activation", _one_of(tuple(ACTIVATIONS))),
+        ("experts.learning_rate", _positive()),
+        ("experts.momentum", _fraction()),
+        ("discriminator.stages", _STAGES),
+        ("discriminator.hidden", _at_least(1)),
+        ("discriminator.activation", _one_of(tuple(ACTIVATIONS))),
+        ("discriminator.learning_rate", _positive()),
+        ("initialization.steps", _at_least(0)),
+        ("initialization.threshold", _at_least(0)),
+        ("competition.steps", _at_least(0)),
+        ("competition.gradient", _one_of(GRADIENTS)),
+        ("classifier.stages", _STAGES),
+        ("classifier.hidden", _at_least(1)),
+        ("classifier.dropout", _fraction()),
+        ("classifier.batch_size", _at_least(1)),
+        ("classifier.steps", _at_least(0)),
+        ("classifier.learning_rate", _positive()),
+        ("evaluation.every", _at_least(1)),
+        ("evaluation.images", _at_least(1)),
+        ("log.every", _at_least(1)),
+        ("checkpoint.every", _at_least(1)),
+        ("checkpoint.keep", _at_least(1)),
+    )
+)

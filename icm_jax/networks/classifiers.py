@@ -1,0 +1,47 @@
+"""Classifiers: images to class logits."""
+
+from collections.abc import Callable, Sequence
+
+import flax.linen as nn
+import jax
+
+from icm_jax.networks.convolution import conv_general_dilated
+
+
+class ConvClassifier(nn.Module):
+    """Stages of 3x3 convolutions with batch norm and max pooling, then a dense layer.
+
+    Attributes:
+      classes: number of logits.
+      stages: for each stage the filters of its convolutions; each stage ends in 2x2 pooling.
+      hidden: width of the dense layer before the logits.
+      dropout: fraction of its outputs dropped in training.
+      activation: after each batch norm and the dense layer.
+      axis_name: device axis over which batch statistics are taken, or None.
+    """
+
+    classes: int
+    stages: Sequence[Sequence[int]] = ((16,), (32, 32), (64, 64))
+    hidden: int = 128
+    dropout: float = 0.3
+    activation: Callable[[jax.Array], jax.Array] = nn.relu
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
+        """Maps images `[B, H, W, C]` in [0, 1] to logits `[B, classes]`.
+
+        With `train`, statistics are the batch's, `batch_stats` is mutable and a `dropout` key is
+        needed.
+        """
+        x = images
+        for stage in self.stages:
+            for filters in stage:
+                x = nn.Conv(filters, (3, 3), conv_general_dilated=conv_general_dilated)(x)
+                x = nn.BatchNorm(not train, momentum=0.9, axis_name=self.axis_name)(x)
+                x = self.activation(x)
+            x = nn.max_pool(x, (2, 2), (2, 2))
+        x = x.reshape(x.shape[0], -1)
+        x = self.activation(nn.Dense(self.hidden)(x))
+        x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        return nn.Dense(self.classes)(x)

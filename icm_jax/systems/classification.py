@@ -1,0 +1,143 @@
+"""Classification: one classifier trained on labelled images. ICM's judge of restored digits."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from ml_collections import ConfigDict
+
+from icm_jax import collectives
+from icm_jax.data import Dataset, draw_indices, pad, to_float
+from icm_jax.networks.classifiers import ConvClassifier
+from icm_jax.report import figures
+from icm_jax.system import Evaluation, Mean, Metrics, Phase, System
+
+PyTree = Any
+
+
+class State(NamedTuple):
+    """Parameters, running batch statistics and optimizer state of one classifier."""
+
+    params: PyTree
+    batch_stats: PyTree
+    opt_state: PyTree
+
+
+def build(
+    config: ConfigDict, train: Dataset, test: Dataset, size: int = 0, axis_name: str | None = None
+) -> System:
+    """A classifier of `train`, evaluated on `test`.
+
+    Args:
+      config: `config.classifier`: stages, hidden, dropout, batch_size, steps, learning_rate.
+      train: images uint8 `[N, H, W, C]` and labels int32 `[N]`.
+      test: likewise, never trained on.
+      size: side that images are padded to with zeros; 0 leaves them.
+      axis_name: device axis, or None.
+    """
+    network = _network(config, class_count(train), axis_name)
+    schedule = optax.cosine_decay_schedule(config.learning_rate, max(config.steps, 1))
+    optimizer = optax.adam(schedule)
+    prepare = _prepare(size)
+
+    def init(key: jax.Array) -> State:
+        variables = network.init(key, prepare(jnp.asarray(train.images[:1])))
+        params = variables["params"]
+        return State(params, variables["batch_stats"], optimizer.init(params))
+
+    def step(state: State, data: Mapping[str, jax.Array], key: jax.Array) -> tuple[State, Metrics]:
+        draw_key, dropout_key = jax.random.split(key)
+        index = draw_indices(draw_key, data["images"].shape[0], config.batch_size)
+        index = collectives.share(index, axis_name)
+        images, labels = prepare(data["images"][index]), data["labels"][index]
+
+        def loss_fn(params):
+            logits, updates = network.apply(
+                {"params": params, "batch_stats": state.batch_stats},
+                images,
+                train=True,
+                mutable=["batch_stats"],
+                rngs={"dropout": dropout_key},
+            )
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+            return losses.sum() / config.batch_size, (losses, logits, updates["batch_stats"])
+
+        gradients, (losses, logits, batch_stats) = jax.grad(loss_fn, has_aux=True)(state.params)
+        gradients = collectives.psum(gradients, axis_name)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        correct = (logits.argmax(axis=1) == labels).astype(jnp.float32)
+        count = jnp.float32(config.batch_size)
+        totals = collectives.psum((losses.sum(), correct.sum()), axis_name)
+        metrics = {"loss": Mean(totals[0], count), "accuracy": Mean(totals[1], count)}
+        return State(params, batch_stats, opt_state), metrics
+
+    classify = jax.jit(predictor(config, class_count(train), size))
+
+    def evaluate(state: State, auxiliary: Mapping[str, PyTree], complete: bool) -> Evaluation:
+        del auxiliary
+        images = test.images if complete else test.images[:1000]
+        labels = test.labels[: len(images)]
+        predicted = np.concatenate(
+            [np.asarray(classify(state, images[i : i + 500])) for i in range(0, len(images), 500)]
+        )
+        accuracy = float((predicted == labels).mean())
+        return Evaluation({"accuracy": accuracy}, {"accuracy": {"test": accuracy}}, {})
+
+    def draw_figures(evaluation: Evaluation, records: list[dict]) -> dict:
+        del evaluation
+        training = [r for r in records if "loss" in r]
+        steps = [r["step"] for r in training]
+        return {"loss": figures.curves({"loss": (steps, [r["loss"] for r in training])}, "Loss")}
+
+    return System(
+        name="classification",
+        init=init,
+        phases=(Phase("classification", config.steps, step),),
+        data={"images": train.images, "labels": train.labels},
+        evaluate=evaluate,
+        figures=draw_figures,
+    )
+
+
+def class_count(dataset: Dataset) -> int:
+    """Labels are 0 .. classes - 1; classes that no image has in between count too."""
+    return int(dataset.labels.max()) + 1
+
+
+def predictor(
+    config: ConfigDict, classes: int, size: int = 0
+) -> Callable[[State, jax.Array], jax.Array]:
+    """The function `(state, images [B, H, W, C]) -> class int32 [B]`.
+
+    Images are uint8, which are scaled and padded, or float32 in [0, 1], taken as they are.
+    """
+    network = _network(config, classes, None)
+    prepare = _prepare(size)
+
+    def predict(state: State, images: jax.Array) -> jax.Array:
+        images = prepare(images) if images.dtype == jnp.uint8 else images
+        variables = {"params": state.params, "batch_stats": state.batch_stats}
+        return network.apply(variables, images).argmax(axis=1).astype(jnp.int32)
+
+    return predict
+
+
+def _network(config: ConfigDict, classes: int, axis_name: str | None) -> ConvClassifier:
+    return ConvClassifier(
+        classes=classes,
+        stages=config.stages,
+        hidden=config.hidden,
+        dropout=config.dropout,
+        axis_name=axis_name,
+    )
+
+
+def _prepare(size: int) -> Callable[[jax.Array], jax.Array]:
+    def prepare(images: jax.Array) -> jax.Array:
+        return to_float(pad(images, size) if size else images)
+
+    return prepare

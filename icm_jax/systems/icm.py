@@ -1,0 +1,321 @@
+"""Independent causal mechanisms: experts compete for transformed images (Parascandolo 2018).
+
+Two phases. Initialization: every expert learns to reproduce transformed images. Competition: all
+experts score on all images of a batch, the winner of each image alone learns from it, and the
+discriminator learns to tell all experts' outputs from canonical images.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from icm_jax import collectives, competition, mechanisms
+from icm_jax.data import Splits, draw, halve, pad, restrict
+from icm_jax.networks.activations import ACTIVATIONS
+from icm_jax.networks.discriminators import ConvDiscriminator
+from icm_jax.networks.experts import ConvExpert
+from icm_jax.system import Mean, Metrics, Phase, System
+from icm_jax.systems import classification, icm_evaluation
+
+PyTree = Any
+
+
+class Experts(NamedTuple):
+    """All experts: every leaf has a leading axis E. `statistics` are running batch statistics."""
+
+    params: PyTree
+    statistics: PyTree
+    opt_state: PyTree
+
+
+class Discriminator(NamedTuple):
+    """Parameters and optimizer state of the discriminator."""
+
+    params: PyTree
+    opt_state: PyTree
+
+
+class State(NamedTuple):
+    """Everything that a run of the competition needs to go on."""
+
+    experts: Experts
+    discriminator: Discriminator
+
+
+class Model(NamedTuple):
+    """The networks and optimizers that a config names; pure functions hang on them."""
+
+    expert: nn.Module
+    discriminator: nn.Module
+    expert_optimizer: optax.GradientTransformation
+    discriminator_optimizer: optax.GradientTransformation
+
+    def scoring_pass(self, params: PyTree, images: jax.Array) -> tuple[jax.Array, PyTree]:
+        """Outputs `[E, B, H, W, C]` of all experts on `[B, H, W, C]`, and the batch statistics."""
+
+        def one(params):
+            outputs, updates = self.expert.apply(
+                {"params": params}, images, mutable=["batch_stats"]
+            )
+            return outputs, updates["batch_stats"]
+
+        return jax.vmap(one)(params)
+
+    def restore(self, params: PyTree, statistics: PyTree, images: jax.Array) -> jax.Array:
+        """Outputs `[B, H, W, C]` of one expert that normalises with the statistics given."""
+        variables = {"params": params, "batch_stats": statistics}
+        return self.expert.apply(variables, images, use_running_average=True)
+
+    def logits(self, params: PyTree, images: jax.Array) -> jax.Array:
+        """The discriminator's logits `[...]` of images `[..., H, W, C]`."""
+        flat = images.reshape(-1, *images.shape[-3:])
+        return self.discriminator.apply({"params": params}, flat).reshape(images.shape[:-3])
+
+
+def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> System:
+    """The ICM system of a config (see `icm_jax.config.icm`) on the images of `splits`.
+
+    The train split is halved by seed into canonical and transformed images, so no image is seen
+    both ways. The judge of restored images is a classifier of the canonical half.
+
+    Args:
+      config: a validated config.
+      splits: train and test images, all classes; `config.data.labels` restricts them here.
+      axis_name: device axis that the steps reduce over, or None for one device without one.
+    """
+    canonical, transformed = halve(splits.train, config.seed)
+    judge = classification.build(
+        config.classifier, canonical, splits.test, config.data.pad, axis_name
+    )
+    canonical, transformed, test = (
+        restrict(part, config.data.labels) for part in (canonical, transformed, splits.test)
+    )
+    model = make_model(config, axis_name)
+    bank = tuple(mechanisms.build(spec) for spec in config.mechanisms)
+    names = tuple(mechanisms.label(spec) for spec in config.mechanisms)
+    prepare = functools.partial(pad, size=config.data.pad) if config.data.pad else lambda x: x
+    example = prepare(jnp.zeros((1, *test.images.shape[1:])))
+    classify = classification.predictor(config.classifier, classification.class_count(canonical))
+
+    def draw_canonical(data, key):
+        images = draw(key, data["canonical"], config.batch_size)
+        return collectives.share(prepare(images), axis_name)
+
+    def draw_transformed(data, key):
+        image_key, index_key, mechanism_key = jax.random.split(key, 3)
+        images = prepare(draw(image_key, data["transformed"], config.batch_size))
+        index = jax.random.randint(index_key, (config.batch_size,), 0, len(bank))
+        return collectives.share(mechanisms.apply(bank, mechanism_key, images, index), axis_name)
+
+    def initialization(state, data, key):
+        return initialization_step(
+            model, state, draw_transformed(data, key), config.experts.momentum, axis_name
+        )
+
+    def compete(state, data, key):
+        canonical_key, transformed_key = jax.random.split(key)
+        return competition_step(
+            model,
+            state,
+            draw_transformed(data, transformed_key),
+            draw_canonical(data, canonical_key),
+            momentum=config.experts.momentum,
+            gradient=GRADIENTS[config.competition.gradient],
+            axis_name=axis_name,
+        )
+
+    return System(
+        name="icm",
+        init=functools.partial(init, model, config.experts.count, example),
+        phases=(
+            Phase(
+                "initialization",
+                config.initialization.steps,
+                initialization,
+                ("reproduction_error", config.initialization.threshold),
+            ),
+            Phase("competition", config.competition.steps, compete),
+        ),
+        data={"canonical": canonical.images, "transformed": transformed.images},
+        evaluate=icm_evaluation.make_evaluate(
+            make_model(config), classify, prepare(test.images), test.labels, bank, names, config
+        ),
+        figures=functools.partial(icm_evaluation.draw_figures, names),
+        auxiliary={"classifier": judge},
+    )
+
+
+GRADIENTS = {
+    "gathered": competition.gathered_gradient,
+    "masked": competition.masked_gradient,
+}
+
+
+def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
+    """The networks and optimizers of `config.experts` and `config.discriminator`."""
+    return Model(
+        expert=ConvExpert(
+            filters=config.experts.filters,
+            layers=config.experts.layers,
+            activation=ACTIVATIONS[config.experts.activation],
+            axis_name=axis_name,
+        ),
+        discriminator=ConvDiscriminator(
+            stages=config.discriminator.stages,
+            hidden=config.discriminator.hidden,
+            activation=ACTIVATIONS[config.discriminator.activation],
+        ),
+        expert_optimizer=optax.adam(config.experts.learning_rate),
+        discriminator_optimizer=optax.adam(config.discriminator.learning_rate),
+    )
+
+
+def init(model: Model, count: int, example: jax.Array, key: jax.Array) -> State:
+    """Fresh parameters for `count` experts, each of its own key, and the discriminator.
+
+    `example` is an image batch `[1, H, W, C]` that gives the shapes.
+    """
+    experts_key, discriminator_key = jax.random.split(key)
+    # Initialization takes place outside any device axis, which batch norm would look for.
+    expert = model.expert.clone(axis_name=None)
+    variables = jax.vmap(lambda k: expert.init(k, example))(jax.random.split(experts_key, count))
+    params = variables["params"]
+    opt_state = jax.vmap(model.expert_optimizer.init)(params)
+    experts = Experts(params, variables["batch_stats"], opt_state)
+    params = model.discriminator.init(discriminator_key, example)["params"]
+    return State(experts, Discriminator(params, model.discriminator_optimizer.init(params)))
+
+
+def initialization_step(
+    model: Model,
+    state: State,
+    images: jax.Array,
+    momentum: float,
+    axis_name: str | None = None,
+) -> tuple[State, Metrics]:
+    """Approximate identity initialization: squared error between an expert's output and input.
+
+    Args:
+      model: networks and optimizers.
+      state: before the step.
+      images: transformed images `[B, H, W, C]`, this device's share.
+      momentum: of the running batch statistics.
+      axis_name: device axis, or None.
+
+    Returns:
+      The state after the step and `reproduction_error`, the mean squared error of each expert.
+    """
+    experts = state.experts
+    devices = collectives.size(axis_name)
+
+    def loss(params):
+        outputs, statistics = model.scoring_pass(params, images)
+        errors = jnp.square(outputs - images).mean(axis=(1, 2, 3, 4)) / devices  # [E]
+        return errors.sum(), (errors, statistics)
+
+    gradients, (errors, statistics) = jax.grad(loss, has_aux=True)(experts.params)
+    gradients, errors = collectives.psum((gradients, errors), axis_name)
+    everyone = jnp.ones(errors.shape, bool)
+    params, opt_state = competition.update_won(
+        model.expert_optimizer, gradients, experts.opt_state, experts.params, everyone
+    )
+    statistics = _running(experts.statistics, statistics, momentum)
+    metrics = {"reproduction_error": Mean(errors, jnp.ones_like(errors))}
+    return state._replace(experts=Experts(params, statistics, opt_state)), metrics
+
+
+def competition_step(
+    model: Model,
+    state: State,
+    transformed: jax.Array,
+    canonical: jax.Array,
+    *,
+    momentum: float,
+    gradient=competition.gathered_gradient,
+    axis_name: str | None = None,
+) -> tuple[State, Metrics]:
+    """One step of experts and discriminator, both against the other's present parameters.
+
+    Args:
+      model: networks and optimizers.
+      state: before the step.
+      transformed: images `[B, H, W, C]` of unknown mechanisms, this device's share.
+      canonical: images `[B, H, W, C]`, likewise.
+      momentum: of the running batch statistics.
+      gradient: `competition.gathered_gradient` or `competition.masked_gradient`.
+      axis_name: device axis, or None.
+
+    Returns:
+      The state after the step and the metrics (see `_metrics`).
+    """
+    experts, discriminator = state
+    outputs, statistics = model.scoring_pass(experts.params, transformed)
+
+    def loss(params):
+        # One forward pass gives the scores and the discriminator's own loss.
+        scores = model.logits(params, outputs)
+        canonical_scores = model.logits(params, canonical)
+        value = competition.discriminator_loss(scores, canonical_scores, axis_name)
+        return value, (value, scores, canonical_scores)
+
+    d_gradients, (d_loss, scores, canonical_scores) = jax.grad(loss, has_aux=True)(
+        discriminator.params
+    )
+    wins = competition.winners(scores, axis_name)
+    e_gradients = gradient(
+        model.restore,
+        functools.partial(model.logits, discriminator.params),
+        experts.params,
+        statistics,
+        transformed,
+        wins,
+    )
+    e_gradients, d_gradients, d_loss = collectives.psum(
+        (e_gradients, d_gradients, d_loss), axis_name
+    )
+
+    e_params, e_opt_state = competition.update_won(
+        model.expert_optimizer, e_gradients, experts.opt_state, experts.params, wins.count > 0
+    )
+    updates, d_opt_state = model.discriminator_optimizer.update(
+        d_gradients, discriminator.opt_state, discriminator.params
+    )
+    d_params = optax.apply_updates(discriminator.params, updates)
+    state = State(
+        Experts(e_params, _running(experts.statistics, statistics, momentum), e_opt_state),
+        Discriminator(d_params, d_opt_state),
+    )
+    return state, _metrics(wins, scores, canonical_scores, d_loss, axis_name)
+
+
+def _running(average: PyTree, batch: PyTree, momentum: float) -> PyTree:
+    return jax.tree.map(lambda a, b: momentum * a + (1.0 - momentum) * b, average, batch)
+
+
+def _metrics(
+    wins: competition.Wins,
+    scores: jax.Array,
+    canonical_scores: jax.Array,
+    d_loss: jax.Array,
+    axis_name: str | None,
+) -> Metrics:
+    """`wins` `[E]` fraction of images, `expert_loss` `[E]` over won images, and scalars.
+
+    `winner_score` and `canonical_score` are mean probabilities of being canonical.
+    """
+    losses = (wins.onehot * competition.canonical_loss(scores)).sum(axis=1)
+    sums = losses, jax.nn.sigmoid(scores.max(axis=0)).sum(), jax.nn.sigmoid(canonical_scores).sum()
+    losses, winner_score, canonical_score = collectives.psum(sums, axis_name)
+    batch = wins.count.sum()
+    return {
+        "wins": Mean(wins.count, jnp.full_like(wins.count, batch)),
+        "expert_loss": Mean(losses, wins.count),
+        "discriminator_loss": Mean(d_loss, jnp.ones_like(d_loss)),
+        "winner_score": Mean(winner_score, batch),
+        "canonical_score": Mean(canonical_score, batch),
+    }

@@ -1,0 +1,68 @@
+import chex
+import jax
+import jax.numpy as jnp
+import pytest
+
+from icm_jax.networks.classifiers import ConvClassifier
+from icm_jax.networks.discriminators import ConvDiscriminator
+from icm_jax.networks.experts import ConvExpert
+
+
+def parameters(network, shape):
+    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros(shape))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+
+
+def test_parameter_counts_are_those_of_the_papers_tables():
+    # (9*1*32 + 32) + 3 (9*32*32 + 32) + 4 * 2*32 (batch norm) + (9*32*1 + 1) = 28,609
+    assert parameters(ConvExpert(), (1, 28, 28, 1)) == 28_609
+    # 160 + 2*2320 + 4640 + 9248 + 18496 + 36928 + (3*3*64*1024 + 1024) + 1025 = 665,985
+    assert parameters(ConvDiscriminator(), (1, 28, 28, 1)) == 665_985
+
+
+@pytest.mark.parametrize("shape", [(2, 28, 28, 1), (2, 32, 32, 3)])
+def test_shapes_and_ranges(shape):
+    images = jax.random.uniform(jax.random.key(1), shape)
+    expert, discriminator = ConvExpert(filters=4), ConvDiscriminator(stages=((4,), (4,)), hidden=8)
+    outputs, _ = expert.init_with_output(jax.random.key(0), images)
+    logits, _ = discriminator.init_with_output(jax.random.key(0), images)
+    chex.assert_shape(outputs, shape)
+    assert outputs.min() >= 0 and outputs.max() <= 1
+    chex.assert_shape(logits, shape[:1])
+
+
+def test_statistics_of_the_scoring_pass_are_those_of_the_batch_alone():
+    images = jax.random.uniform(jax.random.key(1), (4, 8, 8, 1))
+    expert = ConvExpert(filters=4)
+    variables = expert.init(jax.random.key(0), images)
+    outputs, updates = expert.apply(variables, images, mutable=["batch_stats"])
+    kernel = variables["params"]["Conv_0"]["kernel"]
+    first = jax.lax.conv_general_dilated(
+        images, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    chex.assert_trees_all_close(
+        updates["batch_stats"]["BatchNorm_0"]["mean"], first.mean((0, 1, 2)), atol=1e-6
+    )
+    # Given those statistics as constants, the network computes the same outputs.
+    again = expert.apply({**variables, **updates}, images, use_running_average=True)
+    chex.assert_trees_all_close(again, outputs, atol=1e-5)
+
+
+def test_a_discriminator_scores_every_image_by_itself():
+    images = jax.random.uniform(jax.random.key(1), (3, 16, 16, 1))
+    network = ConvDiscriminator(stages=((4,), (4,)), hidden=8)
+    logits, variables = network.init_with_output(jax.random.key(0), images)
+    chex.assert_trees_all_close(network.apply(variables, images[1:2]), logits[1:2], atol=1e-5)
+
+
+def test_dropout_and_batch_statistics_act_in_training_only():
+    images = jax.random.uniform(jax.random.key(1), (3, 16, 16, 1))
+    network = ConvClassifier(classes=7, stages=((4,), (4,)), hidden=8)
+    logits, variables = network.init_with_output(jax.random.key(0), images)
+    chex.assert_shape(logits, (3, 7))
+    chex.assert_trees_all_equal(network.apply(variables, images), logits)
+    rngs = {"dropout": jax.random.key(2)}
+    trained, updates = network.apply(variables, images, True, mutable=["batch_stats"], rngs=rngs)
+    assert not jnp.allclose(trained, logits)
+    # Running average: 0.9 * 0 + 0.1 * the batch's mean, which is not zero.
+    assert jnp.abs(updates["batch_stats"]["BatchNorm_0"]["mean"]).max() > 0

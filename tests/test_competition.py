@@ -1,0 +1,145 @@
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from icm_jax import competition
+from icm_jax.networks.discriminators import ConvDiscriminator
+from icm_jax.networks.experts import ConvExpert
+
+EXPERTS, BATCH = 4, 6
+EXPERT = ConvExpert(filters=3, layers=2)
+DISCRIMINATOR = ConvDiscriminator(stages=((3,), (4,)), hidden=5)
+
+
+def expert(params, statistics, images):
+    variables = {"params": params, "batch_stats": statistics}
+    return EXPERT.apply(variables, images, use_running_average=True)
+
+
+@pytest.fixture(scope="module")
+def setting():
+    """(score, params, statistics, images) of four random experts on six random images."""
+    images = jax.random.uniform(jax.random.key(1), (BATCH, 8, 8, 1))
+    keys = jax.random.split(jax.random.key(2), EXPERTS)
+    variables = jax.vmap(lambda k: EXPERT.init(k, images))(keys)
+    params = variables["params"]
+    statistics = jax.vmap(
+        lambda p: EXPERT.apply({"params": p}, images, mutable=["batch_stats"])[1]["batch_stats"]
+    )(params)
+    discriminator = DISCRIMINATOR.init(jax.random.key(3), images)
+    return lambda x: DISCRIMINATOR.apply(discriminator, x), params, statistics, images
+
+
+def wins_of(winner):
+    """Wins in which `winner[b]` has the highest score of image b."""
+    return competition.winners(jax.nn.one_hot(jnp.array(winner), EXPERTS, axis=0))
+
+
+def loop_gradient(setting, winner):
+    """A plain loop: each expert's mean loss over the images it won, one expert at a time."""
+    score, params, statistics, images = setting
+    gradients = []
+    for e in range(EXPERTS):
+        won = np.flatnonzero(np.array(winner) == e)
+        p, s = jax.tree.map(lambda t, e=e: t[e], (params, statistics))
+        if len(won) == 0:
+            gradients.append(jax.tree.map(jnp.zeros_like, p))
+            continue
+
+        def loss(p, s=s, won=won):
+            return jnp.log1p(jnp.exp(-score(expert(p, s, images[won])))).mean()
+
+        gradients.append(jax.grad(loss)(p))
+    return jax.tree.map(lambda *g: jnp.stack(g), *gradients)
+
+
+SPLITS = {
+    "each its own": [0, 1, 2, 3, 0, 1],
+    "all to one": [2] * BATCH,
+    "all to the last": [3] * BATCH,
+    "odd counts and an idle expert": [1, 1, 1, 3, 0, 3],
+}
+
+
+def test_the_winner_has_the_highest_score_and_the_first_of_equals_wins():
+    scores = jnp.array([[1.0, 5.0, 2.0], [3.0, 5.0, 1.0]])
+    wins = competition.winners(scores)
+    chex.assert_trees_all_equal(wins.winner, jnp.array([1, 0, 0]))
+    chex.assert_trees_all_equal(wins.onehot, jnp.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]))
+    chex.assert_trees_all_equal(wins.count, jnp.array([2.0, 1.0]))
+
+
+def test_losses_by_hand():
+    # D(x) = sigmoid(log 3) = 3/4: -log 3/4 and -log 1/4.
+    logit = jnp.log(3.0)
+    np.testing.assert_allclose(competition.canonical_loss(logit), np.log(4 / 3), rtol=1e-6)
+    np.testing.assert_allclose(competition.expert_output_loss(logit), np.log(4), rtol=1e-6)
+
+
+def test_discriminator_loss_by_hand():
+    # Outputs of two experts on two images, D = 1/2, 3/4, 1/2, 1/4: the mean of log 2, log 4,
+    # log 2, log 4/3; one canonical image with D = 3/4: log 4/3.
+    outputs = jnp.array([[0.0, jnp.log(3.0)], [0.0, -jnp.log(3.0)]])
+    loss = competition.discriminator_loss(outputs, jnp.log(3.0)[None].repeat(2))
+    expected = (np.log(2) + np.log(4) + np.log(2) + np.log(4 / 3)) / 4 + np.log(4 / 3)
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("winner", SPLITS.values(), ids=SPLITS.keys())
+def test_masked_gradient_is_that_of_a_plain_loop(setting, winner):
+    score, params, statistics, images = setting
+    masked = competition.masked_gradient(expert, score, params, statistics, images, wins_of(winner))
+    chex.assert_trees_all_close(masked, loop_gradient(setting, winner), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("winner", SPLITS.values(), ids=SPLITS.keys())
+@pytest.mark.parametrize("block", [1, 2, 4])
+def test_gathered_gradient_is_the_masked_one(setting, winner, block):
+    score, params, statistics, images = setting
+    wins = wins_of(winner)
+    masked = competition.masked_gradient(expert, score, params, statistics, images, wins)
+    gathered = competition.gathered_gradient(expert, score, params, statistics, images, wins, block)
+    chex.assert_trees_all_close(gathered, masked, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", [competition.masked_gradient, competition.gathered_gradient])
+def test_the_gradient_reaches_winners_and_nobody_else(setting, form):
+    score, params, statistics, images = setting
+    gradients = form(expert, score, params, statistics, images, wins_of([1, 1, 1, 3, 0, 3]))
+    largest = jax.tree.map(lambda g: jnp.abs(g).reshape(EXPERTS, -1).max(axis=1), gradients)
+    largest = np.max(jax.tree.leaves(largest), axis=0)
+    assert largest[2] == 0
+    assert (largest[[0, 1, 3]] > 0).all()
+
+
+def test_blocks_hold_every_image_once_whatever_the_split():
+    rng = np.random.RandomState(0)
+    for _ in range(50):
+        wins = wins_of(rng.randint(0, rng.randint(1, EXPERTS + 1), BATCH))
+        expert_of, index, valid = competition._blocks(wins, 2)
+        held = [int(i) for i, v in zip(index.ravel(), valid.ravel(), strict=True) if v]
+        assert sorted(held) == list(range(BATCH))
+        owner = np.repeat(np.array(expert_of), 2)[np.array(valid).ravel() > 0]
+        chex.assert_trees_all_equal(owner, np.array(wins.winner)[held])
+
+
+def test_an_expert_that_won_nothing_keeps_parameters_and_optimizer_state():
+    optimizer = optax.adam(0.1)
+    params = {"w": jnp.ones((3, 2))}
+    state = jax.vmap(optimizer.init)(params)
+    gradients = {"w": jnp.ones((3, 2))}
+    won = jnp.array([True, False, True])
+    new_params, new_state = competition.update_won(optimizer, gradients, state, params, won)
+    # Adam's first step is the learning rate against the sign of the gradient.
+    np.testing.assert_allclose(new_params["w"][:, 0], [0.9, 1.0, 0.9], rtol=1e-5)
+    chex.assert_trees_all_equal(new_state[0].count, jnp.array([1, 0, 1]))
+    chex.assert_trees_all_equal(new_state[0].mu["w"][1], jnp.zeros(2))
+    # Idle again after others moved: still untouched, moments do not decay.
+    newer_params, newer_state = competition.update_won(
+        optimizer, gradients, new_state, new_params, ~won
+    )
+    chex.assert_trees_all_equal(newer_params["w"][0], new_params["w"][0])
+    chex.assert_trees_all_equal(newer_state[0].mu["w"][0], new_state[0].mu["w"][0])
