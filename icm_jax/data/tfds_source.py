@@ -6,6 +6,7 @@ Import this only where it is used: TFDS takes most of a second to import.
 import contextlib
 import hashlib
 import importlib.util
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,8 +23,8 @@ from icm_jax.data.types import Dataset, Splits
 def load(name: str, data_dir: str = "", size: int = 0) -> Splits:
     """Loads a TFDS data set, which TensorFlow, where it is installed, downloads and prepares.
 
-    Images come from the feature `image`, labels from `label` (all 0 if there is none), and every
-    other number or text of an example is an attribute. The splits are `train` and `test`, or
+    Images come from the feature `image`, labels from `label` (all 0 if that is no integer), and
+    every other number or text of an example is an attribute. The splits are `train` and `test`, or
     `validation` where there is no `test`.
 
     Args:
@@ -51,6 +52,7 @@ def load(name: str, data_dir: str = "", size: int = 0) -> Splits:
 
 def _open(name: str, data_dir: str) -> Mapping[str, Any]:
     """The data sources of all splits, by name of the split."""
+    data_dir = os.path.expanduser(data_dir)
     folder = data_dir or "~/tensorflow_datasets"
     try:
         sources = tfds.data_source(
@@ -99,13 +101,15 @@ def _read(source: Any, name: str, split: str, size: int) -> Dataset:
         raise ValueError(f"data.name: {name!r} has no image in the split {split!r}")
     names = [f"image {i} of {split}" for i in range(len(examples))]
     images = stack([resize(example.pop("image"), size) for example in examples], names)
-    labels = [example.pop("label", 0) for example in examples]
+    labels = np.zeros(len(examples), np.int32)
+    if _is_integer(examples[0].get("label")):
+        labels = np.array([example.pop("label") for example in examples], np.int32)
     attributes = {
         key: np.array([example[key] for example in examples])
         for key, value in examples[0].items()
         if np.ndim(value) == 0
     }
-    return Dataset(images, np.array(labels, np.int32), attributes)
+    return Dataset(images, labels, attributes)
 
 
 def published_order(source: Any, split: str) -> np.ndarray:
@@ -136,6 +140,10 @@ def _flatten(example: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             result[prefix + key] = value
     return result
+
+
+def _is_integer(value: Any) -> bool:
+    return np.ndim(value) == 0 and np.issubdtype(np.asarray(value).dtype, np.integer)
 
 
 def _tensorflow_is_installed() -> bool:
