@@ -12,6 +12,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 
+from icm_jax.training.workdir import reasons
+
 PyTree = Any
 Leaves = dict[str, np.ndarray]
 
@@ -39,7 +41,7 @@ class Checkpoints:
         """Opens the folder, making it where there is none.
 
         Raises:
-          CheckpointError: it cannot be read or written.
+          WorkdirError: it cannot be made.
         """
         self._folder = folder.resolve()
         # Saving waits until all is written: an error then belongs to the save that it befell, and
@@ -47,10 +49,10 @@ class Checkpoints:
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep, enable_async_checkpointing=False, cleanup_tmp_directories=True
         )
-        try:
-            self._manager = ocp.CheckpointManager(self._folder / "checkpoints", options=options)
-        except Exception as error:
-            raise CheckpointError(f"cannot open {self._folder / 'checkpoints'}: {error}") from error
+        path = self._folder / "checkpoints"
+        with reasons(path):
+            path.mkdir(exist_ok=True)
+            self._manager = ocp.CheckpointManager(path, options=options)
 
     @property
     def latest(self) -> int | None:

@@ -104,11 +104,11 @@ def evaluate(
     """
     settings = _Settings(seed, config, None, keep, None)
     with opened(workdir, config) as folder:
+        position, state = _finished(system, folder, keep)
         auxiliary = {
             name: _finished(judge, folder / name, keep)[1]
             for name, judge in system.auxiliary.items()
         }
-        position, state = _finished(system, folder, keep)
         with contextlib.closing(Records(folder, position.records, position.total)) as records:
             summary = _conclude(
                 system, folder, settings, write_report, state, auxiliary, position, records

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import jax
 import numpy as np
 
 from icm_jax.training import devices
@@ -91,7 +92,7 @@ def plain(value: Any) -> Any:
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__jax_array__"):
+    if isinstance(value, np.ndarray | np.generic | jax.Array):
         return _plain_array(np.asarray(value))
     if isinstance(value, float):
         return value if math.isfinite(value) else None

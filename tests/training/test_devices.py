@@ -1,0 +1,74 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import toy
+
+from icm_jax.training.devices import AXIS, Devices, local
+
+
+def add(carry, data):
+    share = jax.lax.psum(data.astype(jnp.float32).sum(), AXIS) / jax.lax.axis_size(AXIS)
+    return {"sum": carry["sum"] + share, "key": carry["key"]}
+
+
+def test_compiled_step_donates_and_compiles_nothing_later(caplog):
+    devices = Devices()
+    carry = devices.put({"sum": np.float32(1), "key": jax.random.key(0)})
+    data = devices.put(np.array([1, 2, 250], np.uint8))
+    assert data.dtype == np.uint8
+    with jax.log_compiles():
+        step = devices.compile(add, carry, data)
+        assert "Compiling" in caplog.text
+        caplog.clear()
+        first = step(carry, data)
+        second = step(first, data)
+        assert "ompil" not in caplog.text
+    assert carry["sum"].is_deleted() and first["sum"].is_deleted()
+    assert not data.is_deleted()
+    assert local(second)["sum"] == 1 + 2 * 253
+
+
+def test_put_never_shares_what_may_be_donated():
+    devices = Devices()
+    host = np.zeros((64, 64), np.float32)
+    twice = jnp.ones(3)
+    carry = devices.put({"a": twice, "b": twice, "host": host})
+    step = devices.compile(lambda c, _: jax.tree.map(lambda x: x + 1, c), carry, ())
+    result = step(carry, ())
+    np.testing.assert_array_equal(result["a"], [2, 2, 2])
+    np.testing.assert_array_equal(twice, [1, 1, 1])
+    np.testing.assert_array_equal(host, np.zeros((64, 64)))
+
+
+def test_shapes_runs_nothing():
+    shapes = Devices().shapes(add, {"sum": jnp.float32(0), "key": jax.random.key(0)}, jnp.ones(3))
+    assert shapes["sum"] == jax.ShapeDtypeStruct((), jnp.float32)
+
+
+def test_four_devices_train_as_one(tmp_path):
+    root = Path(__file__).parents[2]
+    environment = os.environ | {
+        "PYTHONPATH": str(root),
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+    }
+    program = [sys.executable, str(root / "tests" / "training" / "toy.py"), str(tmp_path / "four")]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-2] == "4"
+    w = np.frombuffer(bytes.fromhex(done.stdout.split()[-1]), np.float32)
+    one = toy.train(tmp_path / "one")
+    np.testing.assert_allclose(w, one.state["w"], rtol=1e-5)
+    lines = [
+        (tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("four", "one")
+    ]
+    for four, single in zip(*lines, strict=True):
+        four, single = json.loads(four), json.loads(single)
+        assert four.keys() == single.keys()
+        if "loss" in four:
+            np.testing.assert_allclose(four["loss"], single["loss"], rtol=1e-4)

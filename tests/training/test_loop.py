@@ -1,0 +1,237 @@
+import json
+import logging
+
+import chex
+import jax
+import numpy as np
+import pytest
+import toy
+
+from icm_jax import training
+from icm_jax.training.run import Run
+
+
+def records_of(workdir):
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with a finished run and its result; not to be changed."""
+    workdir = tmp_path_factory.mktemp("finished") / "deeper" / "run"
+    reports = []
+    result = toy.train(workdir, write_report=lambda *args: reports.append(args))
+    return workdir, result, reports
+
+
+def reference():
+    """The toy's two phases in NumPy: the losses of all steps and the final weights."""
+    data, seed = toy.data(), jax.random.key(3)
+    inputs, targets = data["inputs"].astype(np.float64) / 255, data["targets"]
+    w = np.asarray(jax.random.normal(jax.random.fold_in(seed, 0), (3,)), np.float64)
+    losses = []
+    for phase, (steps, rate) in enumerate([(13, 0.01), (30, 0.3)]):
+        phase_key = jax.random.fold_in(seed, 1 + phase)
+        losses.append([])
+        for step in range(steps):
+            rows = jax.random.randint(jax.random.fold_in(phase_key, step), (8,), 0, 64)
+            errors = inputs[rows] @ w - targets[rows]
+            losses[-1].append(np.mean(errors**2))
+            w = w - rate * 2 * errors @ inputs[rows] / 8
+    return losses, w
+
+
+def test_trains_as_numpy_does(finished):
+    workdir, result, _ = finished
+    (warmup, fit), w = reference()
+    np.testing.assert_allclose(result.state["w"], w, rtol=1e-5)
+    logged = {
+        (r["phase"], r["step"]): r["loss"] for r in records_of(workdir) if "evaluation" not in r
+    }
+    # Every 5 steps and at the end of the phase, which is 3 steps after the last 5.
+    expected = {("warmup", end): np.mean(warmup[end - 5 : end]) for end in (5, 10)}
+    expected |= {("warmup", 13): np.mean(warmup[10:])}
+    expected |= {("fit", end): np.mean(fit[end - 5 : end]) for end in range(5, 31, 5)}
+    assert list(logged) == list(expected)
+    np.testing.assert_allclose(list(logged.values()), list(expected.values()), rtol=1e-5)
+
+
+def test_records_hold_means_lists_and_nulls(finished):
+    first = records_of(finished[0])[0]
+    # The state counts its steps: (1 + 2 + 3 + 4 + 5) / 5. `won` has a second entry that is never
+    # counted, and a first with the sum of 8 errors where `loss` has their mean.
+    assert first["count"] == 3
+    assert first["won"][1] is None
+    np.testing.assert_allclose(first["won"][0], 8 * first["loss"], rtol=1e-6)
+
+
+def test_evaluates_along_the_last_phase_and_at_the_end(finished):
+    evaluations = [r for r in records_of(finished[0]) if "evaluation" in r]
+    assert [(r["phase"], r["step"]) for r in evaluations] == [
+        ("fit", step) for step in (0, 10, 20, 30)
+    ]
+    distance = np.abs(reference()[1] - toy.TRUTH).max()
+    np.testing.assert_allclose(evaluations[-1]["evaluation"]["distance"], distance, rtol=1e-5)
+
+
+def test_leaves_summary_figures_and_report(finished):
+    workdir, result, reports = finished
+    summary = json.loads((workdir / "summary.json").read_text())
+    assert summary == result.summary
+    assert summary["system"] == "toy" and summary["seed"] == 3 and summary["complete"] is True
+    assert summary["config"] == toy.CONFIG == json.loads((workdir / "config.json").read_text())
+    assert {name: phase["steps"] for name, phase in summary["phases"].items()} == {
+        "warmup": 13,
+        "fit": 30,
+    }
+    for phase in summary["phases"].values():
+        assert phase["seconds"] > 0 and phase["compile_seconds"] > 0
+    figure = workdir / "figures" / "loss.png"
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert reports == [
+        (workdir / "report.html", "toy", summary, {"loss": figure}, records_of(workdir))
+    ]
+    assert sorted(p.name for p in (workdir / "checkpoints").iterdir()) == ["34", "41", "43"]
+
+
+def test_finished_run_does_nothing(finished, caplog):
+    workdir, result, _ = finished
+    before = {p: p.stat().st_mtime_ns for p in workdir.rglob("*") if p.name != ".lock"}
+    with caplog.at_level(logging.INFO), jax.log_compiles():
+        again = toy.train(workdir)
+    assert again.finished_before and again.summary == result.summary
+    assert "nothing to do" in caplog.text and "Compiling" not in caplog.text
+    assert before == {p: p.stat().st_mtime_ns for p in workdir.rglob("*") if p.name != ".lock"}
+
+
+def test_evaluate_rewrites_what_a_finished_run_shows(tmp_path):
+    with pytest.raises(training.WorkdirError, match="not finished"):
+        training.evaluate(toy.system(), tmp_path, seed=3, config=toy.CONFIG, keep=3)
+    trained = toy.train(tmp_path)
+    records = (tmp_path / "metrics.jsonl").read_bytes()
+    (tmp_path / "figures" / "loss.png").unlink()
+
+    def evaluate(*args):
+        return toy.evaluate(*args)._replace(summary={"other": 1})
+
+    system = toy.system(evaluate=evaluate)
+    result = training.evaluate(system, tmp_path, seed=3, config=toy.CONFIG, keep=3)
+    assert result.summary["other"] == 1
+    assert result.summary["phases"] == trained.summary["phases"]
+    assert json.loads((tmp_path / "summary.json").read_text()) == result.summary
+    chex.assert_trees_all_equal(result.state, trained.state)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == records
+    assert (tmp_path / "figures" / "loss.png").exists()
+
+
+def test_phase_ends_early_below_its_threshold(tmp_path):
+    # The losses of the intervals are about 4.38, 3.34, 3.37.
+    result = toy.train(tmp_path, toy.system(stop_below=("loss", 3.5)))
+    assert result.summary["phases"]["warmup"]["steps"] == 10
+    assert result.summary["phases"]["fit"]["steps"] == 30
+
+
+def test_entry_without_value_is_not_below(tmp_path):
+    result = toy.train(tmp_path, toy.system(stop_below=("won", 1e9)))
+    assert result.summary["phases"]["warmup"]["steps"] == 13
+
+
+def test_phase_without_steps_is_skipped(tmp_path):
+    result = toy.train(tmp_path, toy.system(steps=(0, 4)))
+    assert result.summary["phases"]["warmup"] == {"steps": 0, "seconds": 0, "compile_seconds": 0}
+    assert {r["phase"] for r in records_of(tmp_path)} == {"fit"}
+
+
+def test_run_without_steps_is_evaluated(tmp_path):
+    result = toy.train(tmp_path, toy.system(steps=(0, 0)))
+    expected = toy.init(jax.random.fold_in(jax.random.key(3), 0))
+    np.testing.assert_array_equal(result.state["w"], expected["w"])
+    again = training.evaluate(toy.system(steps=(0, 0)), tmp_path, seed=3, config=toy.CONFIG, keep=3)
+    chex.assert_trees_all_equal(again.state, result.state)
+
+
+def test_auxiliary_system_is_trained_once_and_given_to_evaluations(tmp_path):
+    seen = []
+
+    def evaluate(state, auxiliary, complete):
+        seen.append(np.asarray(auxiliary["judge"]["w"]))
+        return toy.evaluate(state, auxiliary, complete)
+
+    system = toy.system(evaluate=evaluate, auxiliary={"judge": toy.system()}, steps=(0, 4))
+    assert toy.train(tmp_path, system).summary["judges"] == ["judge"]
+    judge = json.loads((tmp_path / "judge" / "summary.json").read_text())
+    assert judge["phases"]["fit"]["steps"] == 30
+    (tmp_path / "summary.json").unlink()
+    toy.train(tmp_path, system)
+    training.evaluate(system, tmp_path, seed=3, config=toy.CONFIG, keep=3)
+    assert len(seen) == 4  # at step 0 and at the end; at the end; by evaluate
+    for w in seen:
+        np.testing.assert_allclose(w, reference()[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("bad, last", [(18, 13), (24, 20)])
+def test_not_finite_stops_the_run_and_keeps_the_last_checkpoint(tmp_path, bad, last):
+    with pytest.raises(training.NotFinite) as caught:
+        toy.train(tmp_path, toy.system(sabotage=bad))
+    # Step 18 of all is step 5 of the second phase.
+    for part in ("loss", f"phase fit, step {bad - 13}", str(tmp_path / "checkpoints" / str(last))):
+        assert part in str(caught.value)
+    steps = sorted(int(p.name) for p in (tmp_path / "checkpoints").iterdir())
+    assert steps[-1] == last
+    assert "NaN" not in (tmp_path / "metrics.jsonl").read_text()
+
+
+def test_state_that_is_not_a_number_is_not_saved(tmp_path):
+    system = toy.system()
+
+    def step(state, data, key):
+        state, metrics = system.phases[0].step(state, data, key)
+        w = jax.numpy.where(state["count"] == 7, jax.numpy.nan, state["w"])
+        return state | {"w": w}, metrics
+
+    phases = (system.phases[0]._replace(step=step),)
+    with pytest.raises(training.NotFinite, match="state.*'w'.*step 7; no checkpoint"):
+        toy.train(tmp_path, system._replace(phases=phases))
+
+
+def test_traces_once_and_compiles_nothing_later(tmp_path, caplog):
+    def run(steps):
+        system = toy.system()
+        step = chex.assert_max_traces(system.phases[1].step, 1)
+        phases = (system.phases[1]._replace(step=step, steps=steps),)
+        caplog.clear()
+        chex.clear_trace_counter()
+        with jax.log_compiles():
+            toy.train(tmp_path / str(steps), system._replace(phases=phases), log_every=2)
+        return [r.getMessage() for r in caplog.records if "Compiling" in r.getMessage()]
+
+    run(1)  # What the toy's evaluation and the like compile at their first use.
+    short, long = run(2), run(40)
+    assert len(short) == len(long) > 0
+
+
+def test_never_waits_between_boundaries(tmp_path, monkeypatch):
+    # An interval is read when the next one is handed out.
+    order = []
+    hand_out, record = Run._hand_out, Run._record
+    monkeypatch.setattr(
+        Run, "_hand_out", lambda self, done: (order.append(f"out {done}"), hand_out(self, done))
+    )
+
+    def recording(self):
+        if self._pending:
+            order.append(f"read {self._pending[0]}")
+        return record(self)
+
+    monkeypatch.setattr(Run, "_record", recording)
+    toy.train(tmp_path, toy.system(steps=(20, 0)), checkpoint_every=100, evaluate_every=100)
+    assert order == [
+        "out 5",
+        "out 10",
+        "read 5",
+        "out 15",
+        "read 10",
+        "out 20",
+        "read 15",
+        "read 20",
+    ]

@@ -1,0 +1,124 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import toy
+
+from icm_jax import training
+from icm_jax.training import workdir
+from icm_jax.training.workdir import WorkdirError
+
+
+def test_another_configuration_is_refused_field_by_field(tmp_path):
+    before = {"seed": 3, "optimizer": {"rate": 0.1, "name": "adam"}, "labels": [1, 2], "old": {}}
+    now = {"seed": 3, "optimizer": {"rate": 0.2, "name": "adam"}, "labels": (1, 3), "new": None}
+    with workdir.opened(tmp_path, before):
+        pass
+    with pytest.raises(WorkdirError) as caught, workdir.opened(tmp_path, now):
+        pass
+    assert str(caught.value).splitlines()[1:] == [
+        "  labels: [1, 2] there, [1, 3] now",
+        "  new: '(absent)' there, None now",
+        "  old: {} there, '(absent)' now",
+        "  optimizer.rate: 0.1 there, 0.2 now",
+    ]
+    assert json.loads((tmp_path / "config.json").read_text()) == before
+    with workdir.opened(tmp_path, before):
+        pass
+
+
+def test_training_refuses_another_configuration(tmp_path):
+    toy.train(tmp_path, toy.system(steps=(0, 0)))
+    with pytest.raises(WorkdirError, match="optimizer.rate: 0.3 there, 0.4 now"):
+        toy.train(tmp_path, config={"seed": 3, "optimizer": {"rate": 0.4}})
+    with pytest.raises(WorkdirError, match="seed: 3 there, 4 now"):
+        training.evaluate(toy.system(), tmp_path, seed=4, config=toy.CONFIG | {"seed": 4}, keep=3)
+
+
+def test_checkpoints_of_an_unknown_configuration_are_refused(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(WorkdirError, match="no config.json"), workdir.opened(tmp_path, {}):
+        pass
+
+
+def test_damaged_config_is_named(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    refused = pytest.raises(WorkdirError, match="cannot read .*config.json")
+    with refused, workdir.opened(tmp_path, {}):
+        pass
+
+
+HOLDING = """
+import sys
+from icm_jax.training import workdir
+with workdir.opened(sys.argv[1], {}):
+    print("in", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_second_process_is_refused_until_the_first_is_killed(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout.readline() == b"in\n"
+        with pytest.raises(WorkdirError, match="another process is using"):
+            toy.train(tmp_path, config={})
+        process.kill()
+        process.wait()
+        with workdir.opened(tmp_path, {}):
+            pass
+
+
+def test_unwritable_place_says_why(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkdirError, match="cannot write .*file/run: Not a directory"):
+        toy.train(tmp_path / "file" / "run")
+
+
+def test_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "summary.json"
+    workdir.write_json(path, {"old": True})
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(workdir.os, "fsync", full)
+    with pytest.raises(WorkdirError, match="summary.json: No space left on device"):
+        workdir.write_json(path, {"new": True})
+    assert workdir.read_json(path) == {"old": True}
+
+
+def test_plain():
+    value = {
+        "short": np.float32(0.1),  # 0.10000000149... as a double
+        "array": jnp.array([1.5, np.nan]),
+        "tuple": (1, True, None, "text"),
+        "infinite": float("inf"),
+        "count": np.int64(3),
+        "nested": np.ones((2, 1), bool),
+        5: Path("x").name,
+    }
+    assert workdir.plain(value) == {
+        "short": 0.1,
+        "array": [1.5, None],
+        "tuple": [1, True, None, "text"],
+        "infinite": None,
+        "count": 3,
+        "nested": [[True], [True]],
+        "5": "x",
+    }
+
+
+def test_float32_is_read_back_exactly():
+    numbers = np.random.RandomState(0).randn(1000).astype(np.float32) * np.float32(1e-3)
+    back = np.array(json.loads(json.dumps(workdir.plain(numbers)))).astype(np.float32)
+    np.testing.assert_array_equal(back, numbers)
