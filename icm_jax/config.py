@@ -1,6 +1,9 @@
 """Shared defaults, and the one place where a config is validated."""
 
+import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -45,6 +48,14 @@ def icm() -> ConfigDict:
             "competition": {
                 "steps": 2000,
                 "gradient": "gathered",  # gathered | masked: the same numbers, masked is slower
+                # Not in the paper (every=0 is the paper): see icm_jax.restarts.
+                "restart": {
+                    "every": 20,
+                    "idle": 0.2,
+                    "crowded": 1.5,
+                    "noise": 0.02,
+                    "memory": 0.95,
+                },
             },
             "classifier": {
                 "stages": ((16,), (32, 32), (64, 64)),
@@ -83,6 +94,25 @@ def validate(config: ConfigDict) -> None:
 def to_dict(config: ConfigDict) -> dict[str, Any]:
     """The config as plain JSON values, tuples as lists."""
     return _plain(config.to_dict())
+
+
+def from_workdir(workdir: str | os.PathLike) -> ConfigDict:
+    """The config of the run in a folder.
+
+    Raises:
+      ValueError: if there is none.
+    """
+    path = Path(workdir) / "config.json"
+    try:
+        return ConfigDict(_tuples(json.loads(path.read_text())))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"workdir: no config can be read from {path}: {error}") from error
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _tuples(v) for k, v in value.items()}
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
 def _check_fields(config: ConfigDict, known: ConfigDict, prefix: str) -> None:
@@ -173,6 +203,11 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
         ("initialization.threshold", _at_least(0)),
         ("competition.steps", _at_least(0)),
         ("competition.gradient", _one_of(GRADIENTS)),
+        ("competition.restart.every", _at_least(0)),
+        ("competition.restart.idle", _fraction()),
+        ("competition.restart.crowded", _at_least(1)),
+        ("competition.restart.noise", _at_least(0)),
+        ("competition.restart.memory", _fraction()),
         ("classifier.stages", _STAGES),
         ("classifier.hidden", _at_least(1)),
         ("classifier.dropout", _fraction()),

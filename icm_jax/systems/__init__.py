@@ -1,0 +1,1 @@
+"""Systems: what the training loop can train."""

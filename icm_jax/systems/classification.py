@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from icm_jax import collectives
 from icm_jax.data import Dataset, draw_indices, pad, to_float
 from icm_jax.networks.classifiers import ConvClassifier
-from icm_jax.report import figures
+from icm_jax.report import lines
 from icm_jax.system import Evaluation, Mean, Metrics, Phase, System
 
 PyTree = Any
@@ -91,7 +91,7 @@ def build(
         del evaluation
         training = [r for r in records if "loss" in r]
         steps = [r["step"] for r in training]
-        return {"loss": figures.curves({"loss": (steps, [r["loss"] for r in training])}, "Loss")}
+        return {"loss": lines.curves({"loss": (steps, [r["loss"] for r in training])}, "Loss")}
 
     return System(
         name="classification",

@@ -6,6 +6,7 @@ discriminator learns to tell all experts' outputs from canonical images.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from icm_jax import collectives, competition, mechanisms
+from icm_jax import collectives, competition, mechanisms, restarts
 from icm_jax.data import Splits, draw, halve, pad, restrict
 from icm_jax.networks.activations import ACTIVATIONS
 from icm_jax.networks.discriminators import ConvDiscriminator
@@ -41,10 +42,16 @@ class Discriminator(NamedTuple):
 
 
 class State(NamedTuple):
-    """Everything that a run of the competition needs to go on."""
+    """Everything that a run needs to go on.
+
+    `share` is the experts' running share of wins, float32 `[E]`; `steps` counts the steps of the
+    competition, int32 `[]`.
+    """
 
     experts: Experts
     discriminator: Discriminator
+    share: jax.Array
+    steps: jax.Array
 
 
 class Model(NamedTuple):
@@ -92,15 +99,17 @@ def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> S
     judge = classification.build(
         config.classifier, canonical, splits.test, config.data.pad, axis_name
     )
-    canonical, transformed, test = (
-        restrict(part, config.data.labels) for part in (canonical, transformed, splits.test)
-    )
+    classes = classification.class_count(canonical)
+    labels = config.data.labels
+    canonical, test = restrict(Splits(canonical, splits.test), labels)
+    transformed, _ = restrict(Splits(transformed, splits.test), labels)
     model = make_model(config, axis_name)
     bank = tuple(mechanisms.build(spec) for spec in config.mechanisms)
     names = tuple(mechanisms.label(spec) for spec in config.mechanisms)
     prepare = functools.partial(pad, size=config.data.pad) if config.data.pad else lambda x: x
+    settings = restarts.Settings(**config.competition.restart)
     example = prepare(jnp.zeros((1, *test.images.shape[1:])))
-    classify = classification.predictor(config.classifier, classification.class_count(canonical))
+    classify = classification.predictor(config.classifier, classes)
 
     def draw_canonical(data, key):
         images = draw(key, data["canonical"], config.batch_size)
@@ -118,16 +127,19 @@ def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> S
         )
 
     def compete(state, data, key):
-        canonical_key, transformed_key = jax.random.split(key)
-        return competition_step(
+        canonical_key, transformed_key, restart_key = jax.random.split(key, 3)
+        state, metrics = competition_step(
             model,
             state,
             draw_transformed(data, transformed_key),
             draw_canonical(data, canonical_key),
-            momentum=config.experts.momentum,
-            gradient=GRADIENTS[config.competition.gradient],
-            axis_name=axis_name,
+            config.experts.momentum,
+            GRADIENTS[config.competition.gradient],
+            axis_name,
         )
+        if settings.every:
+            state, metrics["restarts"] = restart_step(state, metrics["wins"], restart_key, settings)
+        return state, metrics
 
     return System(
         name="icm",
@@ -188,7 +200,8 @@ def init(model: Model, count: int, example: jax.Array, key: jax.Array) -> State:
     opt_state = jax.vmap(model.expert_optimizer.init)(params)
     experts = Experts(params, variables["batch_stats"], opt_state)
     params = model.discriminator.init(discriminator_key, example)["params"]
-    return State(experts, Discriminator(params, model.discriminator_optimizer.init(params)))
+    discriminator = Discriminator(params, model.discriminator_optimizer.init(params))
+    return State(experts, discriminator, jnp.full(count, 1.0 / count), jnp.int32(0))
 
 
 def initialization_step(
@@ -234,11 +247,10 @@ def competition_step(
     state: State,
     transformed: jax.Array,
     canonical: jax.Array,
-    *,
     momentum: float,
-    gradient=competition.gathered_gradient,
+    gradient: Callable = competition.gathered_gradient,
     axis_name: str | None = None,
-) -> tuple[State, Metrics]:
+) -> tuple[State, dict[str, Mean]]:
     """One step of experts and discriminator, both against the other's present parameters.
 
     Args:
@@ -253,7 +265,7 @@ def competition_step(
     Returns:
       The state after the step and the metrics (see `_metrics`).
     """
-    experts, discriminator = state
+    experts, discriminator = state.experts, state.discriminator
     outputs, statistics = model.scoring_pass(experts.params, transformed)
 
     def loss(params):
@@ -286,11 +298,42 @@ def competition_step(
         d_gradients, discriminator.opt_state, discriminator.params
     )
     d_params = optax.apply_updates(discriminator.params, updates)
-    state = State(
-        Experts(e_params, _running(experts.statistics, statistics, momentum), e_opt_state),
-        Discriminator(d_params, d_opt_state),
+    state = state._replace(
+        experts=Experts(e_params, _running(experts.statistics, statistics, momentum), e_opt_state),
+        discriminator=Discriminator(d_params, d_opt_state),
     )
     return state, _metrics(wins, scores, canonical_scores, d_loss, axis_name)
+
+
+def restart_step(
+    state: State, wins: Mean, key: jax.Array, settings: restarts.Settings
+) -> tuple[State, Mean]:
+    """Follows the shares of wins and, every so many steps, restarts an idle expert.
+
+    Args:
+      state: after `competition_step`.
+      wins: images won by each expert `[E]` in that step.
+      key: for the perturbation of the restarted expert.
+      settings: see `restarts.Settings`.
+
+    Returns:
+      The state after it and the number of restarts, a mean over steps.
+    """
+    share = restarts.running_share(state.share, wins.total, settings)
+    steps = state.steps + 1
+    params, *rest = state.experts
+
+    def look(params, rest, share):
+        return restarts.restart_idle(params, rest, share, key, settings)
+
+    def wait(params, rest, share):
+        return params, rest, share, jnp.bool_(False)
+
+    params, rest, share, restarted = jax.lax.cond(
+        steps % settings.every == 0, look, wait, params, rest, share
+    )
+    state = state._replace(experts=Experts(params, *rest), share=share, steps=steps)
+    return state, Mean(restarted.astype(jnp.float32), jnp.float32(1))
 
 
 def _running(average: PyTree, batch: PyTree, momentum: float) -> PyTree:
@@ -303,7 +346,7 @@ def _metrics(
     canonical_scores: jax.Array,
     d_loss: jax.Array,
     axis_name: str | None,
-) -> Metrics:
+) -> dict[str, Mean]:
     """`wins` `[E]` fraction of images, `expert_loss` `[E]` over won images, and scalars.
 
     `winner_score` and `canonical_score` are mean probabilities of being canonical.

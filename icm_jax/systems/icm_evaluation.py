@@ -11,7 +11,8 @@ from ml_collections import ConfigDict
 
 from icm_jax import mechanisms
 from icm_jax.data import to_float
-from icm_jax.evaluation import group_mean, identified, match, psnr, win_matrix
+from icm_jax.evaluation.restoration import group_mean, psnr
+from icm_jax.evaluation.specialization import identified, match, win_matrix
 from icm_jax.report import competition_figures, series
 from icm_jax.system import Evaluation
 

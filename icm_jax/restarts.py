@@ -1,0 +1,77 @@
+"""Restarting idle experts, as dead codes are restarted in vector quantization.
+
+An expert that wins nothing learns nothing and never will. Where another expert is crowded with
+several mechanisms, the idle one is made its copy, slightly perturbed, and the two divide what
+the crowded one had. This departs from the paper, which has no remedy (`every: 0` turns it off).
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+PyTree = Any
+
+
+class Settings(NamedTuple):
+    """When an expert is restarted, and how.
+
+    Attributes:
+      every: steps between two looks; at most one expert is restarted at each. 0: never.
+      idle: an expert is idle when its share of wins is below `idle / E`.
+      crowded: an expert is crowded when its share of wins is above `crowded / E`.
+      noise: standard deviation of the factor, around 1, on each copied parameter.
+      memory: of the running share of wins: what a step leaves of the share before it.
+    """
+
+    every: int
+    idle: float
+    crowded: float
+    noise: float
+    memory: float
+
+
+def running_share(share: jax.Array, wins: jax.Array, settings: Settings) -> jax.Array:
+    """The running share `[E]` of wins after a step in which the experts won `wins` `[E]` images."""
+    return settings.memory * share + (1.0 - settings.memory) * wins / wins.sum()
+
+
+def restart_idle(
+    params: PyTree, rest: PyTree, share: jax.Array, key: jax.Array, settings: Settings
+) -> tuple[PyTree, PyTree, jax.Array, jax.Array]:
+    """Copies the most crowded expert over the most idle one, if there are both.
+
+    Args:
+      params: leaves `[E, ...]`; the copy's are perturbed.
+      rest: whatever else belongs to the experts (statistics, optimizer state), leaves `[E, ...]`.
+      share: float32 `[E]`, running shares of wins; sums to 1.
+      key: for the perturbation.
+      settings: thresholds and noise.
+
+    Returns:
+      `params`, `rest` and `share` after it (the two share the crowded one's wins evenly), and
+      whether there was a restart, bool `[]`.
+    """
+    experts = share.shape[0]
+    idle, crowded = jnp.argmin(share), jnp.argmax(share)
+    due = (share[idle] * experts < settings.idle) & (share[crowded] * experts > settings.crowded)
+    copied = due & (jnp.arange(experts) == idle)  # [E]
+    source = jnp.where(copied, crowded, jnp.arange(experts))
+    leaves, structure = jax.tree.flatten(jax.tree.map(lambda t: t[source], params))
+    keys = jax.random.split(key, len(leaves))
+    perturbed = [
+        jnp.where(
+            copied.reshape(-1, *[1] * (leaf.ndim - 1)),
+            leaf * (1.0 + settings.noise * jax.random.normal(k, leaf.shape, leaf.dtype)),
+            leaf,
+        )
+        for k, leaf in zip(keys, leaves, strict=True)
+    ]
+    involved = copied | (due & (jnp.arange(experts) == crowded))
+    half = (share[idle] + share[crowded]) / 2
+    return (
+        jax.tree.unflatten(structure, perturbed),
+        jax.tree.map(lambda t: t[source], rest),
+        jnp.where(involved, half, share),
+        due,
+    )

@@ -1,0 +1,76 @@
+"""Trains or evaluates an experiment.
+
+  python launch.py --config=configs/mnist.py
+  python launch.py --config=configs/mnist.py --config.seed=1 --workdir=runs/seed1
+  python launch.py --mode=evaluate --workdir=runs/seed1
+
+Every field of the config can be set (--config.experts.count=16). The same command goes on with a
+run that was interrupted.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import jax
+from absl import app, flags, logging
+from ml_collections import ConfigDict, config_flags
+
+from icm_jax import config as configs
+from icm_jax import experiment, training
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Experiment, a file of configs/; with --mode=evaluate that of --workdir."
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run; by default runs/<config>-<digest of its fields>."
+)
+_MODE = flags.DEFINE_enum("mode", "train", experiment.MODES, "What to do.")
+
+
+def _config() -> tuple[ConfigDict, str]:
+    """The config and a name for it; of the workdir where there is no --config."""
+    if _CONFIG.value is not None:
+        file = config_flags.get_config_filename(flags.FLAGS["config"])
+        return _CONFIG.value, Path(file).stem
+    if _MODE.value == "evaluate" and _WORKDIR.value:
+        return configs.from_workdir(_WORKDIR.value), ""
+    raise ValueError("--config: missing; for example --config=configs/mnist.py")
+
+
+def main(argv: list[str]) -> int | None:
+    """Runs what the flags say; returns the exit status."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unknown arguments: {' '.join(argv[1:])}")
+    logging.set_verbosity(logging.INFO)
+    try:
+        config, name = _config()
+        workdir = _WORKDIR.value or experiment.default_workdir(config, name)
+        logging.info("workdir: %s", workdir)
+        result = experiment.run(config, workdir, _MODE.value)
+    except training.Interrupted as interrupted:
+        return 128 + interrupted.signum
+    except (
+        ValueError,
+        FileNotFoundError,
+        training.WorkdirError,
+        training.CheckpointError,
+        training.NotFinite,
+    ) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    found = result.summary["specialization"]
+    accuracy = result.summary["accuracy"]
+    print(
+        f"{found['identified']} of {len(found['mechanisms'])} mechanisms identified; accuracy "
+        f"{accuracy['original']:.1%} original, {accuracy['transformed']:.1%} transformed, "
+        f"{accuracy['restored']:.1%} restored\n{workdir}/report.html"
+    )
+    return None
+
+
+if __name__ == "__main__":
+    cache = os.environ.get("JAX_COMPILATION_CACHE_DIR", "~/.cache/icm_jax/compiled")
+    jax.config.update("jax_compilation_cache_dir", str(Path(cache).expanduser()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    app.run(main)
