@@ -12,6 +12,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 
+from icm_jax.training import devices
 from icm_jax.training.workdir import reasons
 
 PyTree = Any
@@ -147,7 +148,10 @@ class Checkpoints:
         aside.mkdir(exist_ok=True)
         there = len([path for path in aside.iterdir() if path.name.startswith(f"{step}_")])
         target = aside / f"{step}_{there}"
-        self.path(step).rename(target)
+        devices.wait_for_all("set aside")
+        if devices.is_writer():
+            self.path(step).rename(target)
+        devices.wait_for_all("set aside")
         self._manager.reload()
         return target
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 AXIS = "devices"
@@ -22,20 +23,23 @@ class Devices:
     def __init__(self, devices: Sequence[jax.Device] | None = None):
         """Uses `devices`, or all of every process where it is None."""
         self._devices = tuple(jax.devices() if devices is None else devices)
-        mesh = Mesh(np.array(self._devices), (AXIS,))
-        self._replicated = NamedSharding(mesh, PartitionSpec())
+        here = [d for d in self._devices if d.process_index == jax.process_index()]
+        self._everywhere, self._here = _replicated(self._devices), _replicated(here)
         # pmap refuses to run when no argument is mapped; the steps themselves need none.
+        split = NamedSharding(self._everywhere.mesh, PartitionSpec(AXIS))
         indices = np.arange(len(self._devices), dtype=np.int32)
-        self._indices = jax.device_put(indices, NamedSharding(mesh, PartitionSpec(AXIS)))
+        self._indices = jax.make_array_from_callback(indices.shape, split, indices.__getitem__)
 
     def put(self, tree: PyTree) -> PyTree:
         """Copies the arrays of `tree` (host or device, any dtype, uint8 stays uint8) everywhere."""
         # Never an alias: what is put here may be donated, also when one array stands in it twice.
-        return jax.device_put(tree, self._replicated, may_alias=False)
+        return jax.tree.map(self._joined, jax.device_put(tree, self._here, may_alias=False))
 
     def shapes(self, step: Callable, *arguments: PyTree) -> PyTree:
         """The shapes and dtypes `step(*arguments)` returns; traces `step`, runs nothing."""
-        return jax.eval_shape(self._mapped(step, len(arguments)), *arguments, self._indices)
+        # Here pmap wants the part of this process, and compiled functions the whole array.
+        here = np.zeros(len(self._here.mesh.devices), np.int32)
+        return jax.eval_shape(self._mapped(step, len(arguments)), *arguments, here)
 
     def compile(self, step: Callable, carry: PyTree, data: PyTree) -> Callable:
         """Compiles `step(carry, data) -> carry` ahead of time, donating `carry`.
@@ -46,6 +50,12 @@ class Devices:
         mapped = self._mapped(step, 2, donate_argnums=(0,))
         compiled = mapped.lower(carry, data, self._indices).compile()
         return lambda carry, data: compiled(carry, data, self._indices)
+
+    def _joined(self, array: jax.Array) -> jax.Array:
+        """One array of what every process put on its own devices."""
+        parts = [shard.data for shard in array.addressable_shards]
+        everywhere = self._everywhere
+        return jax.make_array_from_single_device_arrays(array.shape, everywhere, parts)
 
     def _mapped(self, step: Callable, arguments: int, **options) -> Callable:
         return jax.pmap(
@@ -58,6 +68,10 @@ class Devices:
         )
 
 
+def _replicated(devices: Sequence[jax.Device]) -> NamedSharding:
+    return NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec())
+
+
 def local(tree: PyTree) -> PyTree:
     """The replicated arrays of `tree` as they lie on this process's first device, not copied."""
     return jax.tree.map(lambda x: x.addressable_data(0), tree)
@@ -66,3 +80,8 @@ def local(tree: PyTree) -> PyTree:
 def is_writer() -> bool:
     """Whether this process is the one that writes records, figures and summaries."""
     return jax.process_index() == 0
+
+
+def wait_for_all(where: str) -> None:
+    """Returns when all processes have come to `where`; at once where there is only one."""
+    multihost_utils.sync_global_devices(where)

@@ -15,7 +15,7 @@ from icm_jax.training.devices import Devices, is_writer
 from icm_jax.training.position import Every, Position
 from icm_jax.training.records import Records
 from icm_jax.training.run import Run, record_evaluation
-from icm_jax.training.signals import StopSignals
+from icm_jax.training.signals import Interrupted, StopSignals
 from icm_jax.training.steps import saved_state
 from icm_jax.training.workdir import WorkdirError, opened, plain, read_json, write_json
 
@@ -145,11 +145,17 @@ def _train(
             stop=stop,
             position=position,
         )
-        state = run.go(restored and restored.leaves)
-        with stop.at_once():
-            summary = _conclude(
-                system, folder, settings, write_report, state, auxiliary, position, records
-            )
+        try:
+            state = run.go(restored and restored.leaves)
+            with stop.at_once():
+                summary = _conclude(
+                    system, folder, settings, write_report, state, auxiliary, position, records
+                )
+        except Interrupted:
+            name = system.phases[position.phase].name
+            steps = position.phases[name]["steps"]
+            logging.warning("stopped in phase %s after step %d; the same call goes on", name, steps)
+            raise
         return Result(summary, state, False)
 
 

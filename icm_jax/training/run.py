@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 
 import jax
 import numpy as np
-from absl import logging
 
 from icm_jax.system import Phase, PyTree, System
 from icm_jax.training import steps
@@ -115,7 +114,8 @@ class Run:
         carry = steps.Carry(state, self._empty, key, np.int32(0))
         if leaves is not None:
             carry = fill(carry, leaves)
-        self._carry = self._devices.put(carry)
+        # The state is there already; a second copy would stay as long as the phase runs.
+        self._carry = steps.Carry(state, *self._devices.put(carry[1:]))
         compiled = self._devices.compile(steps.accumulating(step), self._carry, data)
         self._times["compile_seconds"] += time.monotonic() - began
         return compiled
@@ -147,13 +147,11 @@ class Run:
             self._require_finite(self._carry.interval)
             if evaluates:
                 # A signal ends the evaluation; it is not lost, the next invocation does it.
-                with contextlib.suppress(Interrupted), self._stop.at_once():
+                with contextlib.suppress(Interrupted):
                     self._evaluate()
             if saves or self._stop.signum is not None:
                 self._save()
         if self._stop.signum is not None:
-            where = f"{self._current.name}, step {self._times['steps']}"
-            logging.warning("stopped at %s, saved; the same command goes on from there", where)
             raise Interrupted(self._stop.signum)
 
     @contextlib.contextmanager
@@ -187,7 +185,8 @@ class Run:
         return values
 
     def _evaluate(self) -> None:
-        evaluation = self._system.evaluate(local(self._carry.state), self._auxiliary, False)
+        with self._stop.at_once():
+            evaluation = self._system.evaluate(local(self._carry.state), self._auxiliary, False)
         record_evaluation(self._records, self._system, self.position, evaluation.scalars)
         self.position.evaluated = self._times["steps"]
 
@@ -213,11 +212,9 @@ class Run:
 
     def _not_finite(self, name: str, step: int) -> NotFinite:
         latest = self._saved.latest
-        kept = (
-            "no checkpoint yet"
-            if latest is None
-            else f"last good checkpoint {self._saved.path(latest)}"
-        )
+        kept = "no checkpoint yet"
+        if latest is not None:
+            kept = f"last good checkpoint {self._saved.path(latest)}"
         return NotFinite(f"{name} is not finite in phase {self._current.name}, step {step}; {kept}")
 
 

@@ -29,6 +29,7 @@ def opened(workdir: str | os.PathLike, config: Mapping) -> Iterator[Path]:
     """
     folder = Path(workdir)
     if not devices.is_writer():
+        devices.wait_for_all("opened")
         yield folder
         return
     with reasons(folder):
@@ -41,6 +42,7 @@ def opened(workdir: str | os.PathLike, config: Mapping) -> Iterator[Path]:
             raise WorkdirError(f"another process is using {folder}") from None
     try:
         _check_config(folder, plain(config))
+        devices.wait_for_all("opened")
         yield folder
     finally:
         lock.release()

@@ -1,5 +1,6 @@
 import json
 import logging
+import time
 
 import chex
 import jax
@@ -8,6 +9,7 @@ import pytest
 import toy
 
 from icm_jax import training
+from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.run import Run
 
 
@@ -235,3 +237,28 @@ def test_never_waits_between_boundaries(tmp_path, monkeypatch):
         "read 15",
         "read 20",
     ]
+
+
+def test_seconds_are_those_of_training_steps(tmp_path, monkeypatch):
+    save = Checkpoints.save
+    monkeypatch.setattr(Checkpoints, "save", lambda *args: (time.sleep(1), save(*args)))
+
+    def evaluate(*args):
+        time.sleep(1)
+        return toy.evaluate(*args)
+
+    result = toy.train(tmp_path, toy.system(steps=(0, 11), evaluate=evaluate))
+    assert 0 < result.summary["phases"]["fit"]["seconds"] < 1
+    assert result.summary["phases"]["fit"]["compile_seconds"] > 0
+
+
+def test_metric_with_the_name_of_a_field_is_refused(tmp_path):
+    step = toy.system().phases[0].step
+
+    def named(*args):
+        state, metrics = step(*args)
+        return state, {"step": metrics["count"]}
+
+    system = toy.system()
+    with pytest.raises(ValueError, match="'step'"):
+        toy.train(tmp_path, system._replace(phases=(system.phases[0]._replace(step=named),)))

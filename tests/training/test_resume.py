@@ -1,3 +1,4 @@
+import contextlib
 import logging
 import os
 import random
@@ -89,8 +90,10 @@ def test_half_a_line_is_cut(tmp_path, monkeypatch, uninterrupted):
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("at, name", [(3, "3"), (18, "18")])
-def test_signal_saves_after_the_step(tmp_path, monkeypatch, uninterrupted, signum, at, name):
+@pytest.mark.parametrize("at, where", [(3, "warmup after step 3"), (18, "fit after step 5")])
+def test_signal_saves_after_the_step(
+    tmp_path, monkeypatch, caplog, uninterrupted, signum, at, where
+):
     steps, advance = [], Progress.advance
 
     def signalled(self):
@@ -105,9 +108,16 @@ def test_signal_saves_after_the_step(tmp_path, monkeypatch, uninterrupted, signu
         with pytest.raises(training.Interrupted) as caught:
             toy.train(tmp_path)
     assert caught.value.signum == signum and len(steps) == at
-    assert (tmp_path / "checkpoints" / name).exists()
+    assert f"stopped in phase {where}; the same call goes on" in caplog.text
+    assert (tmp_path / "checkpoints" / str(at)).exists()
     assert signal.getsignal(signum) is before
-    assert_same(tmp_path, toy.train(tmp_path), uninterrupted)
+    with contextlib.closing(Checkpoints(tmp_path, 3)) as saved:
+        so_far = saved.restore().meta["phases"]
+    result = toy.train(tmp_path)
+    assert_same(tmp_path, result, uninterrupted)
+    for name, phase in result.summary["phases"].items():
+        assert phase["seconds"] >= so_far[name]["seconds"]
+        assert phase["compile_seconds"] >= so_far[name]["compile_seconds"]
 
 
 @pytest.mark.parametrize("at", [0, 1, 3])  # at step 0 of the last phase, at step 10, at the end
