@@ -89,6 +89,10 @@ def validate(config: ConfigDict) -> None:
             raise ValueError(f"{field}: {value!r} is not allowed; it must be {allowed}")
     for spec in config.mechanisms:
         mechanisms.build(spec)
+    labels = [mechanisms.label(spec) for spec in config.mechanisms]
+    for name in labels:
+        if labels.count(name) > 1:
+            raise ValueError(f"mechanisms: {name!r} stands there twice; name each one once")
 
 
 def to_dict(config: ConfigDict) -> dict[str, Any]:
@@ -122,7 +126,7 @@ def _check_fields(config: ConfigDict, known: ConfigDict, prefix: str) -> None:
     for name, value in config.items():
         field = prefix + name
         if name not in known:
-            raise ValueError(f"{field}: no such field; {prefix or 'config '}has {', '.join(known)}")
+            raise ValueError(f"{field}: no such field; the fields are {', '.join(known)}")
         expected = known[name]
         if isinstance(expected, ConfigDict):
             if not isinstance(value, ConfigDict):

@@ -103,6 +103,8 @@ def build(spec: Spec) -> Mechanism:
       ValueError: for a name that is not registered, a parameter that the mechanism does not
         take, or one that it needs and is missing.
     """
+    if not isinstance(spec, str | Mapping):
+        raise ValueError(f"mechanisms: {spec!r} is neither a name nor a name with parameters")
     parameters = {} if isinstance(spec, str) else {k: v for k, v in spec.items() if k != "name"}
     name = spec if isinstance(spec, str) else spec.get("name")
     if name not in _registry:

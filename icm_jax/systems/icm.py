@@ -201,7 +201,7 @@ def init(model: Model, count: int, example: jax.Array, key: jax.Array) -> State:
     experts = Experts(params, variables["batch_stats"], opt_state)
     params = model.discriminator.init(discriminator_key, example)["params"]
     discriminator = Discriminator(params, model.discriminator_optimizer.init(params))
-    return State(experts, discriminator, jnp.full(count, 1.0 / count), jnp.int32(0))
+    return State(experts, discriminator, jnp.full(count, 1.0 / count, jnp.float32), jnp.int32(0))
 
 
 def initialization_step(
@@ -228,7 +228,7 @@ def initialization_step(
 
     def loss(params):
         outputs, statistics = model.scoring_pass(params, images)
-        errors = jnp.square(outputs - images).mean(axis=(1, 2, 3, 4)) / devices  # [E]
+        errors = jnp.square(outputs - images[None]).mean(axis=(1, 2, 3, 4)) / devices  # [E]
         return errors.sum(), (errors, statistics)
 
     gradients, (errors, statistics) = jax.grad(loss, has_aux=True)(experts.params)

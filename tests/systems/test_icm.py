@@ -1,0 +1,199 @@
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny
+
+from icm_jax import competition
+from icm_jax.systems import icm
+
+IMAGES = (8, 12, 12, 1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return icm.make_model(tiny.icm())
+
+
+@pytest.fixture(scope="module")
+def state(model):
+    """Three experts, so that one can lose; apart enough for every expert to win in some batch."""
+    return icm.init(model, 3, jnp.zeros(IMAGES), jax.random.key(0))
+
+
+@pytest.fixture(scope="module")
+def batches():
+    keys = jax.random.split(jax.random.key(1))
+    return [jax.random.uniform(k, IMAGES) for k in keys]
+
+
+def expert(tree, e):
+    return jax.tree.map(lambda t: t[e], tree)
+
+
+def comparable(state):
+    """The state without a bias that batch norm cancels: Adam blows its rounding errors up."""
+    params = {k: v for k, v in state.experts.params.items() if k != "Conv_0"}
+    kernel = state.experts.params["Conv_0"]["kernel"]
+    variances = state.experts.statistics["BatchNorm_0"]["var"]
+    return params, kernel, variances, state.discriminator.params, state.share
+
+
+def test_experts_start_different(state):
+    kernels = state.experts.params["Conv_0"]["kernel"]
+    assert jnp.abs(kernels[0] - kernels[1]).max() > 0.01
+
+
+def test_initialization_fits_each_expert_to_its_input(model, state, batches):
+    images = batches[0]
+    step = jax.jit(functools.partial(icm.initialization_step, model, momentum=0.9))
+    new, metrics = step(state, images)
+    for e in range(3):
+        outputs, _ = model.expert.apply(
+            {"params": expert(state.experts.params, e)}, images, mutable=["batch_stats"]
+        )
+        np.testing.assert_allclose(
+            metrics["reproduction_error"].total[e], ((outputs - images) ** 2).mean(), rtol=1e-5
+        )
+    chex.assert_trees_all_equal(new.discriminator, state.discriminator)
+    first = metrics["reproduction_error"].total
+    for _ in range(30):
+        new, metrics = step(new, images)
+    assert (metrics["reproduction_error"].total < 0.9 * first).all()
+
+
+@pytest.mark.parametrize("form", icm.GRADIENTS.values(), ids=icm.GRADIENTS.keys())
+def test_one_step_moves_winners_and_the_discriminator_alone(model, state, batches, form):
+    step = jax.jit(functools.partial(icm.competition_step, model, momentum=0.9, gradient=form))
+    # Two images cannot be won by three experts: somebody is idle.
+    new, metrics = step(state, *(images[:2] for images in batches))
+    wins = np.asarray(metrics["wins"].total)
+    assert wins.sum() == 2
+    for e in range(3):
+        before, after = (
+            (expert(s.experts.params, e), expert(s.experts.opt_state, e)) for s in (state, new)
+        )
+        if wins[e]:
+            assert not np.array_equal(before[0]["Conv_0"]["kernel"], after[0]["Conv_0"]["kernel"])
+        else:
+            chex.assert_trees_all_equal(before, after)
+    changed = jax.tree.map(
+        lambda a, b: bool(jnp.any(a != b)), state.discriminator.params, new.discriminator.params
+    )
+    assert all(jax.tree.leaves(changed))
+
+
+def test_masked_and_gathered_steps_agree(model, state, batches):
+    steps = [
+        jax.jit(functools.partial(icm.competition_step, model, momentum=0.9, gradient=form))
+        for form in icm.GRADIENTS.values()
+    ]
+    states = [state, state]
+    for _ in range(3):
+        states = [step(s, *batches)[0] for step, s in zip(steps, states, strict=True)]
+    chex.assert_trees_all_close(*states, rtol=1e-3, atol=1e-5)
+
+
+def test_metrics_are_those_of_a_plain_loop(model, state, batches):
+    transformed, canonical = batches
+    _, metrics = jax.jit(functools.partial(icm.competition_step, model, momentum=0.9))(
+        state, transformed, canonical
+    )
+    logits = []
+    for e in range(3):
+        outputs, _ = model.expert.apply(
+            {"params": expert(state.experts.params, e)}, transformed, mutable=["batch_stats"]
+        )
+        logits.append(model.logits(state.discriminator.params, outputs))
+    logits = np.stack(logits)
+    real = np.asarray(model.logits(state.discriminator.params, canonical))
+    winner = logits.argmax(axis=0)
+    for e in range(3):
+        won = logits[e, winner == e]
+        assert metrics["wins"].total[e] == len(won)
+        np.testing.assert_allclose(
+            metrics["expert_loss"].total[e], np.log1p(np.exp(-won)).sum(), rtol=1e-4
+        )
+    np.testing.assert_allclose(
+        metrics["discriminator_loss"].total,
+        np.log1p(np.exp(logits)).mean() + np.log1p(np.exp(-real)).mean(),
+        rtol=1e-5,
+    )
+    np.testing.assert_allclose(
+        metrics["winner_score"].total / metrics["winner_score"].count,
+        (1 / (1 + np.exp(-logits.max(axis=0)))).mean(),
+        rtol=1e-5,
+    )
+
+
+def test_four_devices_compute_what_one_does():
+    """`vmap` over a named axis stands for the devices: the same collectives, one process."""
+    config, splits = tiny.icm(), tiny.splits()
+    one, four = icm.build(config, splits), icm.build(config, splits, "devices")
+    data = jax.tree.map(jnp.asarray, one.data)
+    alone = shared = jax.jit(one.init)(jax.random.key(0))
+    for index in range(2):
+        step = jax.jit(one.phases[index].step)
+        step_of_four = jax.jit(
+            jax.vmap(
+                lambda state, data, key, _: four.phases[index].step(state, data, key),  # noqa: B023
+                in_axes=(None, None, None, 0),
+                axis_name="devices",
+            )
+        )
+        for i in range(2):
+            key = jax.random.key(i)
+            alone, metrics = step(alone, data, key)
+            everyone, metrics_of_four = step_of_four(shared, data, key, jnp.arange(4))
+            for device in range(1, 4):
+                chex.assert_trees_all_equal(expert(everyone, device), expert(everyone, 0))
+            shared, metrics_of_four = expert((everyone, metrics_of_four), 0)
+            chex.assert_trees_all_close(metrics_of_four, metrics, rtol=1e-4, atol=1e-5)
+            chex.assert_trees_all_close(comparable(shared), comparable(alone), rtol=1e-3, atol=1e-4)
+
+
+def test_a_step_traces_once():
+    system = icm.build(tiny.icm(), tiny.splits())
+    step = jax.jit(chex.assert_max_traces(system.phases[1].step, n=1))
+    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.data)
+    for i in range(3):
+        state, _ = step(state, data, jax.random.key(i))
+
+
+def test_halves_and_labels_decide_what_is_trained_on():
+    config, splits = tiny.icm(), tiny.splits()
+    system = icm.build(config, splits)
+    canonical, transformed = system.data["canonical"], system.data["transformed"]
+    assert len(canonical) + len(transformed) == 40
+    assert not {i.tobytes() for i in canonical} & {i.tobytes() for i in transformed}
+    config.data.labels = (1,)
+    restricted = icm.build(config, splits).data
+    assert (restricted["canonical"][:, 11, 0] > 150).all()  # class 1 is bright at the lower left
+    assert 0 < len(restricted["canonical"]) < len(canonical)
+
+
+def test_an_idle_expert_is_restarted_in_training():
+    config = tiny.icm()
+    system = icm.build(config, tiny.splits())
+    state = jax.jit(system.init)(jax.random.key(0))
+    # One expert holds everything and one nothing, at the step before the look.
+    state = state._replace(share=jnp.array([1.0, 0.0]), steps=jnp.int32(3))
+    data = jax.tree.map(jnp.asarray, system.data)
+    step = jax.jit(system.phases[1].step)
+    new, metrics = step(state, data, jax.random.key(0))
+    assert metrics["restarts"].total == 1
+    chex.assert_trees_all_equal(
+        expert(new.experts.statistics, 0), expert(new.experts.statistics, 1)
+    )
+
+
+def test_scoring_pass_and_update_see_the_same_outputs(model, state, batches):
+    """What `competition` promises about batch statistics."""
+    outputs, statistics = model.scoring_pass(state.experts.params, batches[0])
+    again = jax.vmap(model.restore, (0, 0, None))(state.experts.params, statistics, batches[0])
+    chex.assert_trees_all_close(again, outputs, atol=1e-5)
+    wins = competition.winners(model.logits(state.discriminator.params, outputs))
+    chex.assert_shape(wins.winner, (8,))

@@ -1,0 +1,76 @@
+import json
+
+import pytest
+from ml_collections import ConfigDict
+
+from configs import mnist, mnist_three
+from icm_jax import config, mechanisms
+
+
+@pytest.mark.parametrize("module", [mnist, mnist_three])
+def test_shipped_configs_are_valid(module):
+    config.validate(module.get_config())
+
+
+def test_the_papers_values_are_the_defaults():
+    c = mnist.get_config()
+    assert (c.experts.count, c.batch_size, c.competition.steps) == (10, 32, 2000)
+    assert c.mechanisms == mechanisms.PAPER
+    assert c.experts.learning_rate == c.discriminator.learning_rate == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("experts.count", 0, "experts.count: 0 is not allowed; it must be at least 1"),
+        ("experts.filters", -3, "experts.filters: -3"),
+        ("batch_size", 0, "batch_size: 0"),
+        ("seed", -1, "seed: -1 is not allowed; it must be from 0 to"),
+        ("data.source", "web", "data.source: 'web' .* one of bundled, tfds, folder"),
+        ("data.labels", ("six",), "data.labels: .'six',. is not allowed; .* whole numbers"),
+        ("mechanisms", (), "mechanisms: .* a non-empty tuple of names"),
+        ("mechanisms", ("blur",), "mechanisms: 'blur' is not registered; choose from"),
+        ("mechanisms", ({"name": "noise", "sd": 1},), "unexpected keyword argument 'sd'"),
+        ("mechanisms", ("invert", "invert"), "mechanisms: 'invert' stands there twice"),
+        ("mechanisms", (3,), "mechanisms: 3 is neither a name nor"),
+        ("experts.activation", "sin", "experts.activation: 'sin' .* one of elu, relu"),
+        ("experts.learning_rate", 0.0, "experts.learning_rate: 0.0 .* above 0"),
+        ("experts.learning_rate", float("nan"), "experts.learning_rate: nan"),
+        ("discriminator.stages", ((16,), ()), "discriminator.stages"),
+        ("discriminator.stages", (16, 16), "discriminator.stages"),
+        ("competition.gradient", "detached", "competition.gradient: .* gathered, masked"),
+        ("competition.restart.memory", 1.0, "competition.restart.memory: 1.0 .* below 1"),
+        ("checkpoint.every", 0, "checkpoint.every: 0"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_allowed(field, value, message):
+    c = config.icm()
+    c.update_from_flattened_dict({field: value})
+    with pytest.raises(ValueError, match=message):
+        config.validate(c)
+
+
+def test_wrong_types_and_unknown_and_missing_fields_are_named():
+    c = config.icm().to_dict()
+    c["experts"]["count"] = "ten"
+    with pytest.raises(ValueError, match="experts.count: 'ten' is not a int"):
+        config.validate(ConfigDict(c))
+    c = config.icm().to_dict()
+    c["experts"]["cuont"] = 10
+    with pytest.raises(ValueError, match="experts.cuont: no such field; the fields are activation, count"):
+        config.validate(ConfigDict(c))
+    c = config.icm().to_dict()
+    del c["log"]
+    with pytest.raises(ValueError, match="log: missing"):
+        config.validate(ConfigDict(c))
+
+
+def test_a_config_goes_through_json_and_back(tmp_path):
+    c = config.icm()
+    c.mechanisms = ("invert", {"name": "noise", "std": 0.1})
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict(c)))
+    again = config.from_workdir(tmp_path)
+    config.validate(again)
+    assert config.to_dict(again) == config.to_dict(c)
+    with pytest.raises(ValueError, match="workdir: no config can be read from .*nowhere"):
+        config.from_workdir(tmp_path / "nowhere")

@@ -1,0 +1,45 @@
+"""A small ICM experiment for tests: two experts, two mechanisms, 12x12 images of two classes."""
+
+import numpy as np
+
+from icm_jax import config
+from icm_jax.data import Dataset, Splits
+
+
+def splits(train=40, test=12):
+    """Class 0: a bright upper half; class 1: a bright left half; a little noise on both."""
+    rng = np.random.RandomState(0)
+
+    def dataset(count):
+        labels = np.arange(count, dtype=np.int32) % 2
+        images = rng.randint(0, 40, (count, 12, 12, 1)).astype(np.uint8)
+        images[labels == 0, :6] += 200
+        images[labels == 1, :, :6] += 200
+        return Dataset(images, labels, {})
+
+    return Splits(dataset(train), dataset(test))
+
+
+def icm():
+    """A config whose every network is as small as it can be."""
+    c = config.icm()
+    c.batch_size = 8
+    c.mechanisms = ("translate_right", "invert")
+    c.experts.count = 2
+    c.experts.filters = 3
+    c.experts.layers = 1
+    c.discriminator.stages = ((3,), (4,))
+    c.discriminator.hidden = 5
+    c.initialization.steps = 6
+    c.initialization.threshold = 0.0
+    c.competition.steps = 9
+    c.competition.restart.every = 4
+    c.classifier.stages = ((4,), (4,))
+    c.classifier.hidden = 8
+    c.classifier.batch_size = 8
+    c.classifier.steps = 5
+    c.evaluation.every = 4
+    c.evaluation.images = 6
+    c.log.every = 3
+    c.checkpoint.every = 4
+    return c
