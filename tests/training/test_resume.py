@@ -80,6 +80,20 @@ def test_goes_on_after_a_crash(tmp_path, monkeypatch, uninterrupted, owner, name
     assert_same(tmp_path, toy.train(tmp_path), uninterrupted)
 
 
+def test_saved_evaluation_is_not_done_again(tmp_path, monkeypatch):
+    # Step 7 is evaluated and saved, then the run crashes at step 8.
+    settings = {"evaluate_every": 7, "checkpoint_every": 7}
+    system = toy.system(steps=(0, 10))
+    whole = toy.train(tmp_path / "whole", system, **settings)
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        crashing(patch, Progress, "advance", 7)
+        toy.train(tmp_path / "crashed", system, **settings)
+    crashed = toy.train(tmp_path / "crashed", system, **settings)
+    chex.assert_trees_all_equal(crashed.state, whole.state)
+    records = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "crashed")]
+    assert records[0] == records[1]
+
+
 def test_half_a_line_is_cut(tmp_path, monkeypatch, uninterrupted):
     with monkeypatch.context() as patch, pytest.raises(Crash):
         crashing(patch, Progress, "advance", 20)

@@ -41,7 +41,7 @@ def step(state, data, key, rate, sabotage=None):
     gradient, total = jax.lax.psum((gradient, errors.sum()), AXIS)
     count = state["count"] + 1
     if sabotage is not None:
-        total = jnp.where(count == sabotage, jnp.nan, total)
+        total = jnp.where(count >= sabotage, jnp.nan, total)
     metrics = {
         "loss": Mean(total, jnp.float32(BATCH)),
         # One entry an expert: the second is never counted.
