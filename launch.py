@@ -8,12 +8,13 @@ Every field of the config can be set (--config.experts.count=16). The same comma
 run that was interrupted.
 """
 
+import logging
 import os
 import sys
 from pathlib import Path
 
 import jax
-from absl import app, flags, logging
+from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
 from icm_jax import config as configs
@@ -42,11 +43,12 @@ def main(argv: list[str]) -> int | None:
     """Runs what the flags say; returns the exit status."""
     if len(argv) > 1:
         raise app.UsageError(f"unknown arguments: {' '.join(argv[1:])}")
-    logging.set_verbosity(logging.INFO)
+    log = logging.getLogger("icm_jax")
+    log.setLevel(logging.INFO)
     try:
         config, name = _config()
         workdir = _WORKDIR.value or experiment.default_workdir(config, name)
-        logging.info("workdir: %s", workdir)
+        log.info("workdir: %s", workdir)
         result = experiment.run(config, workdir, _MODE.value)
     except training.Interrupted as interrupted:
         return 128 + interrupted.signum

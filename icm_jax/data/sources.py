@@ -4,7 +4,6 @@ from typing import Any
 
 from icm_jax.data import bundled, folder
 from icm_jax.data.images import resize, stack
-from icm_jax.data.split import restrict
 from icm_jax.data.types import Dataset, Splits
 
 SOURCES = ("bundled", "tfds", "folder")
@@ -19,8 +18,7 @@ def load(config: Any) -> Splits:
         `name`: of the data set, for `bundled` ('mnist') and `tfds` (any image data set of it);
         `dir`: for `folder`, a directory or zip of images; for `tfds`, where data sets are
           prepared, '' for its default; unused by `bundled`;
-        `labels`: the classes to keep in both splits, all of them if empty;
-        `size`: where it exists and is not 0, images are resized to this many pixels a side.
+        `size`: images are resized to this many pixels a side; 0 leaves them.
 
     Returns:
       uint8 images `[N, H, W, C]`, int32 labels `[N]` and attributes `[N]` of both splits.
@@ -29,13 +27,9 @@ def load(config: Any) -> Splits:
       ValueError: if a field has a value that is not allowed, or the data are damaged.
       FileNotFoundError: if the data are not there.
     """
-    size = getattr(config, "size", 0)
+    size = config.size
     if size < 0:
         raise ValueError(f"data.size: {size} is negative; choose 0 to keep images as they are")
-    return restrict(_load(config, size), config.labels)
-
-
-def _load(config: Any, size: int) -> Splits:
     match config.source:
         case "bundled":
             return Splits(*(_resized(split, size) for split in bundled.load(config.name)))

@@ -94,6 +94,9 @@ def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> S
       config: a validated config.
       splits: train and test images, all classes; `config.data.labels` restricts them here.
       axis_name: device axis that the steps reduce over, or None for one device without one.
+
+    Raises:
+      ValueError: if labels leave no image, or fewer than a batch.
     """
     canonical, transformed = halve(splits.train, config.seed)
     judge = classification.build(
@@ -103,6 +106,11 @@ def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> S
     labels = config.data.labels
     canonical, test = restrict(Splits(canonical, splits.test), labels)
     transformed, _ = restrict(Splits(transformed, splits.test), labels)
+    for name, part in (("canonical", canonical), ("transformed", transformed)):
+        if config.batch_size > len(part.labels):
+            raise ValueError(
+                f"batch_size: {config.batch_size} is more than the {len(part.labels)} {name} images"
+            )
     model = make_model(config, axis_name)
     bank = tuple(mechanisms.build(spec) for spec in config.mechanisms)
     names = tuple(mechanisms.label(spec) for spec in config.mechanisms)

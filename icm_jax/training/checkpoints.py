@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,10 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
-from absl import logging
 
 from icm_jax.training import devices
 from icm_jax.training.workdir import reasons
+
+_log = logging.getLogger(__name__)
 
 PyTree = Any
 Leaves = dict[str, np.ndarray]
@@ -109,7 +111,7 @@ class Checkpoints:
             except Exception as error:
                 damaged.append(str(self._set_aside(step)))
                 reason = str(error).splitlines()[0] if str(error) else repr(error)
-                logging.warning(
+                _log.warning(
                     "checkpoint %s is damaged (%s), moved to %s",
                     self.path(step),
                     reason,

@@ -1,13 +1,13 @@
 """The one training loop: runs any system in a folder, to its end or until it is stopped."""
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-from absl import logging
 
 from icm_jax.system import PyTree, System
 from icm_jax.training.checkpoints import Checkpoints
@@ -18,6 +18,8 @@ from icm_jax.training.run import Run, record_evaluation
 from icm_jax.training.signals import Interrupted, StopSignals
 from icm_jax.training.steps import saved_state
 from icm_jax.training.workdir import WorkdirError, opened, plain, read_json, write_json
+
+_log = logging.getLogger(__name__)
 
 WriteReport = Callable[..., None]
 
@@ -123,7 +125,7 @@ def _train(
         folder = stack.enter_context(opened(workdir, settings.config))
         summary = read_json(folder / "summary.json")
         if summary is not None:
-            logging.info("%s is finished, there is nothing to do", folder)
+            _log.info("%s is finished, there is nothing to do", folder)
             return Result(summary, None, True)
         auxiliary = {
             name: _judge(judge, folder / name, settings) for name, judge in system.auxiliary.items()
@@ -154,7 +156,7 @@ def _train(
         except Interrupted:
             name = system.phases[position.phase].name
             steps = position.phases[name]["steps"]
-            logging.warning("stopped in phase %s after step %d; the same call goes on", name, steps)
+            _log.warning("stopped in phase %s after step %d; the same call goes on", name, steps)
             raise
         return Result(summary, state, False)
 

@@ -1,17 +1,19 @@
 """The progress line of a phase."""
 
 import contextlib
+import logging
 import time
 
-from absl import logging
 from tqdm import tqdm
+
+_log = logging.getLogger(__name__)
 
 
 class Progress:
     """Phase, step, rate and ETA on a terminal; two log lines a phase where there is none."""
 
     def __init__(self, phase: str, done: int, steps: int):
-        logging.info("%s: from step %d of at most %d", phase, done, steps)
+        _log.info("%s: from step %d of at most %d", phase, done, steps)
         self._phase = phase
         # disable=None: nothing is drawn when stderr is no terminal.
         self._bar = tqdm(desc=phase, initial=done, total=steps, unit="step", disable=None)
@@ -32,7 +34,7 @@ class Progress:
     def ended(self, step: int):
         """Says at which step the phase ended."""
         self.close()
-        logging.info("%s: ended at step %d", self._phase, step)
+        _log.info("%s: ended at step %d", self._phase, step)
 
     def close(self):
         """Leaves the line as it stands; a second call does nothing."""

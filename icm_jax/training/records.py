@@ -1,16 +1,18 @@
 """The records of a run: `metrics.jsonl`, the same again in TensorBoard, and the figures."""
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from absl import logging
 from matplotlib.figure import Figure
 
 from icm_jax.training import devices
 from icm_jax.training.tensorboard import TensorBoard
 from icm_jax.training.workdir import plain, reasons
+
+_log = logging.getLogger(__name__)
 
 
 class Records:
@@ -110,7 +112,7 @@ class Records:
         kept = self._file.read(size)
         if len(kept) < size:
             kept = kept[: kept.rfind(b"\n") + 1]
-            logging.warning("%s is shorter than when the checkpoint was saved", self._path)
+            _log.warning("%s is shorter than when the checkpoint was saved", self._path)
         self._file.truncate(len(kept))
         self.all = [json.loads(line) for line in kept.splitlines()]
         self.size = len(kept)

@@ -1,0 +1,174 @@
+"""The figures of a competition of experts for the images of unknown mechanisms.
+
+After Parascandolo et al. 2018, Learning Independent Causal Mechanisms, arXiv 1712.00961.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import chex
+import numpy as np
+from matplotlib.figure import Figure
+
+from icm_jax.report import figures, lines, series
+
+
+def expert_order(matching: np.ndarray, experts: int) -> np.ndarray:
+    """Orders experts as the mechanisms they are matched with, so that a good matrix is diagonal.
+
+    Args:
+      matching: int `[M]`, the expert of each mechanism, -1 for none.
+      experts: E.
+
+    Returns:
+      int64 `[E]`, a permutation: the matched experts, then the others.
+    """
+    matched = [int(expert) for expert in matching if expert >= 0]
+    others = [expert for expert in range(experts) if expert not in matched]
+    return np.array(matched + others, np.int64)
+
+
+def io_grid(
+    inputs: np.ndarray,
+    outputs: np.ndarray,
+    winners: np.ndarray,
+    mechanisms: Sequence[str],
+    originals: np.ndarray | None = None,
+    order: np.ndarray | None = None,
+    title: str = "What each expert makes of each mechanism (framed: the winner)",
+) -> Figure:
+    """Draws inputs above what every expert makes of them, the winner framed (figure 1).
+
+    Args:
+      inputs: float `[M, H, W, C]` in `[0, 1]`, one image of each mechanism.
+      outputs: float `[E, M, H, W, C]` in `[0, 1]`.
+      winners: int `[M]`, the expert that won each input.
+      mechanisms: M names.
+      originals: float `[M, H, W, C]` in `[0, 1]`, drawn as the first row where given.
+      order: int `[E]`, a permutation: the experts from top to bottom; as numbered by default.
+      title: above the figure.
+
+    Returns:
+      A figure with one axes.
+
+    Raises:
+      AssertionError: a shape is another one.
+    """
+    inputs, outputs = np.asarray(inputs), np.asarray(outputs)
+    experts = len(outputs)
+    order = np.arange(experts) if order is None else np.asarray(order)
+    chex.assert_shape(outputs, (experts, *inputs.shape))
+    chex.assert_shape(winners, (len(inputs),))
+    chex.assert_shape(order, (experts,))
+    above = {"input": inputs} if originals is None else {"original": originals, "input": inputs}
+    framed = np.zeros((len(above) + experts, len(inputs)), bool)
+    framed[len(above) :] = order[:, None] == np.asarray(winners)[None]
+    return figures.image_grid(
+        np.concatenate([np.stack(list(above.values())), outputs[order]]),
+        [*above, *(f"expert {expert}" for expert in order)],
+        mechanisms,
+        title,
+        framed,
+    )
+
+
+def specialization(
+    wins: np.ndarray, mechanisms: Sequence[str], matching: np.ndarray, identified: np.ndarray
+) -> Figure:
+    """Draws the fraction of each mechanism's images that each expert wins.
+
+    Args:
+      wins: float `[M, E]` in `[0, 1]`.
+      mechanisms: M names.
+      matching: int `[M]`, the expert of each mechanism, -1 for none; it orders the columns.
+      identified: bool `[M]`, the mechanisms to mark: a tick at the name, a frame at the number.
+
+    Returns:
+      A figure with one axes.
+
+    Raises:
+      AssertionError: a shape is another one.
+    """
+    wins, identified = np.asarray(wins), np.asarray(identified)
+    chex.assert_rank(wins, 2)
+    chex.assert_shape([matching, identified], (len(wins),))
+    order = expert_order(matching, wins.shape[1])
+    ordered = wins[:, order]
+    return figures.matrix(
+        ordered,
+        [
+            f"{name} ✓" if found else name
+            for name, found in zip(mechanisms, identified, strict=True)
+        ],
+        [str(expert) for expert in order],
+        f"Images won: {identified.sum()} of {len(wins)} mechanisms identified",
+        column_title="expert",
+        framed=identified[:, None] & (ordered == ordered.max(axis=1, keepdims=True)),
+    )
+
+
+def score_curves(steps: np.ndarray, scores: np.ndarray, mechanisms: Sequence[str]) -> Figure:
+    """Draws every expert's score on every mechanism along training (figure 2).
+
+    The expert that scores best at the end is drawn strongly and named above its chart.
+
+    Args:
+      steps: int `[T]`.
+      scores: float `[T, M, E]`, mean score; nan where there was none.
+      mechanisms: M names.
+
+    Returns:
+      A figure with one axes for each mechanism.
+
+    Raises:
+      AssertionError: a shape is another one.
+    """
+    scores = np.asarray(scores, float)
+    chex.assert_shape(scores, (len(steps), len(mechanisms), None))
+    charts, bold = {}, {}
+    for index, name in enumerate(mechanisms):
+        mine = scores[:, index]
+        labels = [f"expert {expert}" for expert in range(mine.shape[1])]
+        last = mine[-1] if len(mine) else np.array([])
+        best = labels[np.nanargmax(last)] if np.isfinite(last).any() else None
+        title = f"{name} → {best}" if best else name
+        charts[title] = {label: (steps, mine[:, i]) for i, label in enumerate(labels)}
+        if best:
+            bold[title] = best
+    return lines.panels(
+        charts, "Scores of each mechanism's images", "score", share_y=True, bold=bold
+    )
+
+
+def accuracy_curve(
+    steps: Sequence[int], restored: Sequence[float], original: float, transformed: float
+) -> Figure:
+    """Draws the accuracy on restored images along training between its two bounds (figure 4).
+
+    Args:
+      steps: int `[T]`.
+      restored: float `[T]` in `[0, 1]`.
+      original: accuracy on the original images, in `[0, 1]`.
+      transformed: accuracy on the transformed images, in `[0, 1]`.
+
+    Returns:
+      A figure with one axes.
+    """
+    return lines.curves(
+        {"restored": (steps, restored)},
+        "Accuracy of a classifier on restored images",
+        "accuracy",
+        {"original": original, "transformed": transformed},
+    )
+
+
+def losses(records: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draws every metric of every phase, one line for each expert where it has one.
+
+    Args:
+      records: dicts as they stand in `metrics.jsonl`.
+
+    Returns:
+      A figure with one axes for each phase and metric.
+    """
+    return lines.panels(series.charts(records, entry="expert"), "Training", log_y=True)

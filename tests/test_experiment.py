@@ -1,0 +1,133 @@
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import chex
+import numpy as np
+import pytest
+import tiny
+
+from icm_jax import experiment, training
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("run")
+    return workdir, experiment.run(tiny.icm(), workdir, splits=tiny.splits())
+
+
+def test_summary_is_the_interface_that_other_programs_read(run):
+    workdir, result = run
+    summary = json.loads((workdir / "summary.json").read_text())
+    assert summary == result.summary
+    names = ["translate_right", "invert"]
+    assert set(summary) == {
+        *("system", "config", "seed", "phases", "specialization", "accuracy", "psnr")
+    }
+    assert summary["system"] == "icm" and summary["seed"] == 0
+    assert summary["config"]["experts"]["count"] == 2
+    for phase, steps in (("initialization", 6), ("competition", 9)):
+        assert summary["phases"][phase]["steps"] == steps
+        assert summary["phases"][phase]["seconds"] > 0
+        assert summary["phases"][phase]["compile_seconds"] > 0
+    assert summary["specialization"]["mechanisms"] == names
+    np.testing.assert_allclose(np.sum(summary["specialization"]["wins"], axis=1), 1.0)
+    assert 0 <= summary["specialization"]["identified"] <= 2
+    accuracy = summary["accuracy"]
+    assert set(accuracy) == {"original", "transformed", "restored", "per_mechanism"}
+    # Twelve test images, six for each mechanism: the whole is the mean of the two.
+    for kind in ("transformed", "restored"):
+        parts = [accuracy["per_mechanism"][name][kind] for name in names]
+        np.testing.assert_allclose(np.mean(parts), accuracy[kind])
+    assert set(summary["psnr"]) == set(names)
+
+
+def test_what_a_run_leaves_behind(run):
+    workdir, _ = run
+    figures = {path.stem for path in (workdir / "figures").glob("*.png")}
+    assert figures == {"experts", "specialization", "losses", "accuracy", "scores"}
+    assert "translate_right" in (workdir / "report.html").read_text()
+    assert list((workdir / "tensorboard").iterdir())
+    records = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    training_steps = [r["step"] for r in records if "wins" in r]
+    assert training_steps == [3, 6, 9]
+    assert all(math.isclose(sum(r["wins"]), 1, rel_tol=1e-6) for r in records if "wins" in r)
+    assert [r["step"] for r in records if "evaluation" in r] == [0, 4, 8, 9]
+
+
+def test_a_finished_run_is_left_alone_and_can_be_evaluated_again(run):
+    workdir, result = run
+    before = (workdir / "metrics.jsonl").read_bytes()
+    again = experiment.run(tiny.icm(), workdir, splits=tiny.splits())
+    assert again.finished_before and again.summary == result.summary
+    (workdir / "summary.json").unlink()
+    evaluated = experiment.run(tiny.icm(), workdir, "evaluate", splits=tiny.splits())
+    assert evaluated.summary == result.summary
+    assert (workdir / "metrics.jsonl").read_bytes() == before
+
+
+def test_another_config_is_refused(run):
+    config = tiny.icm()
+    config.experts.filters = 4
+    with pytest.raises(training.WorkdirError, match="experts.filters: 3 there, 4 now"):
+        experiment.run(config, run[0], splits=tiny.splits())
+
+
+def test_the_same_config_gives_the_same_numbers_and_another_seed_others(run, tmp_path):
+    workdir, result = run
+    same = experiment.run(tiny.icm(), tmp_path / "same", splits=tiny.splits())
+    chex.assert_trees_all_equal(same.state, result.state)
+    records = (workdir / "metrics.jsonl").read_bytes()
+    assert (tmp_path / "same" / "metrics.jsonl").read_bytes() == records
+    config = tiny.icm()
+    config.seed = 1
+    experiment.run(config, tmp_path / "other", splits=tiny.splits())
+    assert (tmp_path / "other" / "metrics.jsonl").read_bytes() != records
+
+
+def test_a_batch_larger_than_the_data_is_refused_before_any_work(tmp_path):
+    config = tiny.icm()
+    config.batch_size = 21
+    with pytest.raises(ValueError, match="batch_size: 21 is more than the 20 canonical images"):
+        experiment.run(config, tmp_path / "run", splits=tiny.splits())
+    assert not (tmp_path / "run").exists()
+
+
+def test_default_workdirs_differ_where_configs_do():
+    config = tiny.icm()
+    first = experiment.default_workdir(config, "mnist")
+    assert first == experiment.default_workdir(tiny.icm(), "mnist")
+    config.seed = 1
+    assert first != experiment.default_workdir(config, "mnist")
+
+
+def launch(*arguments):
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "launch.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--config: missing; for example --config=configs/mnist.py"),
+        (["--config=configs/mnist.py", "--config.experts.cuont=3"], "Did you mean"),
+        (["--config=configs/mnist.py", "--config.experts.count=ten"], "experts.count"),
+        (["--config=configs/mnist.py", "--config.experts.count=0"], "experts.count: 0 is not"),
+        (
+            ["--config=configs/mnist.py", "--config.data.labels=(11,)"],
+            "data.labels: .* labels that exist",
+        ),
+    ],
+)
+def test_launch_stops_with_one_line_for_bad_input(arguments, message, tmp_path):
+    result = launch(*arguments, f"--workdir={tmp_path / 'run'}")
+    assert result.returncode != 0
+    assert re.search(message, result.stderr + result.stdout)
+    assert not (tmp_path / "run").exists()
