@@ -1,0 +1,82 @@
+import chex
+import numpy as np
+import pytest
+
+from icm_jax.report import competition_figures, lines, series
+
+RECORDS = [
+    {"phase": "initialization", "step": 10, "error": [0.5, 0.25]},
+    {"phase": "competition", "step": 10, "loss": 2.0, "wins": [1.0, None]},
+    {"phase": "competition", "step": 10, "evaluation": {"accuracy": 0.5}},
+    {"phase": "competition", "step": 20, "loss": 1.0, "wins": [0.5, 0.5]},
+    {"phase": "competition", "step": 20, "evaluation": {"accuracy": 0.75}},
+]
+
+
+def drawn(axes):
+    """label -> (x, y) of the lines of an axes."""
+    return {line.get_label(): line.get_data() for line in axes.get_lines()}
+
+
+def test_experts_are_ordered_as_their_mechanisms():
+    order = competition_figures.expert_order(np.array([2, -1, 0]), experts=4)
+    chex.assert_trees_all_equal(order, np.array([2, 0, 1, 3]))
+
+
+def test_records_become_charts():
+    charts = series.charts(RECORDS, entry="expert")
+    assert list(charts) == ["initialization: error", "competition: loss", "competition: wins"]
+    assert charts["competition: loss"] == {"": ([10, 20], [2.0, 1.0])}
+    assert charts["initialization: error"]["expert 1"] == ([10], [0.25])
+    assert series.evaluated(RECORDS, "accuracy") == ([10, 20], [0.5, 0.75])
+
+
+def test_accuracy_is_drawn_between_its_bounds():
+    figure = competition_figures.accuracy_curve([10, 20], [0.5, 0.75], 0.99, 0.4)
+    (axes,) = figure.axes
+    ys = [np.asarray(y, float) for _, y in drawn(axes).values()]
+    assert any(len(y) == 2 and np.allclose(y, [0.5, 0.75]) for y in ys)
+    for bound in (0.99, 0.4):
+        assert any(np.allclose(y, bound) for y in ys)
+
+
+def test_scores_have_a_panel_for_each_mechanism_and_a_line_for_each_expert():
+    scores = np.arange(2 * 3 * 4).reshape(2, 3, 4) / 24
+    figure = competition_figures.score_curves([10, 20], scores, ["a", "b", "c"])
+    panels = [axes for axes in figure.axes if axes.get_lines()]
+    assert len(panels) == 3
+    for m, axes in enumerate(panels):
+        lines_of = [np.asarray(y, float) for _, y in drawn(axes).values()]
+        for e in range(4):
+            assert any(np.allclose(y, scores[:, m, e]) for y in lines_of if len(y) == 2)
+        assert "expert 3" in axes.get_title()  # the best at the end
+
+
+def test_the_matrix_shows_its_numbers_and_marks_what_is_identified():
+    wins = np.array([[0.02, 0.98], [0.75, 0.25]])
+    figure = competition_figures.specialization(
+        wins, ["up", "noise"], np.array([1, 0]), np.array([True, False])
+    )
+    texts = [t.get_text() for t in figure.axes[0].texts]
+    labels = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert "up ✓" in texts + labels and "noise" in texts + labels
+    assert any("98" in t for t in texts) and any("75" in t for t in texts)
+    assert "1 of 2" in str([t.get_text() for t in figure.texts] + [figure.get_suptitle()])
+
+
+def test_the_grid_holds_inputs_and_outputs_and_refuses_other_shapes():
+    inputs = np.random.RandomState(0).rand(2, 6, 6, 1)
+    outputs = np.random.RandomState(1).rand(3, 2, 6, 6, 1)
+    figure = competition_figures.io_grid(inputs, outputs, np.array([2, 0]), ["a", "b"])
+    pixels = [np.asarray(image.get_array()) for axes in figure.axes for image in axes.images]
+    values = np.concatenate([p.ravel() for p in pixels])
+    for image in (inputs[1], outputs[2, 0]):
+        assert np.isin(np.round(image.ravel(), 6), np.round(values.astype(float), 6)).mean() > 0.99
+    with pytest.raises(AssertionError):
+        competition_figures.io_grid(inputs, outputs[:, :1], np.array([2, 0]), ["a", "b"])
+
+
+def test_curves_draw_what_they_are_given():
+    figure = lines.curves({"loss": ([1, 2], [3.0, 4.0])}, "Loss")
+    (axes,) = figure.axes
+    assert any(np.allclose(y, [3.0, 4.0]) for _, y in drawn(axes).values())
