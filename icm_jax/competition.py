@@ -1,12 +1,9 @@
 """The competition: scores -> winners -> the experts' and the discriminator's gradients.
 
-Everything here is pure and knows neither data nor optimizer. Networks are given as functions of
-one expert's variables and one batch; `jax.vmap` makes them E experts.
-
-Batch statistics. The scoring pass normalises with the statistics of the whole batch, seen by each
-expert. The update takes these as constants. So an image's output in the update is its output in
-the scoring, whichever images are beside it, and running the winners again on the images they won
-("gathered") has the gradient of masking the losers ("masked").
+Everything here is pure and knows neither data nor optimizer. Batch statistics: every expert
+normalises with the statistics of the whole batch, won or not, and the gradient goes through them.
+Taking them as constants would let the winners run again on their won images alone, at half the
+cost, but experts then hardly specialize (see README, "What was measured").
 """
 
 from collections.abc import Callable
@@ -20,8 +17,6 @@ import optax
 from icm_jax import collectives
 
 PyTree = Any
-# (params, statistics, images [B, H, W, C]) -> images [B, H, W, C], for one expert
-ExpertFn = Callable[[PyTree, PyTree, jax.Array], jax.Array]
 # images [B, H, W, C] -> logits [B]
 ScoreFn = Callable[[jax.Array], jax.Array]
 
@@ -65,88 +60,25 @@ def expert_output_loss(logits: jax.Array) -> jax.Array:
     return jax.nn.softplus(logits)
 
 
-def masked_gradient(
-    expert: ExpertFn,
-    score: ScoreFn,
-    params: PyTree,
-    statistics: PyTree,
-    images: jax.Array,
-    wins: Wins,
-) -> PyTree:
-    """The winners' gradient in its plain form: all outputs, the losers' losses masked to zero.
+def winner_gradient(score: ScoreFn, outputs: jax.Array, wins: Wins) -> jax.Array:
+    """The gradient of the winners' losses with respect to all experts' outputs.
 
-    An expert's loss is the mean of `canonical_loss` over the images that it won on all devices;
-    an expert that won nothing has gradient zero. This is the reference for `gathered_gradient`.
+    An expert's loss is the mean of `canonical_loss` over the images that it won on all devices.
+    The gradient is zero for the losers of an image ("masked"), so only won images go through the
+    discriminator again.
 
     Args:
-      expert: one expert's function.
       score: images to logits, with the discriminator's parameters closed over.
-      params: the experts' parameters, leaves `[E, ...]`.
-      statistics: the batch statistics of the scoring pass, leaves `[E, ...]`; constants here.
-      images: float32 `[B, H, W, C]`, this device's share.
-      wins: of the scoring pass.
+      outputs: float32 `[E, B, H, W, C]` of all experts on this device's images.
+      wins: of the scores of these outputs.
 
     Returns:
-      Gradients like `params`; this device's share, to be summed over devices.
+      float32 `[E, B, H, W, C]`, to be pulled back through the experts.
     """
-    weight = wins.onehot / jnp.maximum(wins.count, 1.0)[:, None]
-
-    def loss(params):
-        outputs = jax.vmap(expert, (0, 0, None))(params, statistics, images)
-        logits = score(_merge(outputs)).reshape(weight.shape)
-        return (weight * canonical_loss(logits)).sum()
-
-    return jax.grad(loss)(params)
-
-
-def gathered_gradient(
-    expert: ExpertFn,
-    score: ScoreFn,
-    params: PyTree,
-    statistics: PyTree,
-    images: jax.Array,
-    wins: Wins,
-    block: int = 2,
-) -> PyTree:
-    """The gradient of `masked_gradient`, computed for the won images alone.
-
-    The images are sorted by winner into blocks of `block` images of one expert each. Any split
-    of the wins fits into (B + E (block - 1)) // block blocks, so shapes are static; places that
-    stay empty weigh nothing. Arguments and result are those of `masked_gradient`.
-    """
-    expert_of, index, valid = _blocks(wins, block)
-    weight = valid / jnp.maximum(wins.count, 1.0)[expert_of][:, None]
-    block_params, block_statistics = jax.tree.map(lambda t: t[expert_of], (params, statistics))
-
-    def loss(block_params):
-        outputs = jax.vmap(expert)(block_params, block_statistics, images[index])
-        logits = score(_merge(outputs)).reshape(weight.shape)
-        return (weight * canonical_loss(logits)).sum()
-
-    gradients = jax.grad(loss)(block_params)
-    experts = wins.onehot.shape[0]
-    return jax.tree.map(lambda g: jax.ops.segment_sum(g, expert_of, experts), gradients)
-
-
-def _blocks(wins: Wins, block: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Expert `[K]`, image indices `[K, block]` and validity float32 `[K, block]` of K blocks."""
-    experts, batch = wins.onehot.shape
-    count = wins.onehot.sum(axis=1).astype(jnp.int32)  # [E], on this device
-    last_block = jnp.cumsum((count + block - 1) // block)
-    first_block = last_block - (count + block - 1) // block
-    first_image = jnp.cumsum(count) - count
-    number = jnp.arange((batch + experts * (block - 1)) // block)
-    expert_of = jnp.minimum(jnp.searchsorted(last_block, number, side="right"), experts - 1)
-    place = (number - first_block[expert_of])[:, None] * block + jnp.arange(block)[None]
-    valid = place < count[expert_of][:, None]
-    by_winner = jnp.argsort(wins.winner)
-    index = by_winner[jnp.where(valid, first_image[expert_of][:, None] + place, 0)]
-    return expert_of, index, valid.astype(jnp.float32)
-
-
-def _merge(images: jax.Array) -> jax.Array:
-    """`[E, B, H, W, C]` -> `[E * B, H, W, C]`."""
-    return images.reshape(-1, *images.shape[2:])
+    weight = 1.0 / wins.count[wins.winner]  # [B]; a winner's count is at least 1
+    won = outputs[wins.winner, jnp.arange(outputs.shape[1])]
+    gradient = jax.grad(lambda images: (weight * canonical_loss(score(images))).sum())(won)
+    return wins.onehot[..., None, None, None] * gradient[None]
 
 
 def update_won(

@@ -12,8 +12,6 @@ from icm_jax import mechanisms
 from icm_jax.data import SOURCES
 from icm_jax.networks.activations import ACTIVATIONS
 
-GRADIENTS = ("gathered", "masked")
-
 
 def icm() -> ConfigDict:
     """The paper's experiment on MNIST: ten mechanisms, ten experts (Parascandolo et al. 2018)."""
@@ -47,7 +45,6 @@ def icm() -> ConfigDict:
             "initialization": {"steps": 500, "threshold": 0.002},
             "competition": {
                 "steps": 2000,
-                "gradient": "gathered",  # gathered | masked: the same numbers, masked is slower
                 # Not in the paper (every=0 is the paper): see icm_jax.restarts.
                 "restart": {
                     "every": 20,
@@ -206,7 +203,6 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
         ("initialization.steps", _at_least(0)),
         ("initialization.threshold", _at_least(0)),
         ("competition.steps", _at_least(0)),
-        ("competition.gradient", _one_of(GRADIENTS)),
         ("competition.restart.every", _at_least(0)),
         ("competition.restart.idle", _fraction()),
         ("competition.restart.crowded", _at_least(1)),

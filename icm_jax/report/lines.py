@@ -31,8 +31,8 @@ def curves(
       ylabel: what the values are.
       bounds: label -> value, drawn as dashed horizontal lines.
       xlabel: what the steps are.
-      log_x: logarithmic steps; ignored where a step is not positive.
-      log_y: logarithmic values; ignored where a value is not positive.
+      log_x: logarithmic steps; ignored where they are not positive or span less than a decade.
+      log_y: logarithmic values; likewise.
 
     Returns:
       A figure with one axes.
@@ -68,7 +68,7 @@ def panels(
       ylabel: what the values are.
       xlabel: what the steps are.
       share_y: the same range of values in all charts.
-      log_y: logarithmic values, in the charts whose values are all positive.
+      log_y: logarithmic values, in the charts whose values are positive and span a decade.
       bold: title -> label of the line to draw strongly and the others faintly, for some charts.
 
     Returns:
@@ -89,10 +89,10 @@ def panels(
         _draw(axes, series, styles, (bold or {}).get(name))
         _scale(axes, series, False, log_y)
         axes.set_title(name, fontsize=style.MEDIUM)
+        axes.set_xlabel(xlabel if index >= len(charts) - columns else "", fontsize=style.SMALL)
         if share_y and index % columns:
             axes.tick_params(labelleft=False)
         drawn.append(axes)
-    figure.supxlabel(xlabel, fontsize=style.MEDIUM)
     figure.supylabel(ylabel, fontsize=style.MEDIUM)
     _legend(figure, drawn, columns=2 * columns)
     return figure
@@ -118,13 +118,14 @@ def _draw(axes: Axes, series: Series, styles, bold: str | None = None) -> None:
 
 
 def _scale(axes: Axes, series: Series, log_x: bool, log_y: bool) -> None:
-    def positive(arrays):
-        arrays = [np.asarray(array, float) for array in arrays]
-        return all((array[~np.isnan(array)] > 0).all() for array in arrays)
+    def suits(arrays):
+        values = np.concatenate([np.ravel(np.asarray(array, float)) for array in arrays])
+        values = values[~np.isnan(values)]
+        return values.size and values.min() > 0 and values.max() >= 10 * values.min()
 
-    if log_x and positive(steps for steps, _ in series.values()):
+    if log_x and suits([steps for steps, _ in series.values()]):
         axes.set_xscale("log")
-    if log_y and positive(values for _, values in series.values()):
+    if log_y and suits([values for _, values in series.values()]):
         axes.set_yscale("log")
 
 

@@ -6,7 +6,6 @@ discriminator learns to tell all experts' outputs from canonical images.
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -142,7 +141,6 @@ def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> S
             draw_transformed(data, transformed_key),
             draw_canonical(data, canonical_key),
             config.experts.momentum,
-            GRADIENTS[config.competition.gradient],
             axis_name,
         )
         if settings.every:
@@ -168,12 +166,6 @@ def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> S
         figures=functools.partial(icm_evaluation.draw_figures, names),
         auxiliary={"classifier": judge},
     )
-
-
-GRADIENTS = {
-    "gathered": competition.gathered_gradient,
-    "masked": competition.masked_gradient,
-}
 
 
 def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
@@ -256,7 +248,6 @@ def competition_step(
     transformed: jax.Array,
     canonical: jax.Array,
     momentum: float,
-    gradient: Callable = competition.gathered_gradient,
     axis_name: str | None = None,
 ) -> tuple[State, dict[str, Mean]]:
     """One step of experts and discriminator, both against the other's present parameters.
@@ -267,14 +258,15 @@ def competition_step(
       transformed: images `[B, H, W, C]` of unknown mechanisms, this device's share.
       canonical: images `[B, H, W, C]`, likewise.
       momentum: of the running batch statistics.
-      gradient: `competition.gathered_gradient` or `competition.masked_gradient`.
       axis_name: device axis, or None.
 
     Returns:
       The state after the step and the metrics (see `_metrics`).
     """
     experts, discriminator = state.experts, state.discriminator
-    outputs, statistics = model.scoring_pass(experts.params, transformed)
+    outputs, pull_back, statistics = jax.vjp(
+        lambda params: model.scoring_pass(params, transformed), experts.params, has_aux=True
+    )
 
     def loss(params):
         # One forward pass gives the scores and the discriminator's own loss.
@@ -287,14 +279,8 @@ def competition_step(
         discriminator.params
     )
     wins = competition.winners(scores, axis_name)
-    e_gradients = gradient(
-        model.restore,
-        functools.partial(model.logits, discriminator.params),
-        experts.params,
-        statistics,
-        transformed,
-        wins,
-    )
+    score = functools.partial(model.logits, discriminator.params)
+    (e_gradients,) = pull_back(competition.winner_gradient(score, outputs, wins))
     e_gradients, d_gradients, d_loss = collectives.psum(
         (e_gradients, d_gradients, d_loss), axis_name
     )
