@@ -15,6 +15,7 @@ from pathlib import Path
 
 import jax
 from absl import app, flags
+from absl import logging as absl_logging
 from ml_collections import ConfigDict, config_flags
 
 from icm_jax import config as configs
@@ -43,6 +44,7 @@ def main(argv: list[str]) -> int | None:
     """Runs what the flags say; returns the exit status."""
     if len(argv) > 1:
         raise app.UsageError(f"unknown arguments: {' '.join(argv[1:])}")
+    absl_logging.set_verbosity(absl_logging.WARNING)  # Orbax tells much at INFO.
     log = logging.getLogger("icm_jax")
     log.setLevel(logging.INFO)
     try:

@@ -17,5 +17,5 @@ def get_config() -> ConfigDict:
     result.mechanisms = mechanisms.THREE
     result.experts.count = 3
     result.initialization.steps = 100
-    result.competition.steps = 600
+    result.competition.steps = 400
     return result

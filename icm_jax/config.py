@@ -42,9 +42,11 @@ def icm() -> ConfigDict:
                 "activation": "elu",
                 "learning_rate": 1e-3,
             },
-            "initialization": {"steps": 500, "threshold": 0.002},
+            # Ends when every expert's squared error is below the threshold, or after `steps`. Public
+            # ports take 500; longer is not better: experts that are too alike share mechanisms.
+            "initialization": {"steps": 200, "threshold": 0.002},
             "competition": {
-                "steps": 2000,
+                "steps": 1000,  # the paper: about 2000
                 # Not in the paper (every=0 is the paper): see icm_jax.restarts.
                 "restart": {
                     "every": 20,
@@ -59,7 +61,7 @@ def icm() -> ConfigDict:
                 "hidden": 128,
                 "dropout": 0.3,
                 "batch_size": 128,
-                "steps": 1200,
+                "steps": 1600,
                 "learning_rate": 2e-3,
             },
             "evaluation": {

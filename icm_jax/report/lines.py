@@ -1,7 +1,7 @@
 """Line charts: one, or many side by side."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def curves(
     """
     figure = style.figure(6.4, 3.8, title)
     axes = figure.add_subplot()
-    _draw(axes, series, {label: style.line(i) for i, label in enumerate(series)})
+    _draw(axes, series, _styles(series))
     _scale(axes, series, log_x, log_y)
     _draw_bounds(axes, bounds or {})
     axes.set_xlabel(xlabel, fontsize=style.MEDIUM)
@@ -77,8 +77,7 @@ def panels(
     Raises:
       ValueError: steps and values of a series differ in number.
     """
-    labels = list(dict.fromkeys(label for series in charts.values() for label in series))
-    styles = {label: style.line(i) for i, label in enumerate(labels)}
+    styles = _styles(label for series in charts.values() for label in series)
     columns = _columns(len(charts))
     rows = math.ceil(len(charts) / columns)
     figure = style.figure(max(2.4 * columns, 4.8), 1.9 * rows + 0.9, title)
@@ -105,12 +104,18 @@ def _columns(count: int) -> int:
     return min((4, 3, 5, 2), key=lambda columns: -count % columns)
 
 
+def _styles(labels: Iterable[str]) -> dict[str, dict]:
+    """Gives every label its line; the label "" belongs to nobody and is grey."""
+    named = [label for label in dict.fromkeys(labels) if label]
+    return {"": {"color": style.GREY}} | {label: style.line(i) for i, label in enumerate(named)}
+
+
 def _draw(axes: Axes, series: Series, styles, bold: str | None = None) -> None:
     for label, (steps, values) in series.items():
         values = np.asarray(values, float)  # None becomes nan.
-        emphasis = {"linewidth": 1.4}
+        emphasis = {"linewidth": 1.4 if len(series) <= len(style.COLORS) else 1.0}
         if bold is not None:
-            emphasis = {"linewidth": 2.2, "zorder": 3} if label == bold else {"linewidth": 0.9}
+            emphasis = {"linewidth": 2.2, "zorder": 3} if label == bold else {"linewidth": 0.8}
         # A single point, or one between gaps, has no line to be seen by.
         marker = {"marker": "o", "markersize": 3} if len(values) < 30 else {}
         axes.plot(steps, values, label=label or "_", **styles[label], **emphasis, **marker)

@@ -1,5 +1,6 @@
 """How all figures look. Figures are made without pyplot, whose list of figures is global."""
 
+import textwrap
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -24,10 +25,12 @@ DPI = 150
 
 
 def figure(width: float, height: float, title: str = "") -> Figure:
-    """Makes an empty figure of the given inches whose layout leaves room for all labels."""
+    """Makes an empty figure of the given inches; a long title wraps and adds to the height."""
+    wrapped = textwrap.wrap(title, width=max(int(width / (0.68 * LARGE / 72)), 1))
+    height += max(len(wrapped) - 1, 0) * 1.3 * LARGE / 72
     made = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-    if title:
-        made.suptitle(title, fontsize=LARGE, fontweight="bold")
+    if wrapped:
+        made.suptitle("\n".join(wrapped), fontsize=LARGE, fontweight="bold")
     return made
 
 

@@ -17,7 +17,7 @@ from icm_jax.report import competition_figures, series
 from icm_jax.system import Evaluation
 
 PyTree = Any
-_CHUNK = 200  # images an evaluation call; bounds memory, not the result
+_CHUNK = 40  # images an evaluation call: larger ones wait for memory
 
 
 def make_evaluate(
