@@ -76,6 +76,29 @@ def test_the_grid_holds_inputs_and_outputs_and_refuses_other_shapes():
         competition_figures.io_grid(inputs, outputs[:, :1], np.array([2, 0]), ["a", "b"])
 
 
+def test_the_grid_frames_the_winners_in_the_order_given():
+    inputs, outputs = np.zeros((2, 10, 10, 1)), np.zeros((3, 2, 10, 10, 1))
+    figure = competition_figures.io_grid(
+        inputs, outputs, np.array([2, 0]), ["a", "b"], originals=inputs, order=np.array([2, 0, 1])
+    )
+    (axes,) = figure.axes
+    rows = [t.get_text() for t in axes.get_yticklabels()]
+    assert rows == ["original", "input", "expert 2", "expert 0", "expert 1"]
+    # Frames are 10 + 2 pixels apart, the first at 0.5: (row, column) of each.
+    framed = [(round((p.get_y() - 0.5) / 12), round((p.get_x() - 0.5) / 12)) for p in axes.patches]
+    assert framed == [(2, 0), (3, 1)]
+
+
+def test_the_matrix_is_diagonal_in_the_order_of_the_matching():
+    wins = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    figure = competition_figures.specialization(
+        wins, ["a", "b"], np.array([2, 0]), np.array([True, True])
+    )
+    (axes,) = figure.axes
+    np.testing.assert_array_equal(axes.images[0].get_array(), [[1, 0, 0], [0, 1, 0]])
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["2", "0", "1"]
+
+
 def test_curves_draw_what_they_are_given():
     figure = lines.curves({"loss": ([1, 2], [3.0, 4.0])}, "Loss")
     (axes,) = figure.axes
