@@ -50,6 +50,9 @@ def test_scores_have_a_panel_for_each_mechanism_and_a_line_for_each_expert():
         for e in range(4):
             assert any(np.allclose(y, scores[:, m, e]) for y in lines_of if len(y) == 2)
         assert "expert 3" in axes.get_title()  # the best at the end
+        assert (
+            max(axes.get_lines(), key=lambda line: line.get_linewidth()).get_label() == "expert 3"
+        )
 
 
 def test_the_matrix_shows_its_numbers_and_marks_what_is_identified():
@@ -77,13 +80,17 @@ def test_the_grid_holds_inputs_and_outputs_and_refuses_other_shapes():
 
 
 def test_the_grid_frames_the_winners_in_the_order_given():
-    inputs, outputs = np.zeros((2, 10, 10, 1)), np.zeros((3, 2, 10, 10, 1))
+    inputs, outputs = np.ones((2, 10, 10, 1)), np.zeros((3, 2, 10, 10, 1))
+    outputs[:] = np.array([0.0, 0.25, 0.5]).reshape(3, 1, 1, 1, 1)  # expert 0, 1, 2
     figure = competition_figures.io_grid(
         inputs, outputs, np.array([2, 0]), ["a", "b"], originals=inputs, order=np.array([2, 0, 1])
     )
     (axes,) = figure.axes
     rows = [t.get_text() for t in axes.get_yticklabels()]
     assert rows == ["original", "input", "expert 2", "expert 0", "expert 1"]
+    # Rows are 10 + 2 pixels apart, the middle of the first at 2 + 5.
+    column = np.asarray(axes.images[0].get_array())[7::12, 7, 0]
+    np.testing.assert_allclose(column, [1, 1, 0.5, 0, 0.25])
     # Frames are 10 + 2 pixels apart, the first at 0.5: (row, column) of each.
     framed = [(round((p.get_y() - 0.5) / 12), round((p.get_x() - 0.5) / 12)) for p in axes.patches]
     assert framed == [(2, 0), (3, 1)]

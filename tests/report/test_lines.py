@@ -38,7 +38,9 @@ def test_panels_share_their_range_only_if_asked():
     assert one.get_ylim() != two.get_ylim()
 
 
-@pytest.mark.parametrize("charts, rows, columns", [(1, 1, 1), (3, 1, 3), (10, 2, 5), (16, 4, 4)])
+@pytest.mark.parametrize(
+    "charts, rows, columns", [(1, 1, 1), (3, 1, 3), (7, 2, 4), (10, 2, 5), (16, 4, 4)]
+)
 def test_panels_are_laid_out_with_few_empty_places(charts, rows, columns):
     figure = lines.panels({str(i): {"": ([0], [1])} for i in range(charts)})
     assert len(figure.axes) == charts
