@@ -42,8 +42,8 @@ def icm() -> ConfigDict:
                 "activation": "elu",
                 "learning_rate": 1e-3,
             },
-            # Ends when every expert's squared error is below the threshold, or after `steps`. Public
-            # ports take 500; longer is not better: experts that are too alike share mechanisms.
+            # Ends when every expert's squared error is below the threshold, or after `steps`.
+            # Public ports take 500; longer is not better: experts that are too alike share.
             "initialization": {"steps": 200, "threshold": 0.002},
             "competition": {
                 "steps": 1000,  # the paper: about 2000
@@ -61,7 +61,7 @@ def icm() -> ConfigDict:
                 "hidden": 128,
                 "dropout": 0.3,
                 "batch_size": 128,
-                "steps": 1600,
+                "steps": 1200,
                 "learning_rate": 2e-3,
             },
             "evaluation": {

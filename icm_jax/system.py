@@ -5,6 +5,7 @@ knows nothing of what it trains. Systems never import the loop and the loop neve
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -52,12 +53,12 @@ class Evaluation(NamedTuple):
     """What an evaluation found.
 
     Attributes:
-      scalars: name -> number, recorded and drawn against the step.
+      scalars: name -> number or nested lists of them, recorded with the step.
       summary: nested dict of JSON values: the system's part of `summary.json`.
       arrays: name -> array, what the figures are drawn from.
     """
 
-    scalars: Mapping[str, float]
+    scalars: Mapping[str, Any]
     summary: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray]
 
@@ -84,4 +85,4 @@ class System(NamedTuple):
     data: PyTree
     evaluate: Callable[[PyTree, Mapping[str, PyTree], bool], Evaluation]
     figures: Callable[[Evaluation, list[dict]], dict[str, Figure]]
-    auxiliary: Mapping[str, "System"] = {}
+    auxiliary: Mapping[str, "System"] = MappingProxyType({})

@@ -15,7 +15,7 @@ def splits(train=40, test=12):
         images = rng.randint(0, 40, (count, 12, 12, 1)).astype(np.uint8)
         images[labels == 0, :6] += 200
         images[labels == 1, :, :6] += 200
-        return Dataset(images, labels, {})
+        return Dataset(images, labels)
 
     return Splits(dataset(train), dataset(test))
 

@@ -1,5 +1,7 @@
 """What every source gives: arrays of images with labels and attributes, in two splits."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ class Dataset(NamedTuple):
 
     images: np.ndarray
     labels: np.ndarray
-    attributes: dict[str, np.ndarray]
+    attributes: Mapping[str, np.ndarray] = MappingProxyType({})
 
     def take(self, indices: np.ndarray) -> "Dataset":
         """The images at `indices` (integers `[M]`, or booleans `[N]`), with all that is known."""

@@ -1,0 +1,63 @@
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny
+
+from icm_jax.systems import classification
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A classifier of the two classes of `tiny`, 60 steps old, and its metrics."""
+    c = tiny.icm().classifier
+    c.steps = 60
+    c.learning_rate = 1e-2
+    system = classification.build(c, *tiny.splits())
+    data = jax.tree.map(jnp.asarray, system.data)
+    state = jax.jit(system.init)(jax.random.key(0))
+    step = jax.jit(chex.assert_max_traces(system.phases[0].step, n=1))
+    history = []
+    for i in range(60):
+        state, metrics = step(state, data, jax.random.key(i))
+        history.append(jax.device_get(metrics))
+    return system, state, history
+
+
+def test_it_learns_and_is_right_on_what_it_never_saw(trained):
+    system, state, history = trained
+    # Before anything is learned the two classes cost about log 2 each.
+    assert 0.4 < history[0]["loss"].total / history[0]["loss"].count < 1.2
+    evaluation = system.evaluate(state, {}, True)
+    assert evaluation.summary == {"accuracy": {"test": 1.0}}
+
+
+def test_metrics_are_sums_over_the_batch(trained):
+    _, _, history = trained
+    assert history[0]["accuracy"].count == 8
+    assert history[0]["accuracy"].total == int(history[0]["accuracy"].total) <= 8
+
+
+def test_bytes_and_floats_are_classified_alike(trained):
+    _, state, _ = trained
+    predict = classification.predictor(tiny.icm().classifier, classes=2)
+    images = tiny.splits().test.images
+    floats = jnp.asarray(images, jnp.float32) / 255
+    chex.assert_trees_all_equal(predict(state, jnp.asarray(images)), predict(state, floats))
+
+
+def test_it_reads_padded_images():
+    c = tiny.icm().classifier
+    system = classification.build(c, *tiny.splits(), size=16)
+    state = jax.jit(system.init)(jax.random.key(0))
+    # 16 / 2 / 2 = 4 a side, 4 channels, into the first dense layer.
+    assert state.params["Dense_0"]["kernel"].shape == (4 * 4 * 4, 8)
+    predict = classification.predictor(c, classes=2, size=16)
+    assert predict(state, tiny.splits().test.images).shape == (12,)
+
+
+def test_classes_are_counted_up_to_the_largest_label():
+    train, _ = tiny.splits()
+    train = train._replace(labels=np.where(train.labels == 1, 4, 0))
+    assert classification.class_count(train) == 5

@@ -1,0 +1,33 @@
+import re
+from pathlib import Path
+
+import tiny
+
+from icm_jax import config, mechanisms
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_the_notebook_example_runs(monkeypatch, tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    train, test = tiny.splits()
+    names = {
+        **{"train_images": train.images, "train_labels": train.labels},
+        **{"test_images": test.images, "test_labels": test.labels},
+    }
+    small = tiny.icm()
+    monkeypatch.setattr(config, "icm", lambda: small)
+    monkeypatch.chdir(tmp_path)
+    try:
+        exec(code, names)
+    finally:
+        mechanisms._registry.pop("mirror", None)
+    found = names["result"].summary["specialization"]
+    assert found["mechanisms"] == ["mirror", "invert"]
+    assert (tmp_path / "runs" / "mirror" / "report.html").exists()
+
+
+def test_files_that_it_names_exist():
+    root = Path(__file__).parents[1]
+    for name in re.findall(r"`((?:icm_jax|configs|docs)/[\w./]*)`|\((docs/[\w.]*)\)", README):
+        assert (root / (name[0] or name[1])).exists(), name
