@@ -73,8 +73,18 @@ def main(argv: list[str]) -> int | None:
     return None
 
 
+def _parse(arguments: list[str]) -> list[str]:
+    """Parses flags; a config field that does not exist is an error of one line, as all others."""
+    try:
+        return app.parse_flags_with_usage(arguments)
+    except (AttributeError, KeyError) as error:
+        message = str(error).strip("\"'").replace("\\'", "'").replace("\\n", ": ")
+        overrides = [a for a in arguments if a.startswith("--config.")]
+        sys.exit(f"error: {message} (in {' '.join(overrides)})")
+
+
 if __name__ == "__main__":
     cache = os.environ.get("JAX_COMPILATION_CACHE_DIR", "~/.cache/icm_jax/compiled")
     jax.config.update("jax_compilation_cache_dir", str(Path(cache).expanduser()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-    app.run(main)
+    app.run(main, flags_parser=_parse)

@@ -33,7 +33,9 @@ def share(batch: PyTree, axis_name: str | None) -> PyTree:
 
     def part(array):
         if array.shape[0] % devices:
-            raise ValueError(f"batch of {array.shape[0]} does not divide among {devices} devices")
+            raise ValueError(
+                f"batch_size: {array.shape[0]} does not divide among {devices} devices"
+            )
         rows = array.shape[0] // devices
         return jax.lax.dynamic_slice_in_dim(array, jax.lax.axis_index(axis_name) * rows, rows)
 

@@ -99,6 +99,20 @@ def test_a_batch_larger_than_the_data_is_refused_before_any_work(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_every_mechanism_needs_a_test_image(tmp_path):
+    config = tiny.icm()
+    config.evaluation.images = 1
+    with pytest.raises(ValueError, match="evaluation.images: 1 test images are fewer than the 2"):
+        experiment.run(config, tmp_path / "run", splits=tiny.splits())
+
+
+def test_padding_must_hold_the_images(tmp_path):
+    config = tiny.icm()
+    config.data.pad = 8
+    with pytest.raises(ValueError, match="data.pad: 8 is less than the images' 12 pixels"):
+        experiment.run(config, tmp_path / "run", splits=tiny.splits())
+
+
 def test_default_workdirs_differ_where_configs_do():
     config = tiny.icm()
     first = experiment.default_workdir(config, "mnist")

@@ -6,88 +6,33 @@ discriminator learns to tell all experts' outputs from canonical images.
 """
 
 import functools
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 from ml_collections import ConfigDict
 
-from icm_jax import collectives, competition, mechanisms, restarts
-from icm_jax.data import Splits, draw, halve, pad, restrict
-from icm_jax.networks.activations import ACTIVATIONS
-from icm_jax.networks.discriminators import ConvDiscriminator
-from icm_jax.networks.experts import ConvExpert
-from icm_jax.system import Mean, Metrics, Phase, System
+from icm_jax import collectives, mechanisms, restarts
+from icm_jax.data import Dataset, Splits, draw, halve, pad, restrict
+from icm_jax.system import Phase, System
 from icm_jax.systems import classification, icm_evaluation
+from icm_jax.systems.icm_steps import (
+    competition_step,
+    init,
+    initialization_step,
+    make_model,
+    restart_step,
+)
 
-PyTree = Any
-
-
-class Experts(NamedTuple):
-    """All experts: every leaf has a leading axis E. `statistics` are running batch statistics."""
-
-    params: PyTree
-    statistics: PyTree
-    opt_state: PyTree
-
-
-class Discriminator(NamedTuple):
-    """Parameters and optimizer state of the discriminator."""
-
-    params: PyTree
-    opt_state: PyTree
-
-
-class State(NamedTuple):
-    """Everything that a run needs to go on.
-
-    `share` is the experts' running share of wins, float32 `[E]`; `steps` counts the steps of the
-    competition, int32 `[]`.
-    """
-
-    experts: Experts
-    discriminator: Discriminator
-    share: jax.Array
-    steps: jax.Array
-
-
-class Model(NamedTuple):
-    """The networks and optimizers that a config names; pure functions hang on them."""
-
-    expert: nn.Module
-    discriminator: nn.Module
-    expert_optimizer: optax.GradientTransformation
-    discriminator_optimizer: optax.GradientTransformation
-
-    def scoring_pass(self, params: PyTree, images: jax.Array) -> tuple[jax.Array, PyTree]:
-        """Outputs `[E, B, H, W, C]` of all experts on `[B, H, W, C]`, and the batch statistics."""
-
-        def one(params):
-            outputs, updates = self.expert.apply(
-                {"params": params}, images, mutable=["batch_stats"]
-            )
-            return outputs, updates["batch_stats"]
-
-        return jax.vmap(one)(params)
-
-    def restore(self, params: PyTree, statistics: PyTree, images: jax.Array) -> jax.Array:
-        """Outputs `[B, H, W, C]` of one expert that normalises with the statistics given."""
-        variables = {"params": params, "batch_stats": statistics}
-        return self.expert.apply(variables, images, use_running_average=True)
-
-    def logits(self, params: PyTree, images: jax.Array) -> jax.Array:
-        """The discriminator's logits `[...]` of images `[..., H, W, C]`."""
-        flat = images.reshape(-1, *images.shape[-3:])
-        return self.discriminator.apply({"params": params}, flat).reshape(images.shape[:-3])
+# (data, key) -> images [B, H, W, C], this device's share of a batch
+Draw = Callable[[Mapping[str, jax.Array], jax.Array], jax.Array]
 
 
 def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> System:
     """The ICM system of a config (see `icm_jax.config.icm`) on the images of `splits`.
 
     The train split is halved by seed into canonical and transformed images, so no image is seen
-    both ways. The judge of restored images is a classifier of the canonical half.
+    both ways. The judge of restored images is a classifier of the canonical half, of all classes.
 
     Args:
       config: a validated config.
@@ -95,32 +40,69 @@ def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> S
       axis_name: device axis that the steps reduce over, or None for one device without one.
 
     Raises:
-      ValueError: if labels leave no image, or fewer than a batch.
+      ValueError: if labels leave no image, fewer than a batch, or too few to evaluate with, or if
+        padding is smaller than the images.
     """
-    canonical, transformed = halve(splits.train, config.seed)
+    halves = halve(splits.train, config.seed)
     judge = classification.build(
-        config.classifier, canonical, splits.test, config.data.pad, axis_name
+        config.classifier, halves[0], splits.test, config.data.pad, axis_name
     )
-    classes = classification.class_count(canonical)
-    labels = config.data.labels
-    canonical, test = restrict(Splits(canonical, splits.test), labels)
-    transformed, _ = restrict(Splits(transformed, splits.test), labels)
-    for name, part in (("canonical", canonical), ("transformed", transformed)):
-        if config.batch_size > len(part.labels):
-            raise ValueError(
-                f"batch_size: {config.batch_size} is more than the {len(part.labels)} {name} images"
-            )
-    model = make_model(config, axis_name)
+    classify = classification.predictor(config.classifier, classification.class_count(halves[0]))
+    canonical, transformed, test = _compete_for(config, *halves, splits.test)
+    prepare = functools.partial(pad, size=config.data.pad) if config.data.pad else lambda x: x
+    test = test._replace(images=prepare(test.images))
     bank = tuple(mechanisms.build(spec) for spec in config.mechanisms)
     names = tuple(mechanisms.label(spec) for spec in config.mechanisms)
-    prepare = functools.partial(pad, size=config.data.pad) if config.data.pad else lambda x: x
-    settings = restarts.Settings(**config.competition.restart)
-    example = prepare(jnp.zeros((1, *test.images.shape[1:])))
-    classify = classification.predictor(config.classifier, classes)
+    example = jnp.zeros((1, *test.images.shape[1:]))
+    return System(
+        name="icm",
+        init=functools.partial(init, make_model(config), config.experts.count, example),
+        phases=_phases(config, *_draws(config, bank, prepare, axis_name), axis_name),
+        data={"canonical": canonical.images, "transformed": transformed.images},
+        evaluate=icm_evaluation.make_evaluate(
+            make_model(config), classify, test.images, test.labels, bank, names, config
+        ),
+        figures=functools.partial(icm_evaluation.draw_figures, names),
+        auxiliary={"classifier": judge},
+    )
+
+
+def _compete_for(
+    config: ConfigDict, canonical: Dataset, transformed: Dataset, test: Dataset
+) -> tuple[Dataset, Dataset, Dataset]:
+    """The three, restricted to the labels that compete; refuses what cannot work."""
+    canonical, kept = restrict(Splits(canonical, test), config.data.labels)
+    transformed, _ = restrict(Splits(transformed, test), config.data.labels)
+    for name, half in (("canonical", canonical), ("transformed", transformed)):
+        if config.batch_size > len(half.labels):
+            raise ValueError(
+                f"batch_size: {config.batch_size} is more than the {len(half.labels)} {name} images"
+            )
+    evaluated = min(config.evaluation.images, len(kept.labels))
+    if evaluated < len(config.mechanisms):
+        raise ValueError(
+            f"evaluation.images: {evaluated} test images are fewer than the "
+            f"{len(config.mechanisms)} mechanisms"
+        )
+    side = max(kept.images.shape[1:3])
+    if 0 < config.data.pad < side:
+        raise ValueError(
+            f"data.pad: {config.data.pad} is less than the images' {side} pixels; 0 pads nothing"
+        )
+    return canonical, transformed, kept
+
+
+def _draws(
+    config: ConfigDict,
+    bank: tuple[mechanisms.Mechanism, ...],
+    prepare: Callable[[jax.Array], jax.Array],
+    axis_name: str | None,
+) -> tuple[Draw, Draw]:
+    """How a batch of canonical and one of transformed images is drawn inside a step."""
 
     def draw_canonical(data, key):
-        images = draw(key, data["canonical"], config.batch_size)
-        return collectives.share(prepare(images), axis_name)
+        images = prepare(draw(key, data["canonical"], config.batch_size))
+        return collectives.share(images, axis_name)
 
     def draw_transformed(data, key):
         image_key, index_key, mechanism_key = jax.random.split(key, 3)
@@ -128,231 +110,31 @@ def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> S
         index = jax.random.randint(index_key, (config.batch_size,), 0, len(bank))
         return collectives.share(mechanisms.apply(bank, mechanism_key, images, index), axis_name)
 
-    def initialization(state, data, key):
-        return initialization_step(
-            model, state, draw_transformed(data, key), config.experts.momentum, axis_name
-        )
+    return draw_canonical, draw_transformed
+
+
+def _phases(
+    config: ConfigDict, draw_canonical: Draw, draw_transformed: Draw, axis_name: str | None
+) -> tuple[Phase, Phase]:
+    model, momentum = make_model(config, axis_name), config.experts.momentum
+    settings = restarts.Settings(**config.competition.restart)
+
+    def initialize(state, data, key):
+        images = draw_transformed(data, key)
+        return initialization_step(model, state, images, momentum, axis_name)
 
     def compete(state, data, key):
         canonical_key, transformed_key, restart_key = jax.random.split(key, 3)
-        state, metrics = competition_step(
-            model,
-            state,
-            draw_transformed(data, transformed_key),
-            draw_canonical(data, canonical_key),
-            config.experts.momentum,
-            axis_name,
-        )
+        transformed = draw_transformed(data, transformed_key)
+        canonical = draw_canonical(data, canonical_key)
+        state, metrics = competition_step(model, state, transformed, canonical, momentum, axis_name)
         if settings.every:
             state, metrics["restarts"] = restart_step(state, metrics["wins"], restart_key, settings)
         return state, metrics
 
-    return System(
-        name="icm",
-        init=functools.partial(init, model, config.experts.count, example),
-        phases=(
-            Phase(
-                "initialization",
-                config.initialization.steps,
-                initialization,
-                ("reproduction_error", config.initialization.threshold),
-            ),
-            Phase("competition", config.competition.steps, compete),
-        ),
-        data={"canonical": canonical.images, "transformed": transformed.images},
-        evaluate=icm_evaluation.make_evaluate(
-            make_model(config), classify, prepare(test.images), test.labels, bank, names, config
-        ),
-        figures=functools.partial(icm_evaluation.draw_figures, names),
-        auxiliary={"classifier": judge},
+    initialization = config.initialization
+    stop_below = ("reproduction_error", initialization.threshold)
+    return (
+        Phase("initialization", initialization.steps, initialize, stop_below),
+        Phase("competition", config.competition.steps, compete),
     )
-
-
-def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
-    """The networks and optimizers of `config.experts` and `config.discriminator`."""
-    return Model(
-        expert=ConvExpert(
-            filters=config.experts.filters,
-            layers=config.experts.layers,
-            activation=ACTIVATIONS[config.experts.activation],
-            axis_name=axis_name,
-        ),
-        discriminator=ConvDiscriminator(
-            stages=config.discriminator.stages,
-            hidden=config.discriminator.hidden,
-            activation=ACTIVATIONS[config.discriminator.activation],
-        ),
-        expert_optimizer=optax.adam(config.experts.learning_rate),
-        discriminator_optimizer=optax.adam(config.discriminator.learning_rate),
-    )
-
-
-def init(model: Model, count: int, example: jax.Array, key: jax.Array) -> State:
-    """Fresh parameters for `count` experts, each of its own key, and the discriminator.
-
-    `example` is an image batch `[1, H, W, C]` that gives the shapes.
-    """
-    experts_key, discriminator_key = jax.random.split(key)
-    # Initialization takes place outside any device axis, which batch norm would look for.
-    expert = model.expert.clone(axis_name=None)
-    variables = jax.vmap(lambda k: expert.init(k, example))(jax.random.split(experts_key, count))
-    params = variables["params"]
-    opt_state = jax.vmap(model.expert_optimizer.init)(params)
-    experts = Experts(params, variables["batch_stats"], opt_state)
-    params = model.discriminator.init(discriminator_key, example)["params"]
-    discriminator = Discriminator(params, model.discriminator_optimizer.init(params))
-    return State(experts, discriminator, jnp.full(count, 1.0 / count, jnp.float32), jnp.int32(0))
-
-
-def initialization_step(
-    model: Model,
-    state: State,
-    images: jax.Array,
-    momentum: float,
-    axis_name: str | None = None,
-) -> tuple[State, Metrics]:
-    """Approximate identity initialization: squared error between an expert's output and input.
-
-    Args:
-      model: networks and optimizers.
-      state: before the step.
-      images: transformed images `[B, H, W, C]`, this device's share.
-      momentum: of the running batch statistics.
-      axis_name: device axis, or None.
-
-    Returns:
-      The state after the step and `reproduction_error`, the mean squared error of each expert.
-    """
-    experts = state.experts
-    devices = collectives.size(axis_name)
-
-    def loss(params):
-        outputs, statistics = model.scoring_pass(params, images)
-        errors = jnp.square(outputs - images[None]).mean(axis=(1, 2, 3, 4)) / devices  # [E]
-        return errors.sum(), (errors, statistics)
-
-    gradients, (errors, statistics) = jax.grad(loss, has_aux=True)(experts.params)
-    gradients, errors = collectives.psum((gradients, errors), axis_name)
-    everyone = jnp.ones(errors.shape, bool)
-    params, opt_state = competition.update_won(
-        model.expert_optimizer, gradients, experts.opt_state, experts.params, everyone
-    )
-    statistics = _running(experts.statistics, statistics, momentum)
-    metrics = {"reproduction_error": Mean(errors, jnp.ones_like(errors))}
-    return state._replace(experts=Experts(params, statistics, opt_state)), metrics
-
-
-def competition_step(
-    model: Model,
-    state: State,
-    transformed: jax.Array,
-    canonical: jax.Array,
-    momentum: float,
-    axis_name: str | None = None,
-) -> tuple[State, dict[str, Mean]]:
-    """One step of experts and discriminator, both against the other's present parameters.
-
-    Args:
-      model: networks and optimizers.
-      state: before the step.
-      transformed: images `[B, H, W, C]` of unknown mechanisms, this device's share.
-      canonical: images `[B, H, W, C]`, likewise.
-      momentum: of the running batch statistics.
-      axis_name: device axis, or None.
-
-    Returns:
-      The state after the step and the metrics (see `_metrics`).
-    """
-    experts, discriminator = state.experts, state.discriminator
-    outputs, pull_back, statistics = jax.vjp(
-        lambda params: model.scoring_pass(params, transformed), experts.params, has_aux=True
-    )
-
-    def loss(params):
-        # One forward pass gives the scores and the discriminator's own loss.
-        scores = model.logits(params, outputs)
-        canonical_scores = model.logits(params, canonical)
-        value = competition.discriminator_loss(scores, canonical_scores, axis_name)
-        return value, (value, scores, canonical_scores)
-
-    d_gradients, (d_loss, scores, canonical_scores) = jax.grad(loss, has_aux=True)(
-        discriminator.params
-    )
-    wins = competition.winners(scores, axis_name)
-    score = functools.partial(model.logits, discriminator.params)
-    (e_gradients,) = pull_back(competition.winner_gradient(score, outputs, wins))
-    e_gradients, d_gradients, d_loss = collectives.psum(
-        (e_gradients, d_gradients, d_loss), axis_name
-    )
-
-    e_params, e_opt_state = competition.update_won(
-        model.expert_optimizer, e_gradients, experts.opt_state, experts.params, wins.count > 0
-    )
-    updates, d_opt_state = model.discriminator_optimizer.update(
-        d_gradients, discriminator.opt_state, discriminator.params
-    )
-    d_params = optax.apply_updates(discriminator.params, updates)
-    state = state._replace(
-        experts=Experts(e_params, _running(experts.statistics, statistics, momentum), e_opt_state),
-        discriminator=Discriminator(d_params, d_opt_state),
-    )
-    return state, _metrics(wins, scores, canonical_scores, d_loss, axis_name)
-
-
-def restart_step(
-    state: State, wins: Mean, key: jax.Array, settings: restarts.Settings
-) -> tuple[State, Mean]:
-    """Follows the shares of wins and, every so many steps, restarts an idle expert.
-
-    Args:
-      state: after `competition_step`.
-      wins: images won by each expert `[E]` in that step.
-      key: for the perturbation of the restarted expert.
-      settings: see `restarts.Settings`.
-
-    Returns:
-      The state after it and the number of restarts, a mean over steps.
-    """
-    share = restarts.running_share(state.share, wins.total, settings)
-    steps = state.steps + 1
-    params, *rest = state.experts
-
-    def look(params, rest, share):
-        return restarts.restart_idle(params, rest, share, key, settings)
-
-    def wait(params, rest, share):
-        return params, rest, share, jnp.bool_(False)
-
-    params, rest, share, restarted = jax.lax.cond(
-        steps % settings.every == 0, look, wait, params, rest, share
-    )
-    state = state._replace(experts=Experts(params, *rest), share=share, steps=steps)
-    return state, Mean(restarted.astype(jnp.float32), jnp.float32(1))
-
-
-def _running(average: PyTree, batch: PyTree, momentum: float) -> PyTree:
-    return jax.tree.map(lambda a, b: momentum * a + (1.0 - momentum) * b, average, batch)
-
-
-def _metrics(
-    wins: competition.Wins,
-    scores: jax.Array,
-    canonical_scores: jax.Array,
-    d_loss: jax.Array,
-    axis_name: str | None,
-) -> dict[str, Mean]:
-    """`wins` `[E]` fraction of images, `expert_loss` `[E]` over won images, and scalars.
-
-    `winner_score` and `canonical_score` are mean probabilities of being canonical.
-    """
-    losses = (wins.onehot * competition.canonical_loss(scores)).sum(axis=1)
-    sums = losses, jax.nn.sigmoid(scores.max(axis=0)).sum(), jax.nn.sigmoid(canonical_scores).sum()
-    losses, winner_score, canonical_score = collectives.psum(sums, axis_name)
-    batch = wins.count.sum()
-    return {
-        "wins": Mean(wins.count, jnp.full_like(wins.count, batch)),
-        "expert_loss": Mean(losses, wins.count),
-        "discriminator_loss": Mean(d_loss, jnp.ones_like(d_loss)),
-        "winner_score": Mean(winner_score, batch),
-        "canonical_score": Mean(canonical_score, batch),
-    }

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,24 @@ from icm_jax.system import Evaluation
 
 PyTree = Any
 _CHUNK = 40  # images an evaluation call: larger ones wait for memory
+
+
+class Found(NamedTuple):
+    """What the experts made of N test images.
+
+    Attributes:
+      originals: float32 `[N, H, W, C]` in [0, 1], before the mechanisms.
+      transformed: likewise, what the experts saw.
+      restored: likewise, the winners' outputs.
+      scores: float32 `[N, E]`, logits of every expert's output.
+      classes: int32 `[N, 3]`, what the judge takes original, transformed and restored for.
+    """
+
+    originals: jax.Array
+    transformed: jax.Array
+    restored: jax.Array
+    scores: jax.Array
+    classes: jax.Array
 
 
 def make_evaluate(
@@ -45,14 +63,13 @@ def make_evaluate(
     key = jax.random.fold_in(jax.random.key(config.seed), 2**31 - 1)
 
     @jax.jit
-    def on_chunk(state, judge, originals, mechanism, chunk_key):
-        originals = to_float(originals)
+    def on_chunk(state: PyTree, judge: PyTree, images, mechanism, chunk_key) -> Found:
+        originals = to_float(images)
         transformed = mechanisms.apply(bank, chunk_key, originals, mechanism)
         outputs, scores = score_all(model, state, transformed)
-        winner = scores.argmax(axis=0)
-        restored = outputs[winner, jnp.arange(len(winner))]
+        restored = outputs[scores.argmax(axis=0), jnp.arange(len(images))]
         classes = [classify(judge, x) for x in (originals, transformed, restored)]
-        return transformed, restored, winner, scores, jnp.stack(classes)
+        return Found(originals, transformed, restored, scores.T, jnp.stack(classes, axis=1))
 
     def evaluate(state: PyTree, auxiliary: Mapping[str, PyTree], complete: bool) -> Evaluation:
         n = len(images) if complete else min(config.evaluation.images, len(images))
@@ -61,27 +78,14 @@ def make_evaluate(
         for i in range(0, n, _CHUNK):
             # The last chunk is filled up with repeated images, so that one shape is compiled.
             index = np.minimum(np.arange(i, i + _CHUNK), n - 1)
-            found = on_chunk(
-                state,
-                auxiliary["classifier"],
-                images[index],
-                mechanism[index],
-                jax.random.fold_in(key, i),
-            )
+            chunk_key = jax.random.fold_in(key, i)
+            judge = auxiliary["classifier"]
+            found = on_chunk(state, judge, images[index], mechanism[index], chunk_key)
             chunks.append(jax.device_get(found))
-        transformed, restored, winner, scores, classes = zip(*chunks, strict=True)
-        return _summarize(
-            names,
-            mechanism,
-            labels[:n],
-            np.asarray(images[:n], np.float32) / 255,
-            np.concatenate(transformed)[:n],
-            np.concatenate(restored)[:n],
-            np.concatenate(winner)[:n],
-            np.concatenate(scores, axis=1)[:, :n],
-            np.concatenate(classes, axis=1)[:, :n],
-            functools.partial(score_all, model, state),
-        )
+        found = jax.tree.map(lambda *parts: np.concatenate(parts)[:n], *chunks)
+        # Image i < M was transformed by mechanism i: one sample of each for the grid.
+        outputs, _ = score_all(model, state, jnp.asarray(found.transformed[:count]))
+        return _summarize(names, mechanism, labels[:n], found, np.asarray(outputs))
 
     return evaluate
 
@@ -97,58 +101,51 @@ def _summarize(
     names: Sequence[str],
     mechanism: np.ndarray,
     labels: np.ndarray,
-    originals: np.ndarray,
-    transformed: np.ndarray,
-    restored: np.ndarray,
-    winner: np.ndarray,
-    scores: np.ndarray,
-    classes: np.ndarray,
-    score_samples: Callable,
+    found: Found,
+    sample_outputs: np.ndarray,
 ) -> Evaluation:
-    count, experts = len(names), len(scores)
+    count, experts = len(names), found.scores.shape[1]
+    winner = found.scores.argmax(axis=1)
     wins = win_matrix(winner, mechanism, count, experts)
-    correct = classes == labels[None]  # [3, N]: original, transformed, restored
-    accuracy = dict(
-        zip(("original", "transformed", "restored"), correct.mean(axis=1).tolist(), strict=True)
-    )
+    solved = identified(wins)
     by_mechanism = functools.partial(group_mean, group=mechanism, groups=count)
-    found = identified(wins)
-    decibels = by_mechanism(psnr(restored, originals))
-    probabilities = 1 / (1 + np.exp(-scores.astype(np.float64)))
-    mean_scores = np.stack([by_mechanism(s) for s in probabilities], axis=1)  # [M, E]
-    samples = transformed[:count]  # image i < M was transformed by mechanism i
-    outputs, sample_scores = jax.device_get(score_samples(jnp.asarray(samples)))
+
+    correct = found.classes == labels[:, None]  # [N, 3]
+    kinds = ("original", "transformed", "restored")
+    accuracy = dict(zip(kinds, correct.mean(axis=0).tolist(), strict=True))
+    _, before, after = (by_mechanism(correct[:, kind]).tolist() for kind in range(3))
+    decibels = by_mechanism(psnr(found.restored, found.originals))
+    probabilities = 1 / (1 + np.exp(-found.scores.astype(np.float64)))
+    mean_scores = [by_mechanism(probabilities[:, e]) for e in range(experts)]
     return Evaluation(
         scalars={
-            "identified": int(found.sum()),
-            **{f"accuracy_{name}": value for name, value in accuracy.items()},
-            "psnr": float(np.mean(decibels)),
-            "scores": mean_scores.tolist(),
+            "identified": int(solved.sum()),
+            **{f"accuracy_{kind}": value for kind, value in accuracy.items()},
+            "psnr": float(decibels.mean()),
+            "scores": np.stack(mean_scores, axis=1).tolist(),  # [M, E]
         },
         summary={
             "specialization": {
                 "mechanisms": list(names),
                 "wins": wins.tolist(),
-                "identified": int(found.sum()),
+                "identified": int(solved.sum()),
             },
             "accuracy": {
                 **accuracy,
                 "per_mechanism": {
-                    name: {"transformed": float(before), "restored": float(after)}
-                    for name, before, after in zip(
-                        names, by_mechanism(correct[1]), by_mechanism(correct[2]), strict=True
-                    )
+                    name: {"transformed": t, "restored": r}
+                    for name, t, r in zip(names, before, after, strict=True)
                 },
             },
             "psnr": dict(zip(names, decibels.tolist(), strict=True)),
         },
         arrays={
             "wins": wins,
-            "identified": found,
-            "originals": originals[:count],
-            "inputs": samples,
-            "outputs": outputs,
-            "winners": sample_scores.argmax(axis=0),
+            "identified": solved,
+            "originals": found.originals[:count],
+            "inputs": found.transformed[:count],
+            "outputs": sample_outputs,
+            "winners": winner[:count],
         },
     )
 

@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 import tiny
 
-from icm_jax.systems import icm
+from icm_jax.systems import icm, icm_steps
 
 IMAGES = (8, 12, 12, 1)
 
 
 @pytest.fixture(scope="module")
 def model():
-    return icm.make_model(tiny.icm())
+    return icm_steps.make_model(tiny.icm())
 
 
 @pytest.fixture(scope="module")
 def state(model):
     """Three experts, so that one can lose; apart enough for every expert to win in some batch."""
-    return icm.init(model, 3, jnp.zeros(IMAGES), jax.random.key(0))
+    return icm_steps.init(model, 3, jnp.zeros(IMAGES), jax.random.key(0))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_experts_start_different(state):
 
 def test_initialization_fits_each_expert_to_its_input(model, state, batches):
     images = batches[0]
-    step = jax.jit(functools.partial(icm.initialization_step, model, momentum=0.9))
+    step = jax.jit(functools.partial(icm_steps.initialization_step, model, momentum=0.9))
     new, metrics = step(state, images)
     for e in range(3):
         outputs, _ = model.expert.apply(
@@ -65,7 +65,7 @@ def test_initialization_fits_each_expert_to_its_input(model, state, batches):
 
 
 def test_one_step_moves_winners_and_the_discriminator_alone(model, state, batches):
-    step = jax.jit(functools.partial(icm.competition_step, model, momentum=0.9))
+    step = jax.jit(functools.partial(icm_steps.competition_step, model, momentum=0.9))
     # Two images cannot be won by three experts: somebody is idle.
     new, metrics = step(state, *(images[:2] for images in batches))
     wins = np.asarray(metrics["wins"].total)
@@ -86,7 +86,7 @@ def test_one_step_moves_winners_and_the_discriminator_alone(model, state, batche
 
 def test_metrics_are_those_of_a_plain_loop(model, state, batches):
     transformed, canonical = batches
-    _, metrics = jax.jit(functools.partial(icm.competition_step, model, momentum=0.9))(
+    _, metrics = jax.jit(functools.partial(icm_steps.competition_step, model, momentum=0.9))(
         state, transformed, canonical
     )
     logits = []

@@ -1,0 +1,267 @@
+"""The steps of ICM: pure functions of the networks, the state and a batch."""
+
+import functools
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from icm_jax import collectives, competition, restarts
+from icm_jax.networks.activations import ACTIVATIONS
+from icm_jax.networks.discriminators import ConvDiscriminator
+from icm_jax.networks.experts import ConvExpert
+from icm_jax.system import Mean, Metrics
+
+PyTree = Any
+
+
+class Experts(NamedTuple):
+    """All experts: every leaf has a leading axis E. `statistics` are running batch statistics."""
+
+    params: PyTree
+    statistics: PyTree
+    opt_state: PyTree
+
+
+class Discriminator(NamedTuple):
+    """Parameters and optimizer state of the discriminator."""
+
+    params: PyTree
+    opt_state: PyTree
+
+
+class State(NamedTuple):
+    """Everything that a run needs to go on.
+
+    `share` is the experts' running share of wins, float32 `[E]`; `steps` counts the steps of the
+    competition, int32 `[]`.
+    """
+
+    experts: Experts
+    discriminator: Discriminator
+    share: jax.Array
+    steps: jax.Array
+
+
+class Model(NamedTuple):
+    """The networks and optimizers that a config names; pure functions hang on them."""
+
+    expert: nn.Module
+    discriminator: nn.Module
+    expert_optimizer: optax.GradientTransformation
+    discriminator_optimizer: optax.GradientTransformation
+
+    def scoring_pass(self, params: PyTree, images: jax.Array) -> tuple[jax.Array, PyTree]:
+        """Outputs `[E, B, H, W, C]` of all experts on `[B, H, W, C]`, and the batch statistics."""
+
+        def one(params):
+            outputs, updates = self.expert.apply(
+                {"params": params}, images, mutable=["batch_stats"]
+            )
+            return outputs, updates["batch_stats"]
+
+        return jax.vmap(one)(params)
+
+    def restore(self, params: PyTree, statistics: PyTree, images: jax.Array) -> jax.Array:
+        """Outputs `[B, H, W, C]` of one expert that normalises with the statistics given."""
+        variables = {"params": params, "batch_stats": statistics}
+        return self.expert.apply(variables, images, use_running_average=True)
+
+    def logits(self, params: PyTree, images: jax.Array) -> jax.Array:
+        """The discriminator's logits `[...]` of images `[..., H, W, C]`."""
+        flat = images.reshape(-1, *images.shape[-3:])
+        return self.discriminator.apply({"params": params}, flat).reshape(images.shape[:-3])
+
+
+def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
+    """The networks and optimizers of `config.experts` and `config.discriminator`."""
+    return Model(
+        expert=ConvExpert(
+            filters=config.experts.filters,
+            layers=config.experts.layers,
+            activation=ACTIVATIONS[config.experts.activation],
+            axis_name=axis_name,
+        ),
+        discriminator=ConvDiscriminator(
+            stages=config.discriminator.stages,
+            hidden=config.discriminator.hidden,
+            activation=ACTIVATIONS[config.discriminator.activation],
+        ),
+        expert_optimizer=optax.adam(config.experts.learning_rate),
+        discriminator_optimizer=optax.adam(config.discriminator.learning_rate),
+    )
+
+
+def init(model: Model, count: int, example: jax.Array, key: jax.Array) -> State:
+    """Fresh parameters for `count` experts, each of its own key, and the discriminator.
+
+    `model` is one without a device axis; `example` an image batch `[1, H, W, C]` of the shape
+    that will come.
+    """
+    experts_key, discriminator_key = jax.random.split(key)
+    variables = jax.vmap(lambda k: model.expert.init(k, example))(
+        jax.random.split(experts_key, count)
+    )
+    params = variables["params"]
+    opt_state = jax.vmap(model.expert_optimizer.init)(params)
+    experts = Experts(params, variables["batch_stats"], opt_state)
+    params = model.discriminator.init(discriminator_key, example)["params"]
+    discriminator = Discriminator(params, model.discriminator_optimizer.init(params))
+    return State(experts, discriminator, jnp.full(count, 1.0 / count, jnp.float32), jnp.int32(0))
+
+
+def initialization_step(
+    model: Model,
+    state: State,
+    images: jax.Array,
+    momentum: float,
+    axis_name: str | None = None,
+) -> tuple[State, Metrics]:
+    """Approximate identity initialization: squared error between an expert's output and input.
+
+    Args:
+      model: networks and optimizers.
+      state: before the step.
+      images: transformed images `[B, H, W, C]`, this device's share.
+      momentum: of the running batch statistics.
+      axis_name: device axis, or None.
+
+    Returns:
+      The state after the step and `reproduction_error`, the mean squared error of each expert.
+    """
+    experts = state.experts
+    devices = collectives.size(axis_name)
+
+    def loss(params):
+        outputs, statistics = model.scoring_pass(params, images)
+        errors = jnp.square(outputs - images[None]).mean(axis=(1, 2, 3, 4)) / devices  # [E]
+        return errors.sum(), (errors, statistics)
+
+    gradients, (errors, statistics) = jax.grad(loss, has_aux=True)(experts.params)
+    gradients, errors = collectives.psum((gradients, errors), axis_name)
+    everyone = jnp.ones(errors.shape, bool)
+    params, opt_state = competition.update_won(
+        model.expert_optimizer, gradients, experts.opt_state, experts.params, everyone
+    )
+    statistics = _running(experts.statistics, statistics, momentum)
+    metrics = {"reproduction_error": Mean(errors, jnp.ones_like(errors))}
+    return state._replace(experts=Experts(params, statistics, opt_state)), metrics
+
+
+def competition_step(
+    model: Model,
+    state: State,
+    transformed: jax.Array,
+    canonical: jax.Array,
+    momentum: float,
+    axis_name: str | None = None,
+) -> tuple[State, dict[str, Mean]]:
+    """One step of experts and discriminator, both against the other's present parameters.
+
+    Args:
+      model: networks and optimizers.
+      state: before the step.
+      transformed: images `[B, H, W, C]` of unknown mechanisms, this device's share.
+      canonical: images `[B, H, W, C]`, likewise.
+      momentum: of the running batch statistics.
+      axis_name: device axis, or None.
+
+    Returns:
+      The state after the step and the metrics (see `_metrics`).
+    """
+    experts, discriminator = state.experts, state.discriminator
+    outputs, pull_back, statistics = jax.vjp(
+        lambda params: model.scoring_pass(params, transformed), experts.params, has_aux=True
+    )
+
+    def loss(params):
+        # One forward pass gives the scores and the discriminator's own loss.
+        scores = model.logits(params, outputs)
+        canonical_scores = model.logits(params, canonical)
+        value = competition.discriminator_loss(scores, canonical_scores, axis_name)
+        return value, (value, scores, canonical_scores)
+
+    d_gradients, (d_loss, scores, canonical_scores) = jax.grad(loss, has_aux=True)(
+        discriminator.params
+    )
+    wins = competition.winners(scores, axis_name)
+    score = functools.partial(model.logits, discriminator.params)
+    (e_gradients,) = pull_back(competition.winner_gradient(score, outputs, wins))
+    e_gradients, d_gradients, d_loss = collectives.psum(
+        (e_gradients, d_gradients, d_loss), axis_name
+    )
+
+    e_params, e_opt_state = competition.update_won(
+        model.expert_optimizer, e_gradients, experts.opt_state, experts.params, wins.count > 0
+    )
+    updates, d_opt_state = model.discriminator_optimizer.update(
+        d_gradients, discriminator.opt_state, discriminator.params
+    )
+    d_params = optax.apply_updates(discriminator.params, updates)
+    state = state._replace(
+        experts=Experts(e_params, _running(experts.statistics, statistics, momentum), e_opt_state),
+        discriminator=Discriminator(d_params, d_opt_state),
+    )
+    return state, _metrics(wins, scores, canonical_scores, d_loss, axis_name)
+
+
+def restart_step(
+    state: State, wins: Mean, key: jax.Array, settings: restarts.Settings
+) -> tuple[State, Mean]:
+    """Follows the shares of wins and, every so many steps, restarts an idle expert.
+
+    Args:
+      state: after `competition_step`.
+      wins: images won by each expert `[E]` in that step.
+      key: for the perturbation of the restarted expert.
+      settings: see `restarts.Settings`.
+
+    Returns:
+      The state after it and the number of restarts, a mean over steps.
+    """
+    share = restarts.running_share(state.share, wins.total, settings)
+    steps = state.steps + 1
+    params, *rest = state.experts
+
+    def look(params, rest, share):
+        return restarts.restart_idle(params, rest, share, key, settings)
+
+    def wait(params, rest, share):
+        return params, rest, share, jnp.bool_(False)
+
+    params, rest, share, restarted = jax.lax.cond(
+        steps % settings.every == 0, look, wait, params, rest, share
+    )
+    state = state._replace(experts=Experts(params, *rest), share=share, steps=steps)
+    return state, Mean(restarted.astype(jnp.float32), jnp.float32(1))
+
+
+def _running(average: PyTree, batch: PyTree, momentum: float) -> PyTree:
+    return jax.tree.map(lambda a, b: momentum * a + (1.0 - momentum) * b, average, batch)
+
+
+def _metrics(
+    wins: competition.Wins,
+    scores: jax.Array,
+    canonical_scores: jax.Array,
+    d_loss: jax.Array,
+    axis_name: str | None,
+) -> dict[str, Mean]:
+    """`wins` `[E]` fraction of images, `expert_loss` `[E]` over won images, and scalars.
+
+    `winner_score` and `canonical_score` are mean probabilities of being canonical.
+    """
+    losses = (wins.onehot * competition.canonical_loss(scores)).sum(axis=1)
+    sums = losses, jax.nn.sigmoid(scores.max(axis=0)).sum(), jax.nn.sigmoid(canonical_scores).sum()
+    losses, winner_score, canonical_score = collectives.psum(sums, axis_name)
+    batch = wins.count.sum()
+    return {
+        "wins": Mean(wins.count, jnp.full_like(wins.count, batch)),
+        "expert_loss": Mean(losses, wins.count),
+        "discriminator_loss": Mean(d_loss, jnp.ones_like(d_loss)),
+        "winner_score": Mean(winner_score, batch),
+        "canonical_score": Mean(canonical_score, batch),
+    }
