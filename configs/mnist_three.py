@@ -17,5 +17,6 @@ def get_config() -> ConfigDict:
     result.mechanisms = mechanisms.THREE
     result.experts.count = 3
     result.initialization.steps = 100
-    result.competition.steps = 400
+    result.competition.steps = 500
+    result.competition.decay = 0.5
     return result

@@ -87,6 +87,7 @@ def update_won(
     opt_state: PyTree,
     params: PyTree,
     won: jax.Array,
+    rate: jax.Array | float = 1.0,
 ) -> tuple[PyTree, PyTree]:
     """One optimizer step for the experts that won something; the others keep all they have.
 
@@ -96,6 +97,7 @@ def update_won(
       opt_state: leaves `[E, ...]`.
       params: leaves `[E, ...]`.
       won: bool `[E]`.
+      rate: factor on the optimizer's learning rate, `[]`.
 
     Returns:
       New parameters and optimizer state.
@@ -103,6 +105,7 @@ def update_won(
 
     def update(gradients, opt_state, params, won):
         updates, new_opt_state = optimizer.update(gradients, opt_state, params)
+        updates = jax.tree.map(lambda u: rate * u, updates)
         new = optax.apply_updates(params, updates), new_opt_state
         return jax.tree.map(lambda n, o: jnp.where(won, n, o), new, (params, opt_state))
 

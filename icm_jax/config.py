@@ -47,6 +47,8 @@ def icm() -> ConfigDict:
             "initialization": {"steps": 200, "threshold": 0.002},
             "competition": {
                 "steps": 1000,  # the paper: about 2000
+                # Learning rates fall to 0 over this last fraction of the steps; the paper: 0.
+                "decay": 0.0,
                 # Not in the paper (every=0 is the paper): see icm_jax.restarts.
                 "restart": {
                     "every": 20,
@@ -205,6 +207,7 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
         ("initialization.steps", _at_least(0)),
         ("initialization.threshold", _at_least(0)),
         ("competition.steps", _at_least(0)),
+        ("competition.decay", ("from 0 to 1", lambda decay: 0 <= decay <= 1)),
         ("competition.restart.every", _at_least(0)),
         ("competition.restart.idle", _fraction()),
         ("competition.restart.crowded", _at_least(1)),

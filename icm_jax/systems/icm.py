@@ -18,6 +18,7 @@ from icm_jax.system import Phase, System
 from icm_jax.systems import classification, icm_evaluation
 from icm_jax.systems.icm_steps import (
     competition_step,
+    decayed,
     init,
     initialization_step,
     make_model,
@@ -127,7 +128,10 @@ def _phases(
         canonical_key, transformed_key, restart_key = jax.random.split(key, 3)
         transformed = draw_transformed(data, transformed_key)
         canonical = draw_canonical(data, canonical_key)
-        state, metrics = competition_step(model, state, transformed, canonical, momentum, axis_name)
+        rate = decayed(state.steps, config.competition.steps, config.competition.decay)
+        state, metrics = competition_step(
+            model, state, transformed, canonical, momentum, rate, axis_name
+        )
         if settings.every:
             state, metrics["restarts"] = restart_step(state, metrics["wins"], restart_key, settings)
         return state, metrics

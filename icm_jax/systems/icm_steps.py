@@ -157,6 +157,7 @@ def competition_step(
     transformed: jax.Array,
     canonical: jax.Array,
     momentum: float,
+    rate: jax.Array | float = 1.0,
     axis_name: str | None = None,
 ) -> tuple[State, dict[str, Mean]]:
     """One step of experts and discriminator, both against the other's present parameters.
@@ -167,6 +168,7 @@ def competition_step(
       transformed: images `[B, H, W, C]` of unknown mechanisms, this device's share.
       canonical: images `[B, H, W, C]`, likewise.
       momentum: of the running batch statistics.
+      rate: factor on all learning rates, `[]`.
       axis_name: device axis, or None.
 
     Returns:
@@ -195,17 +197,27 @@ def competition_step(
     )
 
     e_params, e_opt_state = competition.update_won(
-        model.expert_optimizer, e_gradients, experts.opt_state, experts.params, wins.count > 0
+        model.expert_optimizer, e_gradients, experts.opt_state, experts.params, wins.count > 0, rate
     )
     updates, d_opt_state = model.discriminator_optimizer.update(
         d_gradients, discriminator.opt_state, discriminator.params
     )
+    updates = jax.tree.map(lambda u: rate * u, updates)
     d_params = optax.apply_updates(discriminator.params, updates)
     state = state._replace(
         experts=Experts(e_params, _running(experts.statistics, statistics, momentum), e_opt_state),
         discriminator=Discriminator(d_params, d_opt_state),
+        steps=state.steps + 1,
     )
     return state, _metrics(wins, scores, canonical_scores, d_loss, axis_name)
+
+
+def decayed(steps: jax.Array, total: int, decay: float) -> jax.Array | float:
+    """Factor on the learning rates after `steps` of `total` steps, `[]` in [0, 1].
+
+    It is 1, and falls linearly to 0 over the last fraction `decay` of the steps.
+    """
+    return jnp.clip((total - steps) / (decay * total), 0.0, 1.0) if decay else 1.0
 
 
 def restart_step(
@@ -223,7 +235,6 @@ def restart_step(
       The state after it and the number of restarts, a mean over steps.
     """
     share = restarts.running_share(state.share, wins.total, settings)
-    steps = state.steps + 1
     params, *rest = state.experts
 
     def look(params, rest, share):
@@ -233,9 +244,9 @@ def restart_step(
         return params, rest, share, jnp.bool_(False)
 
     params, rest, share, restarted = jax.lax.cond(
-        steps % settings.every == 0, look, wait, params, rest, share
+        state.steps % settings.every == 0, look, wait, params, rest, share
     )
-    state = state._replace(experts=Experts(params, *rest), share=share, steps=steps)
+    state = state._replace(experts=Experts(params, *rest), share=share)
     return state, Mean(restarted.astype(jnp.float32), jnp.float32(1))
 
 
