@@ -2,6 +2,9 @@
 
     python launch.py --config=configs/mnist_three.py
 
+About 5 minutes on two CPU cores. Expect 3 of 3 mechanisms identified and an accuracy on restored
+digits about 1 point below that on the originals (README, "What was measured").
+
 The mechanisms of the 2022 reproduction; `--config.data.labels="(6,)"` restricts it to one digit
 as that did.
 """
@@ -16,7 +19,11 @@ def get_config() -> ConfigDict:
     result = config.icm()
     result.mechanisms = mechanisms.THREE
     result.experts.count = 3
-    result.initialization.steps = 100
-    result.competition.steps = 500
+    # Small batches: for the same work twice the steps, which is what restored digits need.
+    result.batch_size = 16
+    result.initialization.steps = 150
+    result.competition.steps = 1000
     result.competition.decay = 0.5
+    result.classifier.steps = 800
+    result.evaluation.every = 200
     return result
