@@ -33,11 +33,6 @@ def register(name: str) -> Callable[[Callable], Callable]:
     return add
 
 
-def registered() -> tuple[str, ...]:
-    """Names of all registered mechanisms, in order of registration."""
-    return tuple(_registry)
-
-
 @register("translate")
 def translate(key: jax.Array, image: jax.Array, *, dx: int, dy: int) -> jax.Array:
     """Shifts the image `dx` pixels right and `dy` down; what leaves is lost, zeros come in."""
