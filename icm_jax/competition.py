@@ -1,9 +1,7 @@
 """The competition: scores -> winners -> the experts' and the discriminator's gradients.
 
-Everything here is pure and knows neither data nor optimizer. Batch statistics: every expert
-normalises with the statistics of the whole batch, won or not, and the gradient goes through them.
-Taking them as constants would let the winners run again on their won images alone, at half the
-cost, but experts then hardly specialize (see README, "What was measured").
+Everything here is pure and knows neither data nor optimizer. All experts score without gradients;
+each image then goes through its winner alone once more, with the batch statistics of the scoring.
 """
 
 from collections.abc import Callable
@@ -17,6 +15,8 @@ import optax
 from icm_jax import collectives
 
 PyTree = Any
+# (params, statistics, images [B, H, W, C]) -> images [B, H, W, C], for one expert
+ExpertFn = Callable[[PyTree, PyTree, jax.Array], jax.Array]
 # images [B, H, W, C] -> logits [B]
 ScoreFn = Callable[[jax.Array], jax.Array]
 
@@ -60,25 +60,36 @@ def expert_output_loss(logits: jax.Array) -> jax.Array:
     return jax.nn.softplus(logits)
 
 
-def winner_gradient(score: ScoreFn, outputs: jax.Array, wins: Wins) -> jax.Array:
-    """The gradient of the winners' losses with respect to all experts' outputs.
+def winners_loss(
+    expert: ExpertFn,
+    score: ScoreFn,
+    params: PyTree,
+    statistics: PyTree,
+    images: jax.Array,
+    wins: Wins,
+) -> jax.Array:
+    """The sum of all experts' losses, each the mean `canonical_loss` of the images it won.
 
-    An expert's loss is the mean of `canonical_loss` over the images that it won on all devices.
-    The gradient is zero for the losers of an image ("masked"), so only won images go through the
-    discriminator again.
+    Every image runs through the expert that won it and no other ("gathered"): one image is one
+    entry of a `vmap` over parameters, so that any split of the wins has the same shape. An expert
+    that won nothing has no part in the sum, and gradient zero.
 
     Args:
+      expert: one expert's function; with given statistics, an image's output must not depend on
+        the images beside it.
       score: images to logits, with the discriminator's parameters closed over.
-      outputs: float32 `[E, B, H, W, C]` of all experts on this device's images.
-      wins: of the scores of these outputs.
+      params: the experts' parameters, leaves `[E, ...]`.
+      statistics: the experts' batch statistics, leaves `[E, ...]`.
+      images: float32 `[B, H, W, C]`, this device's share.
+      wins: of these images.
 
     Returns:
-      float32 `[E, B, H, W, C]`, to be pulled back through the experts.
+      float32 `[]`; this device's share of the sum.
     """
+    own = jax.tree.map(lambda t: t[wins.winner], (params, statistics))  # leaves [B, ...]
+    outputs = jax.vmap(expert)(*own, images[:, None])[:, 0]
     weight = 1.0 / wins.count[wins.winner]  # [B]; a winner's count is at least 1
-    won = outputs[wins.winner, jnp.arange(outputs.shape[1])]
-    gradient = jax.grad(lambda images: (weight * canonical_loss(score(images))).sum())(won)
-    return wins.onehot[..., None, None, None] * gradient[None]
+    return (weight * canonical_loss(score(outputs))).sum()
 
 
 def update_won(

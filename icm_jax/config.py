@@ -11,6 +11,8 @@ from ml_collections import ConfigDict
 from icm_jax import mechanisms
 from icm_jax.data import SOURCES
 from icm_jax.networks.activations import ACTIVATIONS
+from icm_jax.networks.compute import PRECISIONS
+from icm_jax.networks.convolution import LOWERINGS
 
 
 def icm() -> ConfigDict:
@@ -19,6 +21,8 @@ def icm() -> ConfigDict:
         {
             "seed": 0,
             "batch_size": 32,
+            "precision": "float32",  # float32 | tf32 | bfloat16: see icm_jax.networks.compute
+            "convolution": "auto",  # of all experts at once: see icm_jax.networks.convolution
             "data": {
                 "source": "bundled",  # bundled | tfds | folder
                 "name": "mnist",  # of the bundled or TFDS data set
@@ -49,6 +53,9 @@ def icm() -> ConfigDict:
                 "steps": 1000,  # the paper: about 2000
                 # Learning rates fall to 0 over this last fraction of the steps; the paper: 0.
                 "decay": 0.0,
+                # Images of a batch that the gradient of the batch statistics goes through, exact
+                # with all of them: see icm_jax.networks.normalization.
+                "reference": 2,
                 # Not in the paper (every=0 is the paper): see icm_jax.restarts.
                 "restart": {
                     "every": 20,
@@ -189,6 +196,8 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
     for field, rule in (
         ("seed", ("from 0 to 2**32 - 1", lambda seed: 0 <= seed < 2**32)),
         ("batch_size", _at_least(1)),
+        ("precision", _one_of(PRECISIONS)),
+        ("convolution", _one_of(LOWERINGS)),
         ("data.source", _one_of(tuple(SOURCES))),
         ("data.size", _at_least(0)),
         ("data.pad", _at_least(0)),
@@ -208,6 +217,7 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
         ("initialization.threshold", _at_least(0)),
         ("competition.steps", _at_least(0)),
         ("competition.decay", ("from 0 to 1", lambda decay: 0 <= decay <= 1)),
+        ("competition.reference", _at_least(1)),
         ("competition.restart.every", _at_least(0)),
         ("competition.restart.idle", _fraction()),
         ("competition.restart.crowded", _at_least(1)),

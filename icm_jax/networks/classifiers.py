@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import flax.linen as nn
 import jax
 
-from icm_jax.networks.convolution import conv_general_dilated
+from icm_jax.networks.compute import Compute
 
 
 class ConvClassifier(nn.Module):
@@ -18,6 +18,7 @@ class ConvClassifier(nn.Module):
       dropout: fraction of its outputs dropped in training.
       activation: after each batch norm and the dense layer.
       axis_name: device axis over which batch statistics are taken, or None.
+      compute: number formats and convolutions.
     """
 
     classes: int
@@ -26,6 +27,7 @@ class ConvClassifier(nn.Module):
     dropout: float = 0.3
     activation: Callable[[jax.Array], jax.Array] = nn.relu
     axis_name: str | None = None
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
@@ -37,11 +39,11 @@ class ConvClassifier(nn.Module):
         x = images
         for stage in self.stages:
             for filters in stage:
-                x = nn.Conv(filters, (3, 3), conv_general_dilated=conv_general_dilated)(x)
+                x = self.compute.conv(filters)(x)
                 x = nn.BatchNorm(not train, momentum=0.9, axis_name=self.axis_name)(x)
                 x = self.activation(x)
             x = nn.avg_pool(x, (2, 2), (2, 2))  # its gradient is cheaper than that of a maximum
         x = x.reshape(x.shape[0], -1)
-        x = self.activation(nn.Dense(self.hidden)(x))
+        x = self.activation(self.compute.dense(self.hidden)(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        return nn.Dense(self.classes)(x)
+        return self.compute.dense(self.classes)(x)

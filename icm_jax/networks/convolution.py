@@ -1,10 +1,13 @@
-"""The convolution that stays fast under `jax.vmap` over network parameters.
+"""Convolutions that stay fast under `jax.vmap` over network parameters.
 
 Networks are written for one expert and `jax.vmap` makes E of them. XLA turns a convolution
 vmapped over its kernel into a grouped convolution, which on a CPU is 40 times slower than one
-convolution an expert, and computes kernel gradients at a quarter of the forward's rate. Here the
-CPU lowering is one convolution for each mapped kernel, with the kernel gradient summed over
-chunks of the batch. Other platforms keep XLA's own rule.
+convolution an expert. What a mapped kernel becomes is chosen here, by platform or by name:
+
+- unrolled: one convolution a kernel, with the kernel gradient summed over chunks of the batch,
+  since XLA's CPU kernel gradient runs at a quarter of the forward's rate without.
+- matmul: one batched matrix product over patches of the images.
+- grouped: XLA's own rule.
 """
 
 import functools
@@ -14,8 +17,13 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
+LOWERINGS = ("auto", "unrolled", "matmul", "grouped")
+
 # About eight images of 28x28: XLA's CPU kernel gradient then runs at the forward's rate.
 _CHUNK_PIXELS = 6272
+
+# (lhs, rhs) -> [B, H', W', F]
+Conv = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def conv_general_dilated(
@@ -23,6 +31,7 @@ def conv_general_dilated(
     rhs: jax.Array,
     window_strides: Sequence[int],
     padding: str | Sequence[tuple[int, int]],
+    lowering: str = "auto",
     **kwargs,
 ) -> jax.Array:
     """Drop-in for `jax.lax.conv_general_dilated`, to be given to `flax.linen.Conv`.
@@ -32,50 +41,77 @@ def conv_general_dilated(
       rhs: `[h, w, C, F]` kernel.
       window_strides: as in `jax.lax.conv_general_dilated`.
       padding: likewise.
-      **kwargs: the remaining arguments of `jax.lax.conv_general_dilated`, all static.
+      lowering: one of `LOWERINGS`; 'auto' is unrolled on a CPU and matmul elsewhere.
+      **kwargs: the remaining arguments of `jax.lax.conv_general_dilated`, all static. Dilation
+        and groups are not for 'matmul'.
 
     Returns:
-      `[B, H', W', F]`, the same values as `jax.lax.conv_general_dilated`.
+      `[B, H', W', F]`, the same values as `jax.lax.conv_general_dilated` but for rounding.
     """
     plain = functools.partial(
         jax.lax.conv_general_dilated, window_strides=window_strides, padding=padding, **kwargs
     )
-    if jax.default_backend() != "cpu":
-        return plain(lhs, rhs)
-    return _unrolled_conv(plain)(lhs, rhs)
+    if lowering == "auto":
+        lowering = "unrolled" if jax.default_backend() == "cpu" else "matmul"
+    if lowering == "unrolled":
+        return _differentiable(plain, _chunked_kernel_gradient(plain), _one_call_each)(lhs, rhs)
+    if lowering == "matmul":
+        product = functools.partial(
+            _patches_product, strides=window_strides, padding=padding, **kwargs
+        )
+        return _differentiable(plain, _kernel_gradient(plain), _mapped_as(product))(lhs, rhs)
+    return plain(lhs, rhs)
 
 
-def _unrolled_conv(plain: Callable) -> Callable:
-    """`plain(lhs, rhs)` with one call for each mapped kernel, in its gradients too."""
+def _differentiable(conv: Conv, kernel_gradient: Callable, with_rule: Callable) -> Conv:
+    """`conv` with a batching rule of its own for itself and for both of its gradients.
 
-    def chunked_kernel_gradient(lhs, rhs, cotangent):
-        chunks = _chunk_count(cotangent.shape)
-        pairs = zip(jnp.split(lhs, chunks), jnp.split(cotangent, chunks), strict=True)
-        parts = [
-            jax.linear_transpose(functools.partial(plain, part), rhs)(g)[0] for part, g in pairs
-        ]
-        return functools.reduce(jnp.add, parts)
-
-    def input_gradient(lhs, rhs, cotangent):
-        return jax.linear_transpose(lambda x: plain(x, rhs), lhs)(cotangent)[0]
-
-    forward = _one_call_each(plain)
-    backward_lhs = _one_call_each(input_gradient)
-    backward_rhs = _one_call_each(chunked_kernel_gradient)
+    `custom_vmap` has no derivative; `custom_vjp` around it gives one.
+    """
+    forward = with_rule(conv, lambda conv: conv)
+    to_lhs = with_rule(_input_gradient(conv), _input_gradient)
+    to_rhs = with_rule(kernel_gradient, _kernel_gradient)
 
     @jax.custom_vjp
-    def conv(lhs, rhs):
+    def differentiable(lhs, rhs):
         return forward(lhs, rhs)
 
-    conv.defvjp(
+    differentiable.defvjp(
         lambda lhs, rhs: (forward(lhs, rhs), (lhs, rhs)),
-        lambda residuals, g: (backward_lhs(*residuals, g), backward_rhs(*residuals, g)),
+        lambda residuals, g: (to_lhs(*residuals, g), to_rhs(*residuals, g)),
     )
-    return conv
+    return differentiable
 
 
-def _one_call_each(fn: Callable) -> Callable:
+def _input_gradient(conv: Conv) -> Callable:
+    return lambda lhs, rhs, g: jax.linear_transpose(lambda x: conv(x, rhs), lhs)(g)[0]
+
+
+def _kernel_gradient(conv: Conv) -> Callable:
+    return lambda lhs, rhs, g: jax.linear_transpose(lambda k: conv(lhs, k), rhs)(g)[0]
+
+
+def _chunked_kernel_gradient(conv: Conv) -> Callable:
+    gradient = _kernel_gradient(conv)
+
+    def chunked(lhs, rhs, g):
+        chunks = _chunk_count(g.shape)
+        pairs = zip(jnp.split(lhs, chunks), jnp.split(g, chunks), strict=True)
+        return functools.reduce(jnp.add, [gradient(part, rhs, g) for part, g in pairs])
+
+    return chunked
+
+
+def _chunk_count(shape: Sequence[int]) -> int:
+    """The most equal chunks of the batch in `shape` that keep about `_CHUNK_PIXELS` pixels each."""
+    batch, height, width = shape[:3]
+    wanted = max(1, batch * height * width // _CHUNK_PIXELS)
+    return max(d for d in range(1, min(wanted, batch) + 1) if batch % d == 0)
+
+
+def _one_call_each(fn: Callable, of: Callable) -> Callable:
     """`fn` whose batching rule is one call for each entry of the mapped axis, stacked."""
+    del of
     fn = custom_vmap(fn)
 
     @fn.def_vmap
@@ -89,8 +125,53 @@ def _one_call_each(fn: Callable) -> Callable:
     return fn
 
 
-def _chunk_count(shape: Sequence[int]) -> int:
-    """The most equal chunks of the batch in `shape` that keep about `_CHUNK_PIXELS` pixels each."""
-    batch, height, width = shape[:3]
-    wanted = max(1, batch * height * width // _CHUNK_PIXELS)
-    return max(d for d in range(1, min(wanted, batch) + 1) if batch % d == 0)
+def _mapped_as(product: Conv) -> Callable:
+    """Turns `fn`, made of a convolution by `of`, into one made of `product` for mapped kernels."""
+
+    def with_rule(fn: Callable, of: Callable) -> Callable:
+        result = custom_vmap(fn)
+
+        @result.def_vmap
+        def mapped(axis_size, in_batched, *args):
+            del axis_size
+            axes = [0 if mapped else None for mapped in in_batched]
+            return jax.vmap(of(product) if in_batched[1] else fn, axes)(*args), True
+
+        return result
+
+    return with_rule
+
+
+def _patches_product(
+    lhs: jax.Array,
+    rhs: jax.Array,
+    strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    precision: jax.lax.PrecisionLike = None,
+    preferred_element_type: jnp.dtype | None = None,
+    **kwargs,
+) -> jax.Array:
+    """The convolution as a product of patches `[B, H', W', h w C]` and kernels `[h w C, F]`."""
+    if any(d != 1 for name in ("lhs_dilation", "rhs_dilation") for d in kwargs.get(name) or ()):
+        raise NotImplementedError("convolution: matmul has no dilation; use grouped")
+    if kwargs.get("feature_group_count", 1) != 1 or kwargs.get("batch_group_count", 1) != 1:
+        raise NotImplementedError("convolution: matmul has no groups; use grouped")
+    window = rhs.shape[:2]
+    if isinstance(padding, str):
+        padding = jax.lax.padtype_to_pads(lhs.shape[1:3], window, strides, padding)
+    padded = jnp.pad(lhs, ((0, 0), *padding, (0, 0)))
+    ends = [side - size + 1 for side, size in zip(padded.shape[1:3], window, strict=True)]
+    patches = jnp.concatenate(
+        [
+            padded[:, i : i + ends[0] : strides[0], j : j + ends[1] : strides[1]]
+            for i in range(window[0])
+            for j in range(window[1])
+        ],
+        axis=-1,
+    )
+    return jnp.matmul(
+        patches,
+        rhs.reshape(-1, rhs.shape[-1]),
+        precision=precision,
+        preferred_element_type=preferred_element_type,
+    )

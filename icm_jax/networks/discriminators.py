@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
-from icm_jax.networks.convolution import conv_general_dilated
+from icm_jax.networks.compute import Compute
 
 
 class ConvDiscriminator(nn.Module):
@@ -18,11 +19,13 @@ class ConvDiscriminator(nn.Module):
       stages: for each stage the filters of its convolutions; each stage ends in 2x2 pooling.
       hidden: width of the dense layer before the logit.
       activation: after each convolution and the dense layer.
+      compute: number formats and convolutions.
     """
 
     stages: Sequence[Sequence[int]] = ((16, 16, 16), (32, 32), (64, 64))
     hidden: int = 1024
     activation: Callable[[jax.Array], jax.Array] = nn.elu
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
@@ -30,9 +33,9 @@ class ConvDiscriminator(nn.Module):
         x = images
         for stage in self.stages:
             for filters in stage:
-                x = nn.Conv(filters, (3, 3), conv_general_dilated=conv_general_dilated)(x)
+                x = self.compute.conv(filters)(x)
                 x = self.activation(x)
             x = nn.avg_pool(x, (2, 2), (2, 2))
         x = x.reshape(x.shape[0], -1)
-        x = self.activation(nn.Dense(self.hidden)(x))
-        return nn.Dense(1)(x)[:, 0]
+        x = self.activation(self.compute.dense(self.hidden)(x))
+        return self.compute.dense(1)(x)[:, 0].astype(jnp.float32)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
-from icm_jax.networks.convolution import conv_general_dilated
+from icm_jax.networks.compute import Compute
+from icm_jax.networks.normalization import BatchNorm, Statistics
 
 
 class ConvExpert(nn.Module):
@@ -19,24 +21,24 @@ class ConvExpert(nn.Module):
       layers: number of hidden convolutions.
       activation: after each hidden convolution's batch norm.
       axis_name: device axis over which batch statistics are taken, or None.
+      compute: number formats and convolutions.
     """
 
     filters: int = 32
     layers: int = 4
     activation: Callable[[jax.Array], jax.Array] = nn.elu
     axis_name: str | None = None
+    compute: Compute = Compute()
 
     @nn.compact
-    def __call__(self, images: jax.Array, use_running_average: bool = False) -> jax.Array:
+    def __call__(self, images: jax.Array, statistics: Statistics = "batch") -> jax.Array:
         """Maps images `[B, H, W, C]` in [0, 1] to images of the same shape in (0, 1).
 
-        `batch_stats` collected with `use_running_average=False` are those of this batch alone;
-        whoever wants a running average keeps it (see `icm_jax.competition`).
+        `statistics` says whose batch statistics normalise, see `BatchNorm`.
         """
         x = images
         for _ in range(self.layers):
-            x = nn.Conv(self.filters, (3, 3), conv_general_dilated=conv_general_dilated)(x)
-            x = nn.BatchNorm(use_running_average, momentum=0.0, axis_name=self.axis_name)(x)
-            x = self.activation(x)
-        x = nn.Conv(images.shape[-1], (3, 3), conv_general_dilated=conv_general_dilated)(x)
-        return nn.sigmoid(x)
+            x = self.compute.conv(self.filters)(x)
+            x = self.activation(BatchNorm(self.axis_name, x.dtype)(x, statistics))
+        x = self.compute.conv(images.shape[-1])(x)
+        return nn.sigmoid(x.astype(jnp.float32))

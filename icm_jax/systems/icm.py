@@ -25,7 +25,7 @@ from icm_jax.systems.icm_steps import (
     restart_step,
 )
 
-# (data, key) -> images [B, H, W, C], this device's share of a batch
+# (data, key) -> images [B, H, W, C], a batch of all devices
 Draw = Callable[[Mapping[str, jax.Array], jax.Array], jax.Array]
 
 
@@ -58,7 +58,7 @@ def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> S
     return System(
         name="icm",
         init=functools.partial(init, make_model(config), config.experts.count, example),
-        phases=_phases(config, *_draws(config, bank, prepare, axis_name), axis_name),
+        phases=_phases(config, *_draws(config, bank, prepare), axis_name),
         data={"canonical": canonical.images, "transformed": transformed.images},
         evaluate=icm_evaluation.make_evaluate(
             make_model(config), classify, test.images, test.labels, bank, names, config
@@ -97,19 +97,17 @@ def _draws(
     config: ConfigDict,
     bank: tuple[mechanisms.Mechanism, ...],
     prepare: Callable[[jax.Array], jax.Array],
-    axis_name: str | None,
 ) -> tuple[Draw, Draw]:
     """How a batch of canonical and one of transformed images is drawn inside a step."""
 
     def draw_canonical(data, key):
-        images = prepare(draw(key, data["canonical"], config.batch_size))
-        return collectives.share(images, axis_name)
+        return prepare(draw(key, data["canonical"], config.batch_size))
 
     def draw_transformed(data, key):
         image_key, index_key, mechanism_key = jax.random.split(key, 3)
         images = prepare(draw(image_key, data["transformed"], config.batch_size))
         index = jax.random.randint(index_key, (config.batch_size,), 0, len(bank))
-        return collectives.share(mechanisms.apply(bank, mechanism_key, images, index), axis_name)
+        return mechanisms.apply(bank, mechanism_key, images, index)
 
     return draw_canonical, draw_transformed
 
@@ -121,16 +119,18 @@ def _phases(
     settings = restarts.Settings(**config.competition.restart)
 
     def initialize(state, data, key):
-        images = draw_transformed(data, key)
+        images = collectives.share(draw_transformed(data, key), axis_name)
         return initialization_step(model, state, images, momentum, axis_name)
 
     def compete(state, data, key):
         canonical_key, transformed_key, restart_key = jax.random.split(key, 3)
         transformed = draw_transformed(data, transformed_key)
         canonical = draw_canonical(data, canonical_key)
+        shares = collectives.share((transformed, canonical), axis_name)
+        reference = transformed[: config.competition.reference]
         rate = decayed(state.steps, config.competition.steps, config.competition.decay)
         state, metrics = competition_step(
-            model, state, transformed, canonical, momentum, rate, axis_name
+            model, state, *shares, reference, momentum, rate, axis_name
         )
         if settings.every:
             state, metrics["restarts"] = restart_step(state, metrics["wins"], restart_key, settings)

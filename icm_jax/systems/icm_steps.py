@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from icm_jax import collectives, competition, restarts
 from icm_jax.networks.activations import ACTIVATIONS
+from icm_jax.networks.compute import Compute
 from icm_jax.networks.discriminators import ConvDiscriminator
 from icm_jax.networks.experts import ConvExpert
 from icm_jax.system import Mean, Metrics
@@ -65,10 +66,22 @@ class Model(NamedTuple):
 
         return jax.vmap(one)(params)
 
+    def differentiable(self, params: PyTree, statistics: PyTree, reference: jax.Array) -> PyTree:
+        """`statistics` of all experts with the gradient of those of the `reference` images."""
+
+        def one(params, statistics):
+            variables = {"params": params, "batch_stats": statistics}
+            _, updates = self.expert.apply(
+                variables, reference, "reference", mutable=["batch_stats"]
+            )
+            return updates["batch_stats"]
+
+        return jax.vmap(one)(params, statistics)
+
     def restore(self, params: PyTree, statistics: PyTree, images: jax.Array) -> jax.Array:
         """Outputs `[B, H, W, C]` of one expert that normalises with the statistics given."""
         variables = {"params": params, "batch_stats": statistics}
-        return self.expert.apply(variables, images, use_running_average=True)
+        return self.expert.apply(variables, images, "given")
 
     def logits(self, params: PyTree, images: jax.Array) -> jax.Array:
         """The discriminator's logits `[...]` of images `[..., H, W, C]`."""
@@ -78,17 +91,20 @@ class Model(NamedTuple):
 
 def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
     """The networks and optimizers of `config.experts` and `config.discriminator`."""
+    compute = Compute(config.precision, config.convolution)
     return Model(
         expert=ConvExpert(
             filters=config.experts.filters,
             layers=config.experts.layers,
             activation=ACTIVATIONS[config.experts.activation],
             axis_name=axis_name,
+            compute=compute,
         ),
         discriminator=ConvDiscriminator(
             stages=config.discriminator.stages,
             hidden=config.discriminator.hidden,
             activation=ACTIVATIONS[config.discriminator.activation],
+            compute=compute,
         ),
         expert_optimizer=optax.adam(config.experts.learning_rate),
         discriminator_optimizer=optax.adam(config.discriminator.learning_rate),
@@ -156,6 +172,7 @@ def competition_step(
     state: State,
     transformed: jax.Array,
     canonical: jax.Array,
+    reference: jax.Array,
     momentum: float,
     rate: jax.Array | float = 1.0,
     axis_name: str | None = None,
@@ -167,6 +184,8 @@ def competition_step(
       state: before the step.
       transformed: images `[B, H, W, C]` of unknown mechanisms, this device's share.
       canonical: images `[B, H, W, C]`, likewise.
+      reference: images `[R, H, W, C]` of the transformed batch of all devices, the same on each:
+        the gradient of the batch statistics goes through these (see `BatchNorm`).
       momentum: of the running batch statistics.
       rate: factor on all learning rates, `[]`.
       axis_name: device axis, or None.
@@ -175,23 +194,26 @@ def competition_step(
       The state after the step and the metrics (see `_metrics`).
     """
     experts, discriminator = state.experts, state.discriminator
-    outputs, pull_back, statistics = jax.vjp(
-        lambda params: model.scoring_pass(params, transformed), experts.params, has_aux=True
-    )
+    outputs, statistics = model.scoring_pass(experts.params, transformed)
 
-    def loss(params):
+    def d_loss_and_scores(params):
         # One forward pass gives the scores and the discriminator's own loss.
         scores = model.logits(params, outputs)
         canonical_scores = model.logits(params, canonical)
         value = competition.discriminator_loss(scores, canonical_scores, axis_name)
         return value, (value, scores, canonical_scores)
 
-    d_gradients, (d_loss, scores, canonical_scores) = jax.grad(loss, has_aux=True)(
+    d_gradients, (d_loss, scores, canonical_scores) = jax.grad(d_loss_and_scores, has_aux=True)(
         discriminator.params
     )
     wins = competition.winners(scores, axis_name)
     score = functools.partial(model.logits, discriminator.params)
-    (e_gradients,) = pull_back(competition.winner_gradient(score, outputs, wins))
+
+    def e_loss(params):
+        moving = model.differentiable(params, statistics, reference)
+        return competition.winners_loss(model.restore, score, params, moving, transformed, wins)
+
+    e_gradients = jax.grad(e_loss)(experts.params)
     e_gradients, d_gradients, d_loss = collectives.psum(
         (e_gradients, d_gradients, d_loss), axis_name
     )

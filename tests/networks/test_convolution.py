@@ -1,3 +1,5 @@
+import functools
+
 import chex
 import flax.linen as nn
 import jax
@@ -10,9 +12,9 @@ from icm_jax.networks import convolution
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
-def fast(x, k, stride=1):
+def fast(x, k, stride=1, lowering="auto"):
     return convolution.conv_general_dilated(
-        x, k, (stride, stride), "SAME", dimension_numbers=DIMENSIONS
+        x, k, (stride, stride), "SAME", lowering, dimension_numbers=DIMENSIONS
     )
 
 
@@ -52,21 +54,49 @@ def test_values_and_gradients_are_those_of_xla(stride):
     )
 
 
-def test_vmap_over_kernels_is_a_loop_over_kernels():
-    x, k, g = arrays((4, 8, 8, 3), (5, 3, 3, 3, 4), (5, 4, 8, 8, 4))
-    each = [gradients(reference, x, k[e], g[e]) for e in range(5)]
-    mapped = jax.vmap(lambda k, g: gradients(fast, x, k, g))(k, g)
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("lowering", convolution.LOWERINGS)
+def test_vmap_over_kernels_is_a_loop_over_kernels(lowering, stride):
+    x, k = arrays((4, 8, 8, 3), (5, 3, 3, 3, 4))
+    conv = functools.partial(fast, stride=stride, lowering=lowering)
+    each = [reference(x, k[e], stride) for e in range(5)]
+    chex.assert_trees_all_close(jax.vmap(conv, (None, 0))(x, k), jnp.stack(each), atol=1e-5)
+    (g,) = arrays((5, *each[0].shape))
+    loop = functools.partial(reference, stride=stride)
+    each = [gradients(loop, x, k[e], g[e]) for e in range(5)]
+    mapped = jax.vmap(lambda k, g: gradients(conv, x, k, g))(k, g)
     for e in range(5):
-        chex.assert_trees_all_close(jax.tree.map(lambda t, e=e: t[e], mapped), each[e], atol=1e-4)
+        chex.assert_trees_all_close(
+            jax.tree.map(lambda t, e=e: t[e], mapped), each[e], rtol=1e-5, atol=2e-5
+        )
 
 
-def test_vmap_over_images_and_nested_vmap():
+@pytest.mark.parametrize("lowering", convolution.LOWERINGS)
+def test_vmap_over_images_and_nested_vmap(lowering):
+    conv = functools.partial(fast, lowering=lowering)
     x, k = arrays((2, 3, 4, 8, 8, 3), (2, 3, 3, 3, 3, 4))
-    mapped = jax.vmap(jax.vmap(fast))(x, k)
+    mapped = jax.vmap(jax.vmap(conv))(x, k)
     for i, j in np.ndindex(2, 3):
         chex.assert_trees_all_close(mapped[i, j], reference(x[i, j], k[i, j]), atol=1e-5)
-    shared_kernel = jax.vmap(fast, (0, None))(x[0], k[0, 0])
+    shared_kernel = jax.vmap(conv, (0, None))(x[0], k[0, 0])
     chex.assert_trees_all_close(shared_kernel[2], reference(x[0, 2], k[0, 0]), atol=1e-5)
+
+
+def test_a_matrix_product_is_what_matmul_says():
+    x, k = arrays((4, 8, 8, 3), (5, 3, 3, 3, 4))
+    conv = functools.partial(fast, lowering="matmul")
+    text = str(jax.make_jaxpr(jax.vmap(jax.grad(lambda k: (conv(x, k) ** 2).sum())))(k))
+    assert "dot_general" in text and "conv_general_dilated[" not in text
+    with pytest.raises(NotImplementedError, match="no groups"):
+        grouped = functools.partial(
+            convolution.conv_general_dilated,
+            window_strides=(1, 1),
+            padding="SAME",
+            lowering="matmul",
+            dimension_numbers=DIMENSIONS,
+            feature_group_count=3,
+        )
+        jax.vmap(grouped, (None, 0))(x, k[:, :, :, :1, :3])
 
 
 def test_no_grouped_convolution_is_left_on_a_cpu():

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import pytest
 
 from icm_jax.networks.classifiers import ConvClassifier
+from icm_jax.networks.compute import Compute
 from icm_jax.networks.discriminators import ConvDiscriminator
 from icm_jax.networks.experts import ConvExpert
 
@@ -44,7 +45,7 @@ def test_statistics_of_the_scoring_pass_are_those_of_the_batch_alone():
         updates["batch_stats"]["BatchNorm_0"]["mean"], first.mean((0, 1, 2)), atol=1e-6
     )
     # Given those statistics as constants, the network computes the same outputs.
-    again = expert.apply({**variables, **updates}, images, use_running_average=True)
+    again = expert.apply({**variables, **updates}, images, "given")
     chex.assert_trees_all_close(again, outputs, atol=1e-5)
 
 
@@ -66,3 +67,17 @@ def test_dropout_and_batch_statistics_act_in_training_only():
     assert not jnp.allclose(trained, logits)
     # Running average: 0.9 * 0 + 0.1 * the batch's mean, which is not zero.
     assert jnp.abs(updates["batch_stats"]["BatchNorm_0"]["mean"]).max() > 0
+
+
+def test_bfloat16_rounds_and_keeps_parameters_and_results_in_float32():
+    images = jax.random.uniform(jax.random.key(1), (2, 16, 16, 1))
+    for network, arguments in (
+        (ConvExpert(filters=4, layers=1, compute=Compute("bfloat16")), ("given",)),
+        (ConvDiscriminator(stages=((4,), (4,)), hidden=8, compute=Compute("bfloat16")), ()),
+    ):
+        variables = network.init(jax.random.key(0), images)
+        chex.assert_trees_all_equal_dtypes(variables, jax.tree.map(jnp.float32, variables))
+        outputs = network.apply(variables, images, *arguments)
+        assert outputs.dtype == jnp.float32
+        exact = network.clone(compute=Compute()).apply(variables, images, *arguments)
+        assert 1e-6 < jnp.abs(outputs - exact).max() < 0.05

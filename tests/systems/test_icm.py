@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny
 
+from icm_jax import competition
 from icm_jax.systems import icm, icm_steps
 
 IMAGES = (8, 12, 12, 1)
@@ -67,7 +68,7 @@ def test_initialization_fits_each_expert_to_its_input(model, state, batches):
 def test_one_step_moves_winners_and_the_discriminator_alone(model, state, batches):
     step = jax.jit(functools.partial(icm_steps.competition_step, model, momentum=0.9))
     # Two images cannot be won by three experts: somebody is idle.
-    new, metrics = step(state, *(images[:2] for images in batches))
+    new, metrics = step(state, *(images[:2] for images in batches), batches[0][:1])
     wins = np.asarray(metrics["wins"].total)
     assert wins.sum() == 2
     for e in range(3):
@@ -87,7 +88,7 @@ def test_one_step_moves_winners_and_the_discriminator_alone(model, state, batche
 def test_metrics_are_those_of_a_plain_loop(model, state, batches):
     transformed, canonical = batches
     _, metrics = jax.jit(functools.partial(icm_steps.competition_step, model, momentum=0.9))(
-        state, transformed, canonical
+        state, transformed, canonical, transformed[:2]
     )
     logits = []
     for e in range(3):
@@ -114,6 +115,32 @@ def test_metrics_are_those_of_a_plain_loop(model, state, batches):
         (1 / (1 + np.exp(-logits.max(axis=0)))).mean(),
         rtol=1e-5,
     )
+
+
+def test_with_all_images_as_reference_the_gradient_is_that_of_masked_losers(model, state, batches):
+    """The whole gradient: every expert on the whole batch, through the batch's statistics."""
+    images = batches[0]
+    score = functools.partial(model.logits, state.discriminator.params)
+    outputs, statistics = model.scoring_pass(state.experts.params, images)
+    wins = competition.winners(score(outputs))
+
+    def gathered(params):
+        moving = model.differentiable(params, statistics, images)
+        return competition.winners_loss(model.restore, score, params, moving, images, wins)
+
+    def masked(params):
+        losses = competition.canonical_loss(score(model.scoring_pass(params, images)[0]))
+        return (wins.onehot * losses / jnp.maximum(wins.count, 1)[:, None]).sum()
+
+    with_constants = jax.grad(
+        lambda p: competition.winners_loss(model.restore, score, p, statistics, images, wins)
+    )(state.experts.params)
+    expected = jax.grad(masked)(state.experts.params)
+    chex.assert_trees_all_close(
+        jax.grad(gathered)(state.experts.params), expected, rtol=1e-3, atol=1e-6
+    )
+    kernel = [g["Conv_0"]["kernel"] for g in (with_constants, expected)]
+    assert jnp.abs(kernel[0] - kernel[1]).max() > 0.1 * jnp.abs(kernel[1]).max()
 
 
 def test_four_devices_compute_what_one_does():
@@ -152,7 +179,7 @@ def test_learning_rates_fall_to_zero_over_the_last_part():
 def test_a_rate_scales_the_step_of_experts_and_discriminator(model, state, batches):
     def moved(rate):
         step = functools.partial(icm_steps.competition_step, model, momentum=0.9)
-        new, _ = jax.jit(step)(state, *batches, rate=rate)
+        new, _ = jax.jit(step)(state, *batches, batches[0][:2], rate=rate)
         return [
             new.experts.params["Conv_1"]["kernel"] - state.experts.params["Conv_1"]["kernel"],
             new.discriminator.params["Dense_0"]["kernel"]

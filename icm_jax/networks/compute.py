@@ -1,0 +1,48 @@
+"""How networks compute: number formats and convolutions. Parameters are float32 always."""
+
+import functools
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from icm_jax.networks.convolution import conv_general_dilated
+
+_FORMATS = {
+    "float32": (jnp.float32, jax.lax.Precision.HIGHEST),
+    "tf32": (jnp.float32, jax.lax.Precision.DEFAULT),
+    "bfloat16": (jnp.bfloat16, jax.lax.Precision.DEFAULT),
+}
+PRECISIONS = tuple(_FORMATS)
+
+
+class Compute(NamedTuple):
+    """What every layer of a network is made with.
+
+    Attributes:
+      precision: 'float32'; 'tf32', float32 whose products may be rounded where the hardware does
+        so (NVIDIA GPUs, TPUs; elsewhere it is float32); 'bfloat16' activations and products.
+      convolution: one of `icm_jax.networks.convolution.LOWERINGS`.
+    """
+
+    precision: str = "float32"
+    convolution: str = "auto"
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        """Of activations."""
+        return _FORMATS[self.precision][0]
+
+    def conv(self, features: int, size: int = 3) -> nn.Conv:
+        """A convolution of `size` x `size`, zero padded to keep the sides of images."""
+        dtype, precision = _FORMATS[self.precision]
+        lowered = functools.partial(conv_general_dilated, lowering=self.convolution)
+        return nn.Conv(
+            features, (size, size), dtype=dtype, precision=precision, conv_general_dilated=lowered
+        )
+
+    def dense(self, features: int) -> nn.Dense:
+        """A dense layer."""
+        dtype, precision = _FORMATS[self.precision]
+        return nn.Dense(features, dtype=dtype, precision=precision)
