@@ -15,18 +15,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import contenders, tables
+import jax
+
+from benchmarks import contenders, machine, memory, tables, timing, work
 
 
 def main(argv: list[str] | None = None) -> None:
     """Measures what the flags say."""
     flags = _parse(argv)
-    # JAX and PyTorch share the accelerator's memory.
-    os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.45")
-    with tempfile.TemporaryDirectory() as cache:
-        # So that the processes that measure memory do not compile again.
-        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", cache)
-        found = _measure(flags)
+    found = _measure(flags)
     print(tables.of_steps(found))
     flags.output.parent.mkdir(parents=True, exist_ok=True)
     flags.output.write_text(json.dumps(found, indent=2) + "\n")
@@ -45,7 +42,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add("--batch", type=int, default=32, help="images an iteration; 32")
     add("--iterations", type=int, default=10, help="timed, of each contender; 10")
     add("--seconds", type=float, default=120, help="for each contender, after ten iterations; 120")
-    add("--chunk", type=int, help="iterations timed as one; 1 on a CPU, else a tenth of all")
     add("--contenders", type=_names, help=f"{names}; by default all that can run")
     add("--replicas", type=int, default=0, help="runs at once in one program, as a contender; 0")
     add("--precision", help="float32, tf32 or bfloat16; by default that of icm_jax.config")
@@ -68,8 +64,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 def _measure(flags: argparse.Namespace) -> dict:
     """Everything that is measured, as JSON values."""
-    from benchmarks import machine  # imports JAX, which reads the environment
-
     torch_too = not {"plain", "best"}.isdisjoint(flags.contenders)
     precision = flags.precision or "float32"
     found = {
@@ -91,12 +85,9 @@ def _measure(flags: argparse.Namespace) -> dict:
 
 
 def _measure_count(flags: argparse.Namespace, count: int) -> dict:
-    import jax
-
-    from benchmarks import memory, timing, work
-
     options = _options(flags, count)
-    chunk = flags.chunk or (1 if jax.default_backend() == "cpu" else max(1, flags.iterations // 10))
+    # Waiting for an accelerator after every iteration would be timed with it.
+    chunk = 1 if jax.default_backend() == "cpu" else max(1, flags.iterations // 10)
     rivals = {name: contenders.make(name, options) for name in flags.contenders}
     results = timing.in_turns(rivals, flags.iterations, flags.seconds, chunk)
     del rivals
@@ -132,4 +123,9 @@ def _names(text: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    # JAX and PyTorch share an accelerator's memory; the processes that measure it compile nothing.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.45")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+        jax.config.update("jax_compilation_cache_dir", folder)
+        main()

@@ -15,7 +15,9 @@ x86-64 with AVX-512), and is kept unless said otherwise:
   * all experts as one grouped convolution (what vmap would make): forward 0.21, not kept;
   * the discriminator in slices of 32 or 88 images: no difference beyond noise, not kept;
   * activations in place: no difference, not kept.
-On an accelerator nothing was tuned.
+In all an iteration takes `Plain` 1.15, `Best` 0.51 without torch.compile and 0.45 with it. On an
+accelerator nothing was tuned. PyTorch's threads spin while they wait: on a machine that others
+use too its times, unlike those of icm_jax, become many times longer.
 """
 
 import torch
@@ -77,6 +79,7 @@ class Best:
         self._score = torch.compile(self._forward, dynamic=False) if compiles else self._forward
         self._judge = self.discriminator
         if compiles:
+            torch._dynamo.config.suppress_errors = True  # without a C++ compiler it runs as it is
             self._judge = torch.compile(self.discriminator, dynamic=False)
 
     def step(

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from benchmarks import contenders, machine, memory, run, step, tables, timing
+from benchmarks import contenders, machine, memory, run, step, timing
 from icm_jax import config
 
 
@@ -91,7 +91,3 @@ def test_where_a_runs_seconds_went(tmp_path):
     table = run.table([{"seed": 4, "wall_seconds": 60.0, **run.split(tmp_path)}])
     assert table.splitlines()[-1] == "| 4 | 60 | 20 (3) | 20 (3) | 14 | 2 of 3 | 50.0% |"
     assert "classifier: training s" in table
-
-
-def test_a_table():
-    assert tables.markdown(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
