@@ -3,6 +3,7 @@
 from icm_jax.training.checkpoints import CheckpointError
 from icm_jax.training.devices import AXIS
 from icm_jax.training.loop import Result, evaluate, train
+from icm_jax.training.replica import Seeded
 from icm_jax.training.run import NotFinite
 from icm_jax.training.signals import Interrupted
 from icm_jax.training.workdir import WorkdirError
@@ -13,6 +14,7 @@ __all__ = [
     "Interrupted",
     "NotFinite",
     "Result",
+    "Seeded",
     "WorkdirError",
     "evaluate",
     "train",

@@ -8,6 +8,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import toy
 
 from icm_jax.training.devices import AXIS, Devices, local
@@ -18,8 +19,9 @@ def add(carry, data):
     return {"sum": carry["sum"] + share, "key": carry["key"]}
 
 
-def test_compiled_step_donates_and_compiles_nothing_later(caplog):
-    devices = Devices()
+@pytest.mark.parametrize("loops", [False, True])
+def test_compiled_step_donates_and_compiles_nothing_later(caplog, loops):
+    devices = Devices(loops=loops)
     carry = devices.put({"sum": np.float32(1), "key": jax.random.key(0)})
     data = devices.put(np.array([1, 2, 250], np.uint8))
     assert data.dtype == np.uint8
@@ -27,12 +29,24 @@ def test_compiled_step_donates_and_compiles_nothing_later(caplog):
         step = devices.compile(add, carry, data)
         assert "Compiling" in caplog.text
         caplog.clear()
-        first = step(carry, data)
-        second = step(first, data)
+        first, taken = step(carry, data, 3)
+        assert taken == (3 if loops else 1)
+        second, more = step(first, data, 2)
+        assert more == (2 if loops else 1)
         assert "ompil" not in caplog.text
     assert carry["sum"].is_deleted() and first["sum"].is_deleted()
     assert not data.is_deleted()
-    assert local(second)["sum"] == 1 + 2 * 253
+    assert local(second)["sum"] == 1 + (taken + more) * 253
+
+
+def test_cpu_takes_one_step_a_call():
+    devices = Devices()
+    step = devices.compile(add, devices.put({"sum": 0.0, "key": 0}), devices.put(np.ones(3)))
+    assert step(devices.put({"sum": 0.0, "key": 0}), devices.put(np.ones(3)), 9)[1] == 1
+
+
+def test_largest_of_one_process():
+    assert int(Devices().largest(15)) == 15
 
 
 def test_put_never_shares_what_may_be_donated():
@@ -41,7 +55,7 @@ def test_put_never_shares_what_may_be_donated():
     twice = jnp.ones(3)
     carry = devices.put({"a": twice, "b": twice, "host": host})
     step = devices.compile(lambda c, _: jax.tree.map(lambda x: x + 1, c), carry, ())
-    result = step(carry, ())
+    result, _ = step(carry, (), 1)
     np.testing.assert_array_equal(result["a"], [2, 2, 2])
     np.testing.assert_array_equal(twice, [1, 1, 1])
     np.testing.assert_array_equal(host, np.zeros((64, 64)))

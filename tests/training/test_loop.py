@@ -108,7 +108,7 @@ def test_finished_run_does_nothing(finished, caplog):
 
 def test_evaluate_rewrites_what_a_finished_run_shows(tmp_path):
     with pytest.raises(training.WorkdirError, match="not finished"):
-        training.evaluate(toy.system(), tmp_path, seed=3, config=toy.CONFIG, keep=3)
+        toy.evaluate_again(tmp_path, toy.system())
     trained = toy.train(tmp_path)
     records = (tmp_path / "metrics.jsonl").read_bytes()
     (tmp_path / "figures" / "loss.png").unlink()
@@ -117,7 +117,7 @@ def test_evaluate_rewrites_what_a_finished_run_shows(tmp_path):
         return toy.evaluate(*args)._replace(summary={"other": 1})
 
     system = toy.system(evaluate=evaluate)
-    result = training.evaluate(system, tmp_path, seed=3, config=toy.CONFIG, keep=3)
+    result = toy.evaluate_again(tmp_path, system)
     assert result.summary["other"] == 1
     assert result.summary["phases"] == trained.summary["phases"]
     assert json.loads((tmp_path / "summary.json").read_text()) == result.summary
@@ -148,7 +148,7 @@ def test_run_without_steps_is_evaluated(tmp_path):
     result = toy.train(tmp_path, toy.system(steps=(0, 0)))
     expected = toy.init(jax.random.fold_in(jax.random.key(3), 0))
     np.testing.assert_array_equal(result.state["w"], expected["w"])
-    again = training.evaluate(toy.system(steps=(0, 0)), tmp_path, seed=3, config=toy.CONFIG, keep=3)
+    again = toy.evaluate_again(tmp_path, toy.system(steps=(0, 0)))
     chex.assert_trees_all_equal(again.state, result.state)
 
 
@@ -165,7 +165,7 @@ def test_auxiliary_system_is_trained_once_and_given_to_evaluations(tmp_path):
     assert judge["phases"]["fit"]["steps"] == 30
     (tmp_path / "summary.json").unlink()
     toy.train(tmp_path, system)
-    training.evaluate(system, tmp_path, seed=3, config=toy.CONFIG, keep=3)
+    toy.evaluate_again(tmp_path, system)
     assert len(seen) == 4  # at step 0 and at the end; at the end; by evaluate
     for w in seen:
         np.testing.assert_allclose(w, reference()[1], rtol=1e-5)
