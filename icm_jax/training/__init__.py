@@ -1,7 +1,7 @@
 """The one loop that trains any system: its steps, checkpoints, records and devices."""
 
 from icm_jax.training.checkpoints import CheckpointError
-from icm_jax.training.devices import AXIS
+from icm_jax.training.devices import AXIS, connect, is_writer
 from icm_jax.training.loop import Result, evaluate, train
 from icm_jax.training.replica import Seeded
 from icm_jax.training.run import NotFinite
@@ -16,6 +16,8 @@ __all__ = [
     "Result",
     "Seeded",
     "WorkdirError",
+    "connect",
     "evaluate",
+    "is_writer",
     "train",
 ]

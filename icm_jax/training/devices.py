@@ -19,6 +19,34 @@ AXIS = "devices"
 PyTree = Any
 
 
+def connect(
+    coordinator: str | None = None, processes: int | None = None, process: int | None = None
+) -> None:
+    """Joins the processes of a run that is spread over several, before any other use of JAX.
+
+    Args:
+      coordinator: `host:port` of process 0; all three are found out by themselves under Slurm,
+        Open MPI, Kubernetes and on TPUs, where all are None.
+      processes: how many there are.
+      process: which this is, from 0.
+
+    Raises:
+      ValueError: some are None and some are not, they do not fit, or nothing was found or reached.
+    """
+    given = {"coordinator": coordinator, "processes": processes, "process": process}
+    absent = [name for name, value in given.items() if value is None]
+    if 0 < len(absent) < 3:
+        raise ValueError(f"{', '.join(absent)}: missing; give {', '.join(given)}, or none of them")
+    if not absent and not 0 <= process < processes:
+        raise ValueError(f"process: {process} is not allowed; it must be from 0 to {processes - 1}")
+    # Only CPUs use it; they can do no collective over processes without.
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(coordinator, processes, process)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"distributed: no other process was found or reached: {error}") from error
+
+
 class Devices:
     """The devices that a run uses: places arrays on them and compiles steps for them."""
 

@@ -10,6 +10,8 @@ import toy
 
 from icm_jax import training
 from icm_jax.training.checkpoints import Checkpoints
+from icm_jax.training.devices import Devices
+from icm_jax.training.progress import Progress
 from icm_jax.training.run import Run
 
 
@@ -56,6 +58,21 @@ def test_trains_as_numpy_does(finished):
     expected |= {("fit", end): np.mean(fit[end - 5 : end]) for end in range(5, 31, 5)}
     assert list(logged) == list(expected)
     np.testing.assert_allclose(list(logged.values()), list(expected.values()), rtol=1e-5)
+
+
+def test_many_steps_a_call_are_the_same_steps(finished, tmp_path, monkeypatch):
+    calls, advance = [], Progress.advance
+    monkeypatch.setattr(Progress, "advance", lambda self, n: (calls.append(n), advance(self, n)))
+    looped = toy.train(tmp_path, devices=Devices(loops=True))
+    # To 5, 7, 10 and 13; then to every multiple of 5 and 7 up to 30.
+    assert calls == [5, 2, 3, 3] + [5, 2, 3, 4, 1, 5, 1, 4, 3, 2]
+    np.testing.assert_allclose(looped.state["w"], finished[1].state["w"], rtol=1e-6)
+    for record, expected in zip(records_of(tmp_path), records_of(finished[0]), strict=True):
+        assert record.keys() == expected.keys() and record["step"] == expected["step"]
+        if "loss" in record:
+            np.testing.assert_allclose(record["loss"], expected["loss"], rtol=1e-6)
+    names = [sorted(p.name for p in (f / "checkpoints").iterdir()) for f in (tmp_path, finished[0])]
+    assert names[0] == names[1]
 
 
 def test_records_hold_means_lists_and_nulls(finished):
@@ -196,19 +213,22 @@ def test_state_that_is_not_a_number_is_not_saved(tmp_path):
         toy.train(tmp_path, system._replace(phases=phases))
 
 
-def test_traces_once_and_compiles_nothing_later(tmp_path, caplog):
-    def run(steps):
+@pytest.mark.parametrize("loops", [False, True])
+def test_traces_once_and_compiles_nothing_later(tmp_path, caplog, loops):
+    def run(steps, loops):
         system = toy.system()
         step = chex.assert_max_traces(system.phases[1].step, 1)
         phases = (system.phases[1]._replace(step=step, steps=steps),)
         caplog.clear()
         chex.clear_trace_counter()
         with jax.log_compiles():
-            toy.train(tmp_path / str(steps), system._replace(phases=phases), log_every=2)
+            system = system._replace(phases=phases)
+            folder = tmp_path / f"{steps}{loops}"
+            toy.train(folder, system, log_every=2, devices=Devices(loops=loops))
         return [r.getMessage() for r in caplog.records if "Compiling" in r.getMessage()]
 
-    run(1)  # What the toy's evaluation and the like compile at their first use.
-    short, long = run(2), run(40)
+    run(1, loops)  # What the toy's evaluation and the like compile at their first use.
+    short, long = run(2, loops), run(41, loops)
     assert len(short) == len(long) > 0
 
 

@@ -86,6 +86,22 @@ def seeded(system_=None, seed=3, config=CONFIG):
     return Seeded(system_ or system(), seed, config)
 
 
+def several(base=None, seeds=(3, 4, 5)):
+    """Seeds of one system, each with other targets and the same inputs."""
+
+    def data(index):
+        return base.data | {"targets": base.data["targets"] * (1 + 0.1 * index)}
+
+    base = base or system()
+    configs = [CONFIG | {"seed": seed} for seed in seeds]
+    systems = [base._replace(data=data(index)) for index in range(len(seeds))]
+    return [Seeded(*each) for each in zip(systems, seeds, configs, strict=True)]
+
+
+def train_several(workdir, runs, **settings):
+    return loop.train(runs, workdir, **SETTINGS | settings)
+
+
 def train(workdir, system_=None, **settings):
     settings = SETTINGS | settings
     return loop.train([seeded(system_, config=settings["config"])], workdir, **settings)
