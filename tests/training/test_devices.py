@@ -1,6 +1,5 @@
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -64,44 +63,6 @@ def test_put_never_shares_what_may_be_donated():
 def test_shapes_runs_nothing():
     shapes = Devices().shapes(add, {"sum": jnp.float32(0), "key": jax.random.key(0)}, jnp.ones(3))
     assert shapes["sum"] == jax.ShapeDtypeStruct((), jnp.float32)
-
-
-TWO_PROCESSES = """
-import sys
-import jax
-jax.config.update("jax_cpu_collectives_implementation", "gloo")
-jax.distributed.initialize(sys.argv[2], 2, int(sys.argv[3]))
-import toy
-weights = toy.np.asarray(toy.train(sys.argv[1]).state["w"])
-again = toy.train(sys.argv[1])
-print(jax.device_count(), again.finished_before, weights.tobytes().hex())
-"""
-
-
-def test_two_processes_train_as_one(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    here = Path(__file__).parent
-    environment = os.environ | {"PYTHONPATH": f"{here}:{here.parents[1]}"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", TWO_PROCESSES, str(tmp_path / "two"), address, str(index)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for index in range(2)
-    ]
-    said = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    one = toy.train(tmp_path / "one")
-    for out, _ in said:
-        devices, finished, weights = out.split()[-3:]
-        assert (devices, finished) == ("2", "True")
-        weights = np.frombuffer(bytes.fromhex(weights), np.float32)
-        np.testing.assert_allclose(weights, one.state["w"], rtol=1e-5)
 
 
 def test_four_devices_train_as_one(tmp_path):
