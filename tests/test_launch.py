@@ -17,7 +17,7 @@ import tiny
 
 def get_config():
     config = tiny.icm()
-    config.classifier.steps = config.initialization.steps = 2
+    config.classifier.steps = config.initialization.steps = 0
     config.competition.steps = config.evaluation.every = config.log.every = 3
     config.data.source, config.data.dir = "folder", {images!r}
     return config
@@ -39,48 +39,44 @@ def file(tmp_path_factory):
 
 def run(file, workdir, **fields):
     config = runpy.run_path(str(file))["get_config"]()
-    config.update(fields)
-    return experiment.run(config, workdir)
+    config.update_from_flattened_dict(fields)
+    experiment.run(config, workdir)
 
 
-@pytest.fixture(scope="module")
-def alone(file, tmp_path_factory):
-    """The folder of seed 0, trained alone in one process."""
-    workdir = tmp_path_factory.mktemp("alone")
-    run(file, workdir)
-    return workdir
+# All that is trained takes steps.
+STEPS = {"classifier.steps": 2, "initialization.steps": 2}
 
 
 @pytest.fixture(scope="module")
 def together(file, tmp_path_factory):
     """The folder of seeds 0 and 1, trained at once."""
     workdir = tmp_path_factory.mktemp("together")
-    run(file, workdir, replicas=2)
+    run(file, workdir, replicas=2, **STEPS)
     return workdir
 
 
-def assert_close(folder, other):
-    """The records of two folders are the same but for rounding."""
-    records = [
-        [json.loads(line) for line in (f / "metrics.jsonl").read_text().splitlines()]
-        for f in (folder, other)
-    ]
-    for record, expected in zip(*records, strict=True):
-        assert record.keys() == expected.keys() and record["phase"] == expected["phase"]
-        numbers, others = (jax.tree.leaves(r | {"phase": 0}) for r in (record, expected))
-        np.testing.assert_allclose(numbers, others, rtol=1e-3, atol=1e-5)
+def records_of(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_seeds_trained_at_once_equal_seeds_trained_alone(file, together, alone, tmp_path):
-    run(file, tmp_path, seed=1)
-    for seed, folder in enumerate((alone, tmp_path)):
-        own = together / f"seed_{seed}"
-        assert_close(own, folder)
-        assert_close(together / "classifier" / f"seed_{seed}", folder / "classifier")
-        summaries = [json.loads((f / "summary.json").read_text()) for f in (own, folder)]
-        assert summaries[0]["config"] == summaries[1]["config"]
-        assert summaries[0].keys() == summaries[1].keys()
-        assert (own / "report.html").exists()
+def assert_close(records, others):
+    """Records are the same but for rounding."""
+    for record, other in zip(records, others, strict=True):
+        assert record.keys() == other.keys() and record["phase"] == other["phase"]
+        numbers, expected = (jax.tree.leaves(r | {"phase": 0}) for r in (record, other))
+        np.testing.assert_allclose(numbers, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_seed_trained_beside_another_equals_the_seed_alone(file, together, tmp_path):
+    run(file, tmp_path, seed=1, **STEPS)
+    own = together / "seed_1"
+    assert_close(records_of(own), records_of(tmp_path))
+    judges = together / "classifier" / "seed_1", tmp_path / "classifier"
+    assert_close(*map(records_of, judges))
+    summaries = [json.loads((f / "summary.json").read_text()) for f in (own, tmp_path)]
+    assert summaries[0]["config"] == summaries[1]["config"]
+    assert summaries[0].keys() == summaries[1].keys()
+    assert (own / "report.html").exists()
 
 
 def test_table_compares_what_the_summaries_say(together):
@@ -106,18 +102,22 @@ def launch(file, workdir, *flags):
 
 
 def test_the_table_is_printed(file, together):
-    (status,), ((out, err),) = processes.finish([launch(file, together, "--config.replicas=2")])
+    flags = [f"--config.{name}={value}" for name, value in STEPS.items()]
+    (status,), ((out, err),) = processes.finish(
+        [launch(file, together, "--config.replicas=2", *flags)]
+    )
     assert status == 0, err
     assert out == f"{(together / 'table.md').read_text()}{together}/table.md\n"
 
 
-def test_two_processes_do_what_one_does_and_one_of_them_prints(file, alone, tmp_path):
+def test_two_processes_do_what_one_does_and_one_of_them_prints(file, tmp_path):
+    run(file, tmp_path / "one")
     flags = (f"--coordinator={processes.free_address()}", "--processes=2")
-    both = [launch(file, tmp_path, *flags, f"--process={index}") for index in (0, 1)]
+    both = [launch(file, tmp_path / "two", *flags, f"--process={index}") for index in (0, 1)]
     statuses, ((out, err), (other, _)) = processes.finish(both)
     assert statuses == [0, 0], err
-    assert out.endswith(f"restored\n{tmp_path}/report.html\n") and "restored" not in other
-    assert_close(tmp_path, alone)
+    assert out.endswith(f"restored\n{tmp_path}/two/report.html\n") and "restored" not in other
+    assert_close(records_of(tmp_path / "two"), records_of(tmp_path / "one"))
 
 
 def test_flags_that_do_not_fit_are_one_line(file, tmp_path):
