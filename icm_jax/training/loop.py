@@ -76,7 +76,7 @@ def train(
       evaluate_every: steps of the last phase between two evaluations.
       checkpoint_every: steps of a phase between two checkpoints.
       keep: checkpoints kept, the newest.
-      devices: to train on; all where it is None.
+      devices: to train on; all there are where it is None.
       write_report: `(path, title, summary, figures, records)`, called at the end with the paths
         of the figures by name and the list of all records.
 
@@ -89,7 +89,8 @@ def train(
     every = Every(log_every, evaluate_every, checkpoint_every)
     with StopSignals(is_alone()) as stop:
         settings = _Settings(config, keep, every, devices or Devices(), stop)
-        return _train(runs, Path(workdir), settings, write_report)
+        summary, states = _train(runs, Path(workdir), settings, write_report)
+    return Result(summary, _one_or_all(states), states is None)
 
 
 def evaluate(
@@ -119,13 +120,14 @@ def evaluate(
 
 def _train(
     runs: Sequence[Seeded], workdir: Path, settings: _Settings, write_report: WriteReport | None
-) -> Result:
+) -> tuple[dict, list[PyTree] | None]:
+    """The summary and the final states, None where the run was finished before."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(opened(workdir, settings.config))
         summary = read_json(folder / "summary.json")
         if summary is not None:
             _log.info("%s is finished, there is nothing to do", folder)
-            return Result(summary, None, True)
+            return summary, None
         judges = _judges(runs, lambda name, judges: _judge(judges, folder / name, settings))
         saved = stack.enter_context(contextlib.closing(Checkpoints(folder, settings.keep)))
         restored = saved.restore()
@@ -146,7 +148,7 @@ def _train(
             phase, done = run.lead.phase.name, run.lead.times["steps"]
             _log.warning("stopped in phase %s after step %d; the same call goes on", phase, done)
             raise
-        return Result(summary, _one_or_all(states), False)
+        return summary, states
 
 
 def _judges(
@@ -165,10 +167,8 @@ def _judges(
 
 def _judge(runs: Sequence[Seeded], folder: Path, settings: _Settings) -> list[PyTree]:
     """The final states of auxiliary systems, trained where they are not yet."""
-    result = _train(runs, folder, settings, None)
-    if result.finished_before:
-        return _finished(runs, folder, settings.keep)[1]
-    return [result.state] if len(runs) == 1 else result.state
+    _, states = _train(runs, folder, settings, None)
+    return states or _finished(runs, folder, settings.keep)[1]
 
 
 def _finished(
@@ -235,5 +235,5 @@ def _conclude(
     return summary
 
 
-def _one_or_all(states: Sequence[PyTree]) -> PyTree:
-    return states[0] if len(states) == 1 else states
+def _one_or_all(states: list[PyTree] | None) -> PyTree:
+    return states[0] if states and len(states) == 1 else states

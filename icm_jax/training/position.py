@@ -24,7 +24,8 @@ class Position:
     """The place of a run among its phases; JSON values only.
 
     Attributes:
-      phases: name -> {"steps", "seconds", "compile_seconds"}, of all invocations together.
+      phases: name -> {"steps", "seconds", "compile_seconds"}, of all invocations together; the
+        seconds are those of all replicas at once.
       phase: index of the current phase.
       ended: whether that phase is over.
       evaluated: the step of it that was evaluated last, -1 for none.

@@ -97,11 +97,12 @@ class Replica:
                 **evaluation.summary,
             }
         )
-        figures = system.figures(evaluation, self.records.all)
-        paths = self.records.figures(figures, self.folder / "figures", self.position.total)
-        if write_report is not None and is_writer():
-            path = self.folder / "report.html"
-            write_report(path, system.name, summary, paths, self.records.all)
+        if is_writer():
+            figures = system.figures(evaluation, self.records.all)
+            paths = self.records.figures(figures, self.folder / "figures", self.position.total)
+            if write_report is not None:
+                path = self.folder / "report.html"
+                write_report(path, system.name, summary, paths, self.records.all)
         # Last: a folder with a summary is a finished run.
         write_json(self.folder / "summary.json", summary)
         return summary

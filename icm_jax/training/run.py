@@ -56,7 +56,7 @@ class Run:
           CheckpointError, WorkdirError: something could not be written.
         """
         with self._stop.at_once():
-            state = self._devices.put(self._first_state(leaves))
+            state = self._devices.put(self._state(leaves))
             data, self._axes = stacking.stack_data([r.run.system.data for r in self._replicas])
             self._data = self._devices.put(data)
         for index in self.lead.position.left(self._system):
@@ -68,20 +68,24 @@ class Run:
             # No phase has a step: there is the initial state alone.
             self._enter(last_phase(self._system))
             self._end(self._replicas)
-            self._saved.save(0, flatten(steps.Start(state)), self._meta())
-        count = len(self._replicas)
-        return [stacking.part(local(state), index, count) for index in range(count)]
+            meta = to_meta([r.position for r in self._replicas])
+            self._saved.save(0, flatten(steps.Start(state)), meta)
+        return [self._part(state, index) for index in range(len(self._replicas))]
 
     @property
     def lead(self) -> Replica:
         """The replica that has come farthest in the current phase: there the run stands."""
         return max(self._replicas, key=lambda r: (not r.position.ended, r.times["steps"]))
 
-    def _first_state(self, leaves: Leaves | None) -> PyTree:
+    def _state(self, leaves: Leaves | None) -> PyTree:
         if leaves is not None:
             return steps.saved_state(self._system, leaves, len(self._replicas))
         init = jax.jit(self._system.init)
         return stacking.stack([init(steps.stream(r.run.seed, 0)) for r in self._replicas])
+
+    def _part(self, state: PyTree, index: int) -> PyTree:
+        """The state of one replica, here."""
+        return stacking.part(local(state), index, len(self._replicas))
 
     def _enter(self, index: int) -> None:
         for replica in self._replicas:
@@ -91,9 +95,10 @@ class Run:
         """Ends the current phase for some: from now on their carries stay as they are."""
         for replica in replicas:
             replica.position.ended = True
-        self._set_active()
+        self._give()
 
-    def _set_active(self) -> None:
+    def _give(self) -> None:
+        """Sets what a step is given: the data, and which replicas it is for."""
         active = np.array([not r.position.ended for r in self._replicas])
         self._given = self._data, self._devices.put(active)
 
@@ -105,7 +110,7 @@ class Run:
         """Runs the current phase to its end and returns the state there."""
         phase = self.lead.phase
         with self._stop.at_once():
-            self._set_active()
+            self._give()
             step = self._compile(phase, state, leaves)
         progress = Progress(phase.name, self.lead.times["steps"], phase.steps)
         try:
@@ -222,19 +227,16 @@ class Run:
         if signum is not None:
             self._agreed = self._agreed or int(signum) or None
         self._require_finite(interval)
-        below = []
         for replica, values in self._each(steps.values, interval):
             if not replica.position.ended:
                 replica.log(done, values)
                 if replica.is_below(values):
-                    below.append(replica)
-        if below:
-            self._end(below)
+                    self._end([replica])
 
     def _evaluate(self, due: list[int]) -> None:
         for index in due:
             replica = self._replicas[index]
-            state = stacking.part(local(self._carry.state), index, len(self._replicas))
+            state = self._part(self._carry.state, index)
             with self._stop.at_once():
                 evaluation = replica.evaluate(state, complete=False)
             replica.record(evaluation)
@@ -253,10 +255,7 @@ class Run:
         # First the records, so that no checkpoint knows of one that is not on the disk.
         for replica in self._replicas:
             replica.sync()
-        self._saved.save(step, leaves, self._meta())
-
-    def _meta(self) -> dict:
-        return to_meta([r.position for r in self._replicas])
+        self._saved.save(step, leaves, to_meta([r.position for r in self._replicas]))
 
     def _each(self, look: Callable, interval: steps.Interval) -> list[tuple[Replica, Any]]:
         """All replicas, with what `look` finds in the interval of each."""
