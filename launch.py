@@ -34,7 +34,9 @@ _MODE = flags.DEFINE_enum("mode", "train", experiment.MODES, "What to do.")
 _DISTRIBUTED = flags.DEFINE_bool(
     "distributed", False, "One of several processes, which Slurm, Open MPI, a TPU, ... tell apart."
 )
-_COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0, where none does.")
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "host:port of process 0, where none of these does."
+)
 _PROCESSES = flags.DEFINE_integer("processes", None, "How many there are, with --coordinator.")
 _PROCESS = flags.DEFINE_integer("process", None, "Which this is, from 0, with --coordinator.")
 

@@ -30,5 +30,9 @@ def start(*arguments, path=()):
 
 def finish(processes):
     """Waits for processes; returns their exit statuses, and what each wrote to stdout, stderr."""
-    said = [process.communicate(timeout=120) for process in processes]
+    try:
+        said = [process.communicate(timeout=120) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
     return [process.returncode for process in processes], said

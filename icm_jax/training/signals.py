@@ -26,7 +26,7 @@ class StopSignals:
       signum: the signal received, None so far.
     """
 
-    def __init__(self, alone: bool = True):
+    def __init__(self, alone: bool):
         """`alone` is False for one of several processes: it must not leave where others stay."""
         self.signum: int | None = None
         self._alone = alone

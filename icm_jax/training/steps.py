@@ -52,7 +52,7 @@ def stream(seed: int, index: int) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), index)
 
 
-def saved_state(system: System, leaves: Leaves, count: int = 1) -> PyTree:
+def saved_state(system: System, leaves: Leaves, count: int) -> PyTree:
     """The state of `count` replicas out of a checkpoint, on the host.
 
     Raises:
