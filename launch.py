@@ -3,6 +3,8 @@
   python launch.py --config=configs/mnist.py
   python launch.py --config=configs/mnist.py --config.seed=1 --workdir=runs/seed1
   python launch.py --mode=evaluate --workdir=runs/seed1
+  python launch.py --config=configs/mnist.py --config.replicas=5
+  srun python launch.py --config=configs/mnist.py --distributed  # see examples/slurm.sh
 
 Every field of the config can be set (--config.experts.count=16). The same command goes on with a
 run that was interrupted.
@@ -11,6 +13,7 @@ run that was interrupted.
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import jax
@@ -28,6 +31,14 @@ _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; by default runs/<config>-<digest of its fields>."
 )
 _MODE = flags.DEFINE_enum("mode", "train", experiment.MODES, "What to do.")
+_DISTRIBUTED = flags.DEFINE_bool(
+    "distributed", False, "One of several processes, which Slurm, Open MPI, a TPU, ... tell apart."
+)
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "host:port of process 0, where none of these does."
+)
+_PROCESSES = flags.DEFINE_integer("processes", None, "How many there are, with --coordinator.")
+_PROCESS = flags.DEFINE_integer("process", None, "Which this is, from 0, with --coordinator.")
 
 
 def _config() -> tuple[ConfigDict, str]:
@@ -40,16 +51,37 @@ def _config() -> tuple[ConfigDict, str]:
     raise ValueError("--config: missing; for example --config=configs/mnist.py")
 
 
+def _connect() -> None:
+    """Joins the other processes where the flags speak of them."""
+    explicit = (_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+    if _DISTRIBUTED.value or explicit != (None, None, None):
+        training.connect(*explicit)
+
+
+def _print(summary: Mapping, workdir: Path) -> None:
+    """Prints what a run came to, in a few lines."""
+    if "table" in summary:
+        print(f"{(workdir / 'table.md').read_text()}{workdir}/table.md")
+        return
+    found, accuracy = summary["specialization"], summary["accuracy"]
+    print(
+        f"{found['identified']} of {len(found['mechanisms'])} mechanisms identified; accuracy "
+        f"{accuracy['original']:.1%} original, {accuracy['transformed']:.1%} transformed, "
+        f"{accuracy['restored']:.1%} restored\n{workdir}/report.html"
+    )
+
+
 def main(argv: list[str]) -> int | None:
     """Runs what the flags say; returns the exit status."""
     if len(argv) > 1:
         raise app.UsageError(f"unknown arguments: {' '.join(argv[1:])}")
     absl_logging.set_verbosity(absl_logging.WARNING)  # Orbax tells much at INFO.
     log = logging.getLogger("icm_jax")
-    log.setLevel(logging.INFO)
     try:
+        _connect()
+        log.setLevel(logging.INFO if training.is_writer() else logging.WARNING)
         config, name = _config()
-        workdir = _WORKDIR.value or experiment.default_workdir(config, name)
+        workdir = Path(_WORKDIR.value or experiment.default_workdir(config, name))
         log.info("workdir: %s", workdir)
         result = experiment.run(config, workdir, _MODE.value)
     except training.Interrupted as interrupted:
@@ -63,13 +95,8 @@ def main(argv: list[str]) -> int | None:
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    found = result.summary["specialization"]
-    accuracy = result.summary["accuracy"]
-    print(
-        f"{found['identified']} of {len(found['mechanisms'])} mechanisms identified; accuracy "
-        f"{accuracy['original']:.1%} original, {accuracy['transformed']:.1%} transformed, "
-        f"{accuracy['restored']:.1%} restored\n{workdir}/report.html"
-    )
+    if training.is_writer():
+        _print(result.summary, workdir)
     return None
 
 

@@ -20,6 +20,7 @@ def icm() -> ConfigDict:
     return ConfigDict(
         {
             "seed": 0,
+            "replicas": 1,  # seeds trained at once: seed, seed + 1, ...
             "batch_size": 32,
             "precision": "float32",  # float32 | tf32 | bfloat16: see icm_jax.networks.compute
             "convolution": "auto",  # of all experts at once: see icm_jax.networks.convolution
@@ -95,6 +96,10 @@ def validate(config: ConfigDict) -> None:
         value = _get(config, field)
         if not holds(value):
             raise ValueError(f"{field}: {value!r} is not allowed; it must be {allowed}")
+    if config.seed + config.replicas > 2**32:
+        raise ValueError(
+            f"replicas: {config.replicas} seeds from {config.seed} on exceed 2**32 - 1"
+        )
     for spec in config.mechanisms:
         mechanisms.build(spec)
     labels = [mechanisms.label(spec) for spec in config.mechanisms]
@@ -195,6 +200,7 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
     (field, *rule)
     for field, rule in (
         ("seed", ("from 0 to 2**32 - 1", lambda seed: 0 <= seed < 2**32)),
+        ("replicas", _at_least(1)),
         ("batch_size", _at_least(1)),
         ("precision", _one_of(PRECISIONS)),
         ("convolution", _one_of(LOWERINGS)),

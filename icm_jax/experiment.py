@@ -12,13 +12,13 @@ from icm_jax import data
 from icm_jax.report import html
 from icm_jax.system import System
 from icm_jax.systems import icm
-from icm_jax.training import AXIS, Result, evaluate, train
+from icm_jax.training import AXIS, Result, Seeded, evaluate, train
 
 MODES = ("train", "evaluate")
 
 
-def build(config: ConfigDict, splits: data.Splits | None = None) -> System:
-    """The system of a config, on the data it names or on `splits`.
+def build(config: ConfigDict, splits: data.Splits | None = None) -> tuple[System, ...]:
+    """The systems of a config, one a seed, on the data it names or on `splits`.
 
     Raises:
       ValueError: for a config that cannot run, naming the field, the value and what is allowed.
@@ -27,7 +27,7 @@ def build(config: ConfigDict, splits: data.Splits | None = None) -> System:
     configs.validate(config)
     if splits is None:
         splits = data.load(config.data)
-    return icm.build(config, splits, AXIS)
+    return icm.build_seeds(config, splits, _seeds(config), AXIS)
 
 
 def run(
@@ -45,7 +45,8 @@ def run(
       splits: images to train and test on; those that `config.data` names by default.
 
     Returns:
-      The run's `summary` (as in `summary.json`) and final state.
+      The run's `summary` (as in `summary.json`) and final state; those of all seeds, with a table,
+      where `config.replicas` asks for several.
 
     Raises:
       ValueError: for a config or mode that cannot run.
@@ -53,23 +54,29 @@ def run(
     """
     if mode not in MODES:
         raise ValueError(f"mode: {mode!r} is unknown; choose one of {', '.join(MODES)}")
-    system = build(config, splits)
+    runs = [
+        Seeded(system, seed, configs.to_dict(config) | {"seed": seed, "replicas": 1})
+        for system, seed in zip(build(config, splits), _seeds(config), strict=True)
+    ]
     common = {
-        "seed": config.seed,
         "config": configs.to_dict(config),
         "keep": config.checkpoint.keep,
         "write_report": html.write,
     }
     if mode == "evaluate":
-        return evaluate(system, workdir, **common)
+        return evaluate(runs, workdir, **common)
     return train(
-        system,
+        runs,
         workdir,
         log_every=config.log.every,
         evaluate_every=config.evaluation.every,
         checkpoint_every=config.checkpoint.every,
         **common,
     )
+
+
+def _seeds(config: ConfigDict) -> range:
+    return range(config.seed, config.seed + config.replicas)
 
 
 def default_workdir(config: ConfigDict, name: str) -> Path:

@@ -70,11 +70,14 @@ class System(NamedTuple):
       name: as in `summary.json`.
       init: `key -> state`, one pytree with everything that resuming needs.
       phases: run in order.
-      data: pytree of host arrays that every step is given; the loop puts it on the device.
+      data: pytree of host arrays that every step is given; the loop puts it on the device. Arrays
+        that several systems trained together have in common (the very object) are put there once.
       evaluate: `(state, states of the auxiliary systems, complete) -> Evaluation`. `complete` is
         False for the quick evaluations during training, True for the one that ends the run.
       figures: `(the last Evaluation, records) -> name -> figure`, where `records` is the list of
         dicts that stands in `metrics.jsonl`.
+      headline: `summary -> name -> number or bool`, by which the seeds of a run are compared;
+        `summary` is as in `summary.json`.
       auxiliary: systems that evaluation needs (a classifier as a judge, say), by name; each is
         trained first, by the same loop, in a folder of that name within the workdir.
     """
@@ -85,4 +88,5 @@ class System(NamedTuple):
     data: PyTree
     evaluate: Callable[[PyTree, Mapping[str, PyTree], bool], Evaluation]
     figures: Callable[[Evaluation, list[dict]], dict[str, Figure]]
+    headline: Callable[[Mapping[str, Any]], Mapping[str, float | bool]] = lambda summary: {}
     auxiliary: Mapping[str, "System"] = MappingProxyType({})

@@ -26,6 +26,8 @@ def test_the_papers_values_are_the_defaults():
         ("experts.filters", -3, "experts.filters: -3"),
         ("batch_size", 0, "batch_size: 0"),
         ("seed", -1, "seed: -1 is not allowed; it must be from 0 to"),
+        ("replicas", 0, "replicas: 0 is not allowed; it must be at least 1"),
+        ("replicas", 2**32 + 1, r"replicas: 4294967297 seeds from 0 on exceed 2\*\*32 - 1"),
         ("data.source", "web", "data.source: 'web' .* one of bundled, tfds, folder"),
         ("data.labels", ("six",), "data.labels: .'six',. is not allowed; .* whole numbers"),
         ("mechanisms", (), "mechanisms: .* a non-empty tuple of names"),

@@ -3,11 +3,12 @@
 from icm_jax.data.batches import draw, draw_indices, pad, to_float
 from icm_jax.data.sources import SOURCES, load
 from icm_jax.data.split import halve, restrict
-from icm_jax.data.types import Dataset, Splits
+from icm_jax.data.types import Dataset, Pool, Splits
 
 __all__ = [
     "SOURCES",
     "Dataset",
+    "Pool",
     "Splits",
     "draw",
     "draw_indices",

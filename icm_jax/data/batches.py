@@ -4,16 +4,12 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from icm_jax.data.types import Pool
 
-def draw_indices(key: jax.Array, n: int, batch_size: int) -> jax.Array:
-    """Draws which images make a batch: int32 `[B]`, uniform in [0, n), with replacement.
 
-    Raises:
-      ValueError: if there are no images to draw from.
-    """
-    if n < 1:
-        raise ValueError(f"n: {n} images to draw from; at least 1 is needed")
-    return jax.random.randint(key, (batch_size,), 0, n, dtype=jnp.int32)
+def draw_indices(key: jax.Array, pool: Pool, batch_size: int) -> jax.Array:
+    """Draws which images make a batch: int32 `[B]`, uniform in the pool, with replacement."""
+    return pool.index[jax.random.randint(key, (batch_size,), 0, pool.count, dtype=jnp.int32)]
 
 
 def to_float(images: jax.Array) -> jax.Array:
@@ -26,13 +22,14 @@ def to_float(images: jax.Array) -> jax.Array:
     return images.astype(jnp.float32) / 255
 
 
-def draw(key: jax.Array, images: jax.Array, batch_size: int) -> jax.Array:
+def draw(key: jax.Array, images: jax.Array, pool: Pool, batch_size: int) -> jax.Array:
     """Draws a batch with replacement: uint8 `[N, H, W, C]` -> float32 `[B, H, W, C]` in [0, 1].
 
-    It takes the images at `draw_indices(key, N, batch_size)`, so the same key draws their labels.
+    It takes the images at `draw_indices(key, pool, batch_size)`, so the same key draws their
+    labels.
     """
     chex.assert_rank(images, 4)
-    return to_float(images[draw_indices(key, images.shape[0], batch_size)])
+    return to_float(images[draw_indices(key, pool, batch_size)])
 
 
 def pad(images: jax.Array, size: int) -> jax.Array:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from icm_jax.data.types import Dataset, Splits
+from icm_jax.data.types import Dataset, Pool, Splits
 
 
 def restrict(splits: Splits, labels: Sequence[int]) -> Splits:
@@ -33,11 +33,16 @@ def restrict(splits: Splits, labels: Sequence[int]) -> Splits:
     return Splits(*(split.take(np.isin(split.labels, labels)) for split in splits))
 
 
-def halve(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+def halve(dataset: Dataset, seed: int, labels: Sequence[int] = ()) -> tuple[Pool, Pool]:
     """Cuts a data set into `(canonical, transformed)`: no image in both, every image in one.
 
     Of N images, N // 2 drawn by `seed` (0 to 2**32 - 1) become the canonical half; the others
     are to be transformed. The canonical original of a transformed image is thus never seen.
+
+    Args:
+      dataset: the images.
+      seed: of the permutation.
+      labels: the classes that may be drawn from the halves; all where it is empty.
 
     Raises:
       ValueError: if there are fewer than two images, or `seed` is out of range.
@@ -48,4 +53,12 @@ def halve(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     # The stream of RandomState is frozen, that of NumPy's newer generators may change between
     # releases: a seed means the same halves wherever a run is resumed or repeated.
     order = np.random.RandomState(seed).permutation(count)
-    return dataset.take(order[: count // 2]), dataset.take(order[count // 2 :])
+    wanted = np.isin(dataset.labels, labels) if labels else np.ones(count, bool)
+    return _pool(order[: count // 2], wanted), _pool(order[count // 2 :], wanted)
+
+
+def _pool(index: np.ndarray, wanted: np.ndarray) -> Pool:
+    """The wanted images first, both parts in their order."""
+    first = index[wanted[index]]
+    index = np.concatenate([first, index[~wanted[index]]])
+    return Pool(index.astype(np.int32), np.int32(len(first)))

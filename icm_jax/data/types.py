@@ -1,4 +1,4 @@
-"""What every source gives: arrays of images with labels and attributes, in two splits."""
+"""What every source gives: images with labels and attributes, in two splits; parts of them."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -34,3 +34,17 @@ class Splits(NamedTuple):
 
     train: Dataset
     test: Dataset
+
+
+class Pool(NamedTuple):
+    """Images of a data set that batches are drawn from: the first `count` of `index`.
+
+    Seeds and labels change the numbers in it and not its shape: a step compiled for one serves all.
+
+    Attributes:
+      index: int32 `[N]`, of images of the data set.
+      count: int32 `[]`, at least 1 where something is to be drawn.
+    """
+
+    index: np.ndarray
+    count: np.ndarray

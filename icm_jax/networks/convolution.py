@@ -11,6 +11,7 @@ convolution an expert. What a mapped kernel becomes is chosen here, by platform 
 """
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 
 import jax
@@ -19,8 +20,8 @@ from jax.custom_batching import custom_vmap
 
 LOWERINGS = ("auto", "unrolled", "matmul", "grouped")
 
-# About eight images of 28x28: XLA's CPU kernel gradient then runs at the forward's rate.
-_CHUNK_PIXELS = 6272
+# Where XLA's CPU kernel gradient runs at the forward's rate: images and numbers of a cotangent.
+_CHUNK_IMAGES, _CHUNK_SIZE = 16, 16 * 28 * 28 * 16
 
 # (lhs, rhs) -> [B, H', W', F]
 Conv = Callable[[jax.Array, jax.Array], jax.Array]
@@ -103,10 +104,10 @@ def _chunked_kernel_gradient(conv: Conv) -> Callable:
 
 
 def _chunk_count(shape: Sequence[int]) -> int:
-    """The most equal chunks of the batch in `shape` that keep about `_CHUNK_PIXELS` pixels each."""
-    batch, height, width = shape[:3]
-    wanted = max(1, batch * height * width // _CHUNK_PIXELS)
-    return max(d for d in range(1, min(wanted, batch) + 1) if batch % d == 0)
+    """The fewest equal chunks of the batch of `shape` that keep to the limits of a chunk."""
+    batch = shape[0]
+    most = max(1, min(_CHUNK_IMAGES, _CHUNK_SIZE // math.prod(shape[1:])))
+    return min(d for d in range(1, batch + 1) if batch % d == 0 and batch // d <= most)
 
 
 def _one_call_each(fn: Callable, of: Callable) -> Callable:

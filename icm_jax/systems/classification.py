@@ -10,7 +10,7 @@ import optax
 from ml_collections import ConfigDict
 
 from icm_jax import collectives
-from icm_jax.data import Dataset, draw_indices, pad, to_float
+from icm_jax.data import Dataset, Pool, draw_indices, pad, to_float
 from icm_jax.networks.classifiers import ConvClassifier
 from icm_jax.report import lines
 from icm_jax.system import Evaluation, Mean, Metrics, Phase, System
@@ -31,6 +31,8 @@ def build(
 ) -> System:
     """A classifier of `train`, evaluated on `test`.
 
+    `data["pool"]` says which images of `train` are drawn: all of them.
+
     Args:
       config: `config.classifier`: stages, hidden, dropout, batch_size, steps, learning_rate.
       train: images uint8 `[N, H, W, C]` and labels int32 `[N]`.
@@ -50,7 +52,7 @@ def build(
 
     def step(state: State, data: Mapping[str, jax.Array], key: jax.Array) -> tuple[State, Metrics]:
         draw_key, dropout_key = jax.random.split(key)
-        index = draw_indices(draw_key, data["images"].shape[0], config.batch_size)
+        index = draw_indices(draw_key, data["pool"], config.batch_size)
         index = collectives.share(index, axis_name)
         images, labels = prepare(data["images"][index]), data["labels"][index]
 
@@ -93,13 +95,16 @@ def build(
         steps = [r["step"] for r in training]
         return {"loss": lines.curves({"loss": (steps, [r["loss"] for r in training])}, "Loss")}
 
+    count = len(train.labels)
+    everything = Pool(np.arange(count, dtype=np.int32), np.int32(count))
     return System(
         name="classification",
         init=init,
         phases=(Phase("classification", config.steps, step),),
-        data={"images": train.images, "labels": train.labels},
+        data={"images": train.images, "labels": train.labels, "pool": everything},
         evaluate=evaluate,
         figures=draw_figures,
+        headline=lambda summary: {"accuracy": summary["accuracy"]["test"]},
     )
 
 

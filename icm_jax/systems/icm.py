@@ -6,14 +6,14 @@ discriminator learns to tell all experts' outputs from canonical images.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from icm_jax import collectives, mechanisms, restarts
-from icm_jax.data import Dataset, Splits, draw, halve, pad, restrict
+from icm_jax.data import Dataset, Pool, Splits, draw, halve, pad, restrict
 from icm_jax.system import Phase, System
 from icm_jax.systems import classification, icm_evaluation
 from icm_jax.systems.icm_steps import (
@@ -30,67 +30,91 @@ Draw = Callable[[Mapping[str, jax.Array], jax.Array], jax.Array]
 
 
 def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> System:
-    """The ICM system of a config (see `icm_jax.config.icm`) on the images of `splits`.
+    """The ICM system of a config and its seed; see `build_seeds`."""
+    (system,) = build_seeds(config, splits, [config.seed], axis_name)
+    return system
 
-    The train split is halved by seed into canonical and transformed images, so no image is seen
-    both ways. The judge of restored images is a classifier of the canonical half, of all classes.
+
+def build_seeds(
+    config: ConfigDict, splits: Splits, seeds: Sequence[int], axis_name: str | None = None
+) -> tuple[System, ...]:
+    """The ICM systems of a config (see `icm_jax.config.icm`) on the images of `splits`.
+
+    There is one system a seed. They share images, steps and all that is compiled. A seed decides
+    how the train split is halved into canonical and transformed images, so that no image is seen
+    both ways, and what is random in evaluations. The judge of restored images is a classifier of
+    the canonical half, of all classes.
 
     Args:
       config: a validated config.
       splits: train and test images, all classes; `config.data.labels` restricts them here.
+      seeds: in place of `config.seed`.
       axis_name: device axis that the steps reduce over, or None for one device without one.
 
     Raises:
       ValueError: if labels leave no image, fewer than a batch, or too few to evaluate with, or if
         padding is smaller than the images.
     """
-    halves = halve(splits.train, config.seed)
-    judge = classification.build(
-        config.classifier, halves[0], splits.test, config.data.pad, axis_name
-    )
-    classify = classification.predictor(config.classifier, classification.class_count(halves[0]))
-    canonical, transformed, test = _compete_for(config, *halves, splits.test)
+    judge = classification.build(config.classifier, *splits, config.data.pad, axis_name)
+    classify = classification.predictor(config.classifier, classification.class_count(splits.train))
+    test = _evaluated(config, splits)
     prepare = functools.partial(pad, size=config.data.pad) if config.data.pad else lambda x: x
     test = test._replace(images=prepare(test.images))
     bank = tuple(mechanisms.build(spec) for spec in config.mechanisms)
     names = tuple(mechanisms.label(spec) for spec in config.mechanisms)
     example = jnp.zeros((1, *test.images.shape[1:]))
-    return System(
+    evaluate = icm_evaluation.make_evaluate(
+        make_model(config), classify, test.images, test.labels, bank, names, config
+    )
+    shared = System(
         name="icm",
         init=functools.partial(init, make_model(config), config.experts.count, example),
         phases=_phases(config, *_draws(config, bank, prepare), axis_name),
-        data={"canonical": canonical.images, "transformed": transformed.images},
-        evaluate=icm_evaluation.make_evaluate(
-            make_model(config), classify, test.images, test.labels, bank, names, config
-        ),
+        data={"images": splits.train.images},
+        evaluate=evaluate,
         figures=functools.partial(icm_evaluation.draw_figures, names),
-        auxiliary={"classifier": judge},
+        headline=icm_evaluation.headline,
     )
 
+    def seeded(seed: int) -> System:
+        canonical, transformed = _compete_for(config, splits.train, seed)
+        # The judge learns from all classes, whichever compete.
+        learned = {"pool": halve(splits.train, seed)[0]}
+        return shared._replace(
+            data=shared.data | {"canonical": canonical, "transformed": transformed},
+            evaluate=functools.partial(evaluate, seed),
+            auxiliary={"classifier": judge._replace(data=judge.data | learned)},
+        )
 
-def _compete_for(
-    config: ConfigDict, canonical: Dataset, transformed: Dataset, test: Dataset
-) -> tuple[Dataset, Dataset, Dataset]:
-    """The three, restricted to the labels that compete; refuses what cannot work."""
-    canonical, kept = restrict(Splits(canonical, test), config.data.labels)
-    transformed, _ = restrict(Splits(transformed, test), config.data.labels)
-    for name, half in (("canonical", canonical), ("transformed", transformed)):
-        if config.batch_size > len(half.labels):
-            raise ValueError(
-                f"batch_size: {config.batch_size} is more than the {len(half.labels)} {name} images"
-            )
-    evaluated = min(config.evaluation.images, len(kept.labels))
+    return tuple(seeded(seed) for seed in seeds)
+
+
+def _evaluated(config: ConfigDict, splits: Splits) -> Dataset:
+    """The test images that experts are evaluated on; refuses what cannot work."""
+    test = restrict(splits, config.data.labels).test
+    evaluated = min(config.evaluation.images, len(test.labels))
     if evaluated < len(config.mechanisms):
         raise ValueError(
             f"evaluation.images: {evaluated} test images are fewer than the "
             f"{len(config.mechanisms)} mechanisms"
         )
-    side = max(kept.images.shape[1:3])
+    side = max(test.images.shape[1:3])
     if 0 < config.data.pad < side:
         raise ValueError(
             f"data.pad: {config.data.pad} is less than the images' {side} pixels; 0 pads nothing"
         )
-    return canonical, transformed, kept
+    return test
+
+
+def _compete_for(config: ConfigDict, train: Dataset, seed: int) -> tuple[Pool, Pool]:
+    """Canonical and transformed images of a seed; refuses fewer than a batch."""
+    halves = halve(train, seed, config.data.labels)
+    for name, half in zip(("canonical", "transformed"), halves, strict=True):
+        if config.batch_size > half.count:
+            raise ValueError(
+                f"batch_size: {config.batch_size} is more than the {half.count} {name} images"
+            )
+    return halves
 
 
 def _draws(
@@ -101,11 +125,12 @@ def _draws(
     """How a batch of canonical and one of transformed images is drawn inside a step."""
 
     def draw_canonical(data, key):
-        return prepare(draw(key, data["canonical"], config.batch_size))
+        return prepare(draw(key, data["images"], data["canonical"], config.batch_size))
 
     def draw_transformed(data, key):
         image_key, index_key, mechanism_key = jax.random.split(key, 3)
-        images = prepare(draw(image_key, data["transformed"], config.batch_size))
+        images = draw(image_key, data["images"], data["transformed"], config.batch_size)
+        images = prepare(images)
         index = jax.random.randint(index_key, (config.batch_size,), 0, len(bank))
         return mechanisms.apply(bank, mechanism_key, images, index)
 

@@ -46,8 +46,11 @@ def make_evaluate(
     bank: Sequence[mechanisms.Mechanism],
     names: Sequence[str],
     config: ConfigDict,
-) -> Callable[[PyTree, Mapping[str, PyTree], bool], Evaluation]:
+) -> Callable[[int, PyTree, Mapping[str, PyTree], bool], Evaluation]:
     """The evaluation of an ICM state on test images, mechanism i mod M applied to image i.
+
+    Its first argument is the seed of what is random in the mechanisms: all seeds share what is
+    compiled.
 
     Args:
       model: `icm.Model` without a device axis.
@@ -57,10 +60,9 @@ def make_evaluate(
       bank: M mechanisms.
       names: M names of them.
       config: `config.evaluation.images` of the test images are used during training, all at the
-        end; `config.seed` fixes what is random in the mechanisms.
+        end.
     """
     count = len(bank)
-    key = jax.random.fold_in(jax.random.key(config.seed), 2**31 - 1)
 
     @jax.jit
     def on_chunk(state: PyTree, judge: PyTree, images, mechanism, chunk_key) -> Found:
@@ -71,7 +73,10 @@ def make_evaluate(
         classes = [classify(judge, x) for x in (originals, transformed, restored)]
         return Found(originals, transformed, restored, scores.T, jnp.stack(classes, axis=1))
 
-    def evaluate(state: PyTree, auxiliary: Mapping[str, PyTree], complete: bool) -> Evaluation:
+    def evaluate(
+        seed: int, state: PyTree, auxiliary: Mapping[str, PyTree], complete: bool
+    ) -> Evaluation:
+        key = jax.random.fold_in(jax.random.key(seed), 2**31 - 1)
         n = len(images) if complete else min(config.evaluation.images, len(images))
         mechanism = np.arange(n) % count
         chunks = []
@@ -148,6 +153,19 @@ def _summarize(
             "winners": winner[:count],
         },
     )
+
+
+def headline(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of a summary by which runs are compared."""
+    specialization = summary["specialization"]
+    count = specialization["identified"]
+    kinds = ("original", "transformed", "restored")
+    return {
+        "all identified": count == len(specialization["mechanisms"]),
+        "identified": count,
+        **{f"accuracy {kind}": summary["accuracy"][kind] for kind in kinds},
+        "PSNR": float(np.mean(list(summary["psnr"].values()))),
+    }
 
 
 def draw_figures(names: Sequence[str], evaluation: Evaluation, records: list[dict]) -> dict:

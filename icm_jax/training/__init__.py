@@ -1,8 +1,9 @@
 """The one loop that trains any system: its steps, checkpoints, records and devices."""
 
 from icm_jax.training.checkpoints import CheckpointError
-from icm_jax.training.devices import AXIS
+from icm_jax.training.devices import AXIS, connect, is_writer
 from icm_jax.training.loop import Result, evaluate, train
+from icm_jax.training.replica import Seeded
 from icm_jax.training.run import NotFinite
 from icm_jax.training.signals import Interrupted
 from icm_jax.training.workdir import WorkdirError
@@ -13,7 +14,10 @@ __all__ = [
     "Interrupted",
     "NotFinite",
     "Result",
+    "Seeded",
     "WorkdirError",
+    "connect",
     "evaluate",
+    "is_writer",
     "train",
 ]

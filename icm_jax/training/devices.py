@@ -4,10 +4,12 @@ State and data are replicated over all devices; a step runs on each of them with
 under the axis `AXIS`, takes its own share of the batch and returns the same state everywhere.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -17,18 +19,50 @@ AXIS = "devices"
 PyTree = Any
 
 
+def connect(
+    coordinator: str | None = None, processes: int | None = None, process: int | None = None
+) -> None:
+    """Joins the processes of a run that is spread over several, before any other use of JAX.
+
+    Args:
+      coordinator: `host:port` of process 0; all three are found out by themselves under Slurm,
+        Open MPI, Kubernetes and on TPUs, where all are None.
+      processes: how many there are.
+      process: which this is, from 0.
+
+    Raises:
+      ValueError: some are None and some are not, they do not fit, or nothing was found or reached.
+    """
+    given = {"coordinator": coordinator, "processes": processes, "process": process}
+    absent = [name for name, value in given.items() if value is None]
+    if 0 < len(absent) < 3:
+        raise ValueError(f"{', '.join(absent)}: missing; give {', '.join(given)}, or none of them")
+    if not absent and not 0 <= process < processes:
+        raise ValueError(f"process: {process} is not allowed; it must be from 0 to {processes - 1}")
+    # Only CPUs use it; they can do no collective over processes without.
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(coordinator, processes, process)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"distributed: no other process was found or reached: {error}") from error
+
+
 class Devices:
     """The devices that a run uses: places arrays on them and compiles steps for them."""
 
-    def __init__(self, devices: Sequence[jax.Device] | None = None):
-        """Uses `devices`, or all of every process where it is None."""
+    def __init__(self, devices: Sequence[jax.Device] | None = None, loops: bool | None = None):
+        """Uses `devices`, or all of every process where it is None.
+
+        `loops` says whether many steps are one call. By default they are on accelerators, which
+        would wait for the host between two; on a CPU, convolutions are slow within a loop.
+        """
         self._devices = tuple(jax.devices() if devices is None else devices)
+        self._loops = self._devices[0].platform != "cpu" if loops is None else loops
         here = [d for d in self._devices if d.process_index == jax.process_index()]
         self._everywhere, self._here = _replicated(self._devices), _replicated(here)
         # pmap refuses to run when no argument is mapped; the steps themselves need none.
-        split = NamedSharding(self._everywhere.mesh, PartitionSpec(AXIS))
-        indices = np.arange(len(self._devices), dtype=np.int32)
-        self._indices = jax.make_array_from_callback(indices.shape, split, indices.__getitem__)
+        self._indices = self._split(np.arange(len(self._devices), dtype=np.int32))
+        self._max = jax.jit(jnp.max, out_shardings=self._everywhere)
 
     def put(self, tree: PyTree) -> PyTree:
         """Copies the arrays of `tree` (host or device, any dtype, uint8 stays uint8) everywhere."""
@@ -44,12 +78,37 @@ class Devices:
     def compile(self, step: Callable, carry: PyTree, data: PyTree) -> Callable:
         """Compiles `step(carry, data) -> carry` ahead of time, donating `carry`.
 
-        Arrays in `carry` and `data` must come from `put`; they have no leading device axis. The
-        returned function takes arguments of these shapes and dtypes only and never compiles again.
+        Arrays in `carry` and `data` must come from `put`; they have no leading device axis.
+
+        Returns:
+          `(carry, data, most) -> (carry, taken)`, which takes `most` steps in one call, or only
+          one where it does not loop, and says how many. It wants arguments of these shapes and
+          dtypes and never compiles again, whatever `most` is.
         """
-        mapped = self._mapped(step, 2, donate_argnums=(0,))
-        compiled = mapped.lower(carry, data, self._indices).compile()
-        return lambda carry, data: compiled(carry, data, self._indices)
+
+        def take(carry, data, count):
+            if not self._loops:
+                return step(carry, data)
+            return jax.lax.fori_loop(0, count, lambda _, carry: step(carry, data), carry)
+
+        counts = functools.cache(lambda count: self.put(np.int32(count)))
+        mapped = self._mapped(take, 3, donate_argnums=(0,))
+        compiled = mapped.lower(carry, data, counts(1), self._indices).compile()
+
+        def call(carry, data, most):
+            taken = most if self._loops else 1
+            return compiled(carry, data, counts(taken), self._indices), taken
+
+        return call
+
+    def largest(self, value: int) -> jax.Array:
+        """The largest of the values that the processes give, int32 `[]`; does not wait for it."""
+        return self._max(self._split(np.full(len(self._devices), value, np.int32)))
+
+    def _split(self, array: np.ndarray) -> jax.Array:
+        """Each entry on its device; of `array` here those count whose devices are here."""
+        split = NamedSharding(self._everywhere.mesh, PartitionSpec(AXIS))
+        return jax.make_array_from_callback(array.shape, split, array.__getitem__)
 
     def _joined(self, array: jax.Array) -> jax.Array:
         """One array of what every process put on its own devices."""
@@ -80,6 +139,11 @@ def local(tree: PyTree) -> PyTree:
 def is_writer() -> bool:
     """Whether this process is the one that writes records, figures and summaries."""
     return jax.process_index() == 0
+
+
+def is_alone() -> bool:
+    """Whether there is one process only."""
+    return jax.process_count() == 1
 
 
 def wait_for_all(where: str) -> None:

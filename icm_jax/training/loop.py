@@ -9,19 +9,19 @@ from typing import Any, NamedTuple
 
 import jax
 
-from icm_jax.system import PyTree, System
+from icm_jax.system import PyTree
+from icm_jax.training import stacking, table
 from icm_jax.training.checkpoints import Checkpoints
-from icm_jax.training.devices import Devices, is_writer
-from icm_jax.training.position import Every, Position
+from icm_jax.training.devices import Devices, is_alone
+from icm_jax.training.position import Every, Position, from_meta
 from icm_jax.training.records import Records
-from icm_jax.training.run import Run, record_evaluation
+from icm_jax.training.replica import Replica, Seeded, WriteReport
+from icm_jax.training.run import Run
 from icm_jax.training.signals import Interrupted, StopSignals
 from icm_jax.training.steps import saved_state
-from icm_jax.training.workdir import WorkdirError, opened, plain, read_json, write_json
+from icm_jax.training.workdir import WorkdirError, inner, opened, read_json, write_json, write_text
 
 _log = logging.getLogger(__name__)
-
-WriteReport = Callable[..., None]
 
 
 class Result(NamedTuple):
@@ -29,7 +29,8 @@ class Result(NamedTuple):
 
     Attributes:
       summary: as in `summary.json`.
-      state: the final state on the first device; None where the run was finished before.
+      state: the final state on the first device, or a list of one a seed where there are several;
+        None where the run was finished before.
       finished_before: whether there was nothing left to do.
     """
 
@@ -39,40 +40,43 @@ class Result(NamedTuple):
 
 
 class _Settings(NamedTuple):
-    """What a system and those it is judged by are trained and evaluated with."""
+    """What systems and those they are judged by are trained and evaluated with."""
 
-    seed: int
     config: Mapping
-    every: Every | None
     keep: int
-    devices: Sequence[jax.Device] | None
+    every: Every | None = None
+    devices: Devices | None = None
+    stop: StopSignals | None = None
 
 
 def train(
-    system: System,
+    runs: Sequence[Seeded],
     workdir: str | os.PathLike,
     *,
-    seed: int,
     config: Mapping,
     log_every: int,
     evaluate_every: int,
     checkpoint_every: int,
     keep: int,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Devices | None = None,
     write_report: WriteReport | None = None,
 ) -> Result:
     """Trains a system in a folder, going on where an earlier invocation stopped.
 
+    Several seeds of a system are trained at once, as replicas under one `jax.vmap`: each comes
+    to what it comes to alone. Then every seed has its files in `seed_<seed>/`, and beside these
+    lie the checkpoints of all and a table that compares them.
+
     Args:
-      system: what to train. The systems it is judged by are trained first.
+      runs: what to train: one, or several whose systems share all functions but `evaluate`. The
+        systems that it is judged by are trained first.
       workdir: the run's folder, made where there is none.
-      seed: of all randomness; the same seed gives the same numbers.
       config: JSON values, validated; `workdir` belongs to it for good.
       log_every: steps of a phase between two records.
       evaluate_every: steps of the last phase between two evaluations.
       checkpoint_every: steps of a phase between two checkpoints.
       keep: checkpoints kept, the newest.
-      devices: to train on; all where it is None.
+      devices: to train on; all there are where it is None.
       write_report: `(path, title, summary, figures, records)`, called at the end with the paths
         of the figures by name and the list of all records.
 
@@ -83,15 +87,16 @@ def train(
       Interrupted: SIGTERM or SIGINT; all is saved and the same call goes on.
     """
     every = Every(log_every, evaluate_every, checkpoint_every)
-    settings = _Settings(seed, config, every, keep, devices)
-    return _train(system, Path(workdir), settings, write_report)
+    with StopSignals(is_alone()) as stop:
+        settings = _Settings(config, keep, every, devices or Devices(), stop)
+        summary, states = _train(runs, Path(workdir), settings, write_report)
+    return Result(summary, _one_or_all(states), states is None)
 
 
 def evaluate(
-    system: System,
+    runs: Sequence[Seeded],
     workdir: str | os.PathLike,
     *,
-    seed: int,
     config: Mapping,
     keep: int,
     write_report: WriteReport | None = None,
@@ -104,106 +109,131 @@ def evaluate(
       WorkdirError: the run is not finished, in use or of another configuration.
       CheckpointError: there is no undamaged checkpoint.
     """
-    settings = _Settings(seed, config, None, keep, None)
-    with opened(workdir, config) as folder:
-        position, state = _finished(system, folder, keep)
-        auxiliary = {
-            name: _finished(judge, folder / name, keep)[1]
-            for name, judge in system.auxiliary.items()
-        }
-        with contextlib.closing(Records(folder, position.records, position.total)) as records:
-            summary = _conclude(
-                system, folder, settings, write_report, state, auxiliary, position, records
-            )
-    return Result(summary, state, True)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(opened(workdir, config))
+        positions, states = _finished(runs, folder, keep)
+        judges = _judges(runs, lambda name, judges: _finished(judges, folder / name, keep)[1])
+        replicas = _replicas(runs, folder, judges, positions, stack)
+        summary = _conclude(replicas, states, folder, config, write_report)
+    return Result(summary, _one_or_all(states), True)
 
 
 def _train(
-    system: System, workdir: Path, settings: _Settings, write_report: WriteReport | None
-) -> Result:
+    runs: Sequence[Seeded], workdir: Path, settings: _Settings, write_report: WriteReport | None
+) -> tuple[dict, list[PyTree] | None]:
+    """The summary and the final states, None where the run was finished before."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(opened(workdir, settings.config))
         summary = read_json(folder / "summary.json")
         if summary is not None:
             _log.info("%s is finished, there is nothing to do", folder)
-            return Result(summary, None, True)
-        auxiliary = {
-            name: _judge(judge, folder / name, settings) for name, judge in system.auxiliary.items()
-        }
+            return summary, None
+        judges = _judges(runs, lambda name, judges: _judge(judges, folder / name, settings))
         saved = stack.enter_context(contextlib.closing(Checkpoints(folder, settings.keep)))
         restored = saved.restore()
-        position = Position(**restored.meta) if restored else Position.first(system)
-        records = Records(folder, position.records, position.total)
-        stack.enter_context(contextlib.closing(records))
-        stop = stack.enter_context(StopSignals())
+        positions = from_meta(restored.meta) if restored else _first(runs)
+        replicas = _replicas(runs, folder, judges, positions, stack)
         run = Run(
-            system,
-            auxiliary=auxiliary,
-            seed=settings.seed,
+            replicas,
             every=settings.every,
-            devices=Devices(settings.devices),
+            devices=settings.devices,
             saved=saved,
-            records=records,
-            stop=stop,
-            position=position,
+            stop=settings.stop,
         )
         try:
-            state = run.go(restored and restored.leaves)
-            with stop.at_once():
-                summary = _conclude(
-                    system, folder, settings, write_report, state, auxiliary, position, records
-                )
+            states = run.go(restored and restored.leaves)
+            with settings.stop.at_once():
+                summary = _conclude(replicas, states, folder, settings.config, write_report)
         except Interrupted:
-            name = system.phases[position.phase].name
-            steps = position.phases[name]["steps"]
-            _log.warning("stopped in phase %s after step %d; the same call goes on", name, steps)
+            phase, done = run.lead.phase.name, run.lead.times["steps"]
+            _log.warning("stopped in phase %s after step %d; the same call goes on", phase, done)
             raise
-        return Result(summary, state, False)
+        return summary, states
 
 
-def _judge(system: System, folder: Path, settings: _Settings) -> PyTree:
-    """The final state of an auxiliary system, trained where it is not yet."""
-    result = _train(system, folder, settings, None)
-    return _finished(system, folder, settings.keep)[1] if result.finished_before else result.state
+def _judges(
+    runs: Sequence[Seeded], states_of: Callable[[str, list[Seeded]], list[PyTree]]
+) -> list[dict[str, PyTree]]:
+    """What each run is judged by: the final states of its auxiliary systems by name.
+
+    `states_of` is given the name of one and the runs of it, one for each of `runs`.
+    """
+    found = {
+        name: states_of(name, [run._replace(system=run.system.auxiliary[name]) for run in runs])
+        for name in runs[0].system.auxiliary
+    }
+    return [{name: states[i] for name, states in found.items()} for i in range(len(runs))]
 
 
-def _finished(system: System, folder: Path, keep: int) -> tuple[Position, PyTree]:
-    """Where a finished run ended, and its final state."""
+def _judge(runs: Sequence[Seeded], folder: Path, settings: _Settings) -> list[PyTree]:
+    """The final states of auxiliary systems, trained where they are not yet."""
+    _, states = _train(runs, folder, settings, None)
+    return states or _finished(runs, folder, settings.keep)[1]
+
+
+def _finished(
+    runs: Sequence[Seeded], folder: Path, keep: int
+) -> tuple[list[Position], list[PyTree]]:
+    """Where finished runs ended, and their final states."""
     with contextlib.closing(Checkpoints(folder, keep)) as saved:
         restored = saved.restore()
-    position = Position(**restored.meta) if restored else Position.first(system)
-    if restored is None or position.left(system):
+    system, count = runs[0].system, len(runs)
+    positions = from_meta(restored.meta) if restored else _first(runs)
+    if restored is None or any(position.left(system) for position in positions):
         raise WorkdirError(f"the run in {folder} is not finished; train it first")
-    return position, jax.device_put(saved_state(system, restored.leaves))
+    state = jax.device_put(saved_state(system, restored.leaves, count))
+    return positions, [stacking.part(state, index, count) for index in range(count)]
+
+
+def _first(runs: Sequence[Seeded]) -> list[Position]:
+    return [Position.first(run.system) for run in runs]
+
+
+def _replicas(
+    runs: Sequence[Seeded],
+    folder: Path,
+    judges: Sequence[Mapping[str, PyTree]],
+    positions: Sequence[Position],
+    stack: contextlib.ExitStack,
+) -> list[Replica]:
+    """The runs at their positions, each with its folder and its records, which `stack` closes."""
+    replicas = []
+    for run, auxiliary, position in zip(runs, judges, positions, strict=True):
+        own = folder if len(runs) == 1 else inner(folder / f"seed_{run.seed}", run.config)
+        records = Records(own, position.records, position.total)
+        stack.enter_context(contextlib.closing(records))
+        replicas.append(Replica(run, own, auxiliary, position, records))
+    return replicas
 
 
 def _conclude(
-    system: System,
+    replicas: Sequence[Replica],
+    states: Sequence[PyTree],
     folder: Path,
-    settings: _Settings,
+    config: Mapping,
     write_report: WriteReport | None,
-    state: PyTree,
-    auxiliary: Mapping[str, PyTree],
-    position: Position,
-    records: Records,
 ) -> dict:
-    """Evaluates completely and writes figures, report and, last, the summary."""
-    evaluation = system.evaluate(state, auxiliary, True)
-    record_evaluation(records, system, position, evaluation.scalars)
-    records.sync()
-    summary = plain(
-        {
-            "system": system.name,
-            "config": settings.config,
-            "seed": settings.seed,
-            "phases": position.phases,
-            **evaluation.summary,
-        }
-    )
-    figures = system.figures(evaluation, records.all)
-    paths = records.figures(figures, folder / "figures", position.total)
-    if write_report is not None and is_writer():
-        write_report(folder / "report.html", system.name, summary, paths, records.all)
-    # Last: a folder with a summary is a finished run.
+    """Concludes all replicas; of several, writes the table and, last, the summary of all."""
+    summaries = [
+        replica.conclude(state, write_report)
+        for replica, state in zip(replicas, states, strict=True)
+    ]
+    if len(replicas) == 1:
+        return summaries[0]
+    seeds = [replica.run.seed for replica in replicas]
+    numbers = [r.headline(summary) for r, summary in zip(replicas, summaries, strict=True)]
+    compared = table.compare(dict(zip(seeds, numbers, strict=True)))
+    summary = {
+        "system": replicas[0].run.system.name,
+        "config": config,
+        "seeds": seeds,
+        "table": compared,
+        "summaries": summaries,
+    }
+    write_text(folder / "table.md", table.markdown(compared))
     write_json(folder / "summary.json", summary)
     return summary
+
+
+def _one_or_all(states: list[PyTree] | None) -> PyTree:
+    return states[0] if states and len(states) == 1 else states

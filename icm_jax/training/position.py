@@ -1,6 +1,7 @@
 """Where a run stands, and how often it logs, evaluates and saves."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from icm_jax.system import System
@@ -13,13 +14,18 @@ class Every(NamedTuple):
     evaluate: int
     checkpoint: int
 
+    def left(self, done: int, last: int) -> int:
+        """Steps from step `done` of a phase to the next at which something is due, or its last."""
+        return min(last, *(done - done % every + every for every in self)) - done
+
 
 @dataclasses.dataclass
 class Position:
     """The place of a run among its phases; JSON values only.
 
     Attributes:
-      phases: name -> {"steps", "seconds", "compile_seconds"}, of all invocations together.
+      phases: name -> {"steps", "seconds", "compile_seconds"}, of all invocations together; the
+        seconds are those of all replicas at once.
       phase: index of the current phase.
       ended: whether that phase is over.
       evaluated: the step of it that was evaluated last, -1 for none.
@@ -51,6 +57,23 @@ class Position:
         """The indices of the phases that have steps to take, in order."""
         first = self.phase + self.ended
         return [i for i, phase in enumerate(system.phases) if i >= first and phase.steps > 0]
+
+
+def total(positions: Sequence[Position]) -> int:
+    """Steps done, over all phases, by replicas at these positions together."""
+    names = positions[0].phases
+    return sum(max(p.phases[name]["steps"] for p in positions) for name in names)
+
+
+def to_meta(positions: Sequence[Position]) -> dict:
+    """The positions of replicas as JSON values; a single one as it is."""
+    each = [dataclasses.asdict(position) for position in positions]
+    return each[0] if len(each) == 1 else {"replicas": each}
+
+
+def from_meta(meta: Mapping) -> list[Position]:
+    """What `to_meta` was given."""
+    return [Position(**each) for each in meta.get("replicas", [meta])]
 
 
 def last_phase(system: System) -> int:

@@ -6,6 +6,8 @@ import time
 
 from tqdm import tqdm
 
+from icm_jax.training.devices import is_writer
+
 _log = logging.getLogger(__name__)
 
 
@@ -16,11 +18,12 @@ class Progress:
         _log.info("%s: from step %d of at most %d", phase, done, steps)
         self._phase = phase
         # disable=None: nothing is drawn when stderr is no terminal.
-        self._bar = tqdm(desc=phase, initial=done, total=steps, unit="step", disable=None)
+        disable = None if is_writer() else True
+        self._bar = tqdm(desc=phase, initial=done, total=steps, unit="step", disable=disable)
 
-    def advance(self):
-        """One step more."""
-        self._bar.update()
+    def advance(self, steps: int):
+        """Some steps more."""
+        self._bar.update(steps)
 
     @contextlib.contextmanager
     def paused(self):

@@ -1,53 +1,53 @@
 """The steps of a run: phase after phase, with logging, evaluations and checkpoints."""
 
 import contextlib
-import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
-from icm_jax.system import Phase, PyTree, System
-from icm_jax.training import steps
+from icm_jax.system import Phase, PyTree
+from icm_jax.training import stacking, steps
 from icm_jax.training.checkpoints import Checkpoints, Leaves, fill, flatten
-from icm_jax.training.devices import Devices, local
-from icm_jax.training.position import Every, Position, last_phase
+from icm_jax.training.devices import Devices, is_alone, local
+from icm_jax.training.position import Every, last_phase, to_meta, total
 from icm_jax.training.progress import Progress
-from icm_jax.training.records import Records
+from icm_jax.training.replica import Replica
 from icm_jax.training.signals import Interrupted, StopSignals
 
 
 class NotFinite(RuntimeError):
-    """A metric or the state is not finite; the message names what, phase, step, what is saved."""
+    """A metric or the state is not finite; the message names what, where and what is saved."""
 
 
 class Run:
-    """Takes the steps of a run and keeps its position; its parts belong to who made it."""
+    """Takes the steps of all replicas at once; its parts belong to who made it.
+
+    The replicas' systems share `init` and `phases`: those of the first are taken.
+    """
 
     def __init__(
         self,
-        system: System,
+        replicas: Sequence[Replica],
         *,
-        auxiliary: Mapping[str, PyTree],
-        seed: int,
         every: Every,
         devices: Devices,
         saved: Checkpoints,
-        records: Records,
         stop: StopSignals,
-        position: Position,
     ):
-        self.position = position
-        self._system, self._auxiliary, self._seed, self._every = system, auxiliary, seed, every
-        self._devices, self._saved, self._records, self._stop = devices, saved, records, stop
+        self._replicas, self._every = replicas, every
+        self._devices, self._saved, self._stop = devices, saved, stop
+        self._system = replicas[0].run.system
         self._carry: steps.Carry
-        self._pending: tuple[int, steps.Interval] | None = None
+        self._pending: tuple[int, steps.Interval, jax.Array | None] | None = None
+        self._agreed: int | None = None
 
-    def go(self, leaves: Leaves | None) -> PyTree:
-        """Takes all steps that are left; returns the final state.
+    def go(self, leaves: Leaves | None) -> list[PyTree]:
+        """Takes all steps that are left; returns the final state of each replica.
 
-        Starts from the leaves of the checkpoint that belongs to the position, or from the
+        Starts from the leaves of the checkpoint that belongs to the positions, or from the
         system's initial state where they are None.
 
         Raises:
@@ -55,110 +55,156 @@ class Run:
           Interrupted: a signal came, all is saved.
           CheckpointError, WorkdirError: something could not be written.
         """
-        position = self.position
         with self._stop.at_once():
-            state = self._state(leaves)
-            data = self._devices.put(self._system.data)
-        for index in position.left(self._system):
-            if index != position.phase:
-                position.enter(index)
+            state = self._devices.put(self._state(leaves))
+            data, self._axes = stacking.stack_data([r.run.system.data for r in self._replicas])
+            self._data = self._devices.put(data)
+        for index in self.lead.position.left(self._system):
+            if index != self.lead.position.phase:
+                self._enter(index)
                 leaves = None
-            state = self._phase(state, data, leaves)
+            state = self._phase(state, leaves)
         if self._saved.latest is None:
             # No phase has a step: there is the initial state alone.
-            position.enter(last_phase(self._system))
-            position.ended = True
-            self._saved.save(0, flatten(steps.Start(state)), dataclasses.asdict(position))
-        return local(state)
+            self._enter(last_phase(self._system))
+            self._end(self._replicas)
+            meta = to_meta([r.position for r in self._replicas])
+            self._saved.save(0, flatten(steps.Start(state)), meta)
+        return [self._part(state, index) for index in range(len(self._replicas))]
+
+    @property
+    def lead(self) -> Replica:
+        """The replica that has come farthest in the current phase: there the run stands."""
+        return max(self._replicas, key=lambda r: (not r.position.ended, r.times["steps"]))
 
     def _state(self, leaves: Leaves | None) -> PyTree:
-        if leaves is None:
-            return self._devices.put(jax.jit(self._system.init)(steps.stream(self._seed, 0)))
-        return self._devices.put(steps.saved_state(self._system, leaves))
+        if leaves is not None:
+            return steps.saved_state(self._system, leaves, len(self._replicas))
+        init = jax.jit(self._system.init)
+        return stacking.stack([init(steps.stream(r.run.seed, 0)) for r in self._replicas])
+
+    def _part(self, state: PyTree, index: int) -> PyTree:
+        """The state of one replica, here."""
+        return stacking.part(local(state), index, len(self._replicas))
+
+    def _enter(self, index: int) -> None:
+        for replica in self._replicas:
+            replica.position.enter(index)
+
+    def _end(self, replicas: Sequence[Replica]) -> None:
+        """Ends the current phase for some: from now on their carries stay as they are."""
+        for replica in replicas:
+            replica.position.ended = True
+        self._give()
+
+    def _give(self) -> None:
+        """Sets what a step is given: the data, and which replicas it is for."""
+        active = np.array([not r.position.ended for r in self._replicas])
+        self._given = self._data, self._devices.put(active)
 
     @property
-    def _current(self) -> Phase:
-        return self._system.phases[self.position.phase]
+    def _active(self) -> list[Replica]:
+        return [r for r in self._replicas if not r.position.ended]
 
-    @property
-    def _times(self) -> dict:
-        return self.position.phases[self._current.name]
-
-    def _phase(self, state: PyTree, data: PyTree, leaves: Leaves | None) -> PyTree:
+    def _phase(self, state: PyTree, leaves: Leaves | None) -> PyTree:
         """Runs the current phase to its end and returns the state there."""
+        phase = self.lead.phase
         with self._stop.at_once():
-            step = self._compile(state, data, leaves)
-        progress = Progress(self._current.name, self._times["steps"], self._current.steps)
+            self._give()
+            step = self._compile(phase, state, leaves)
+        progress = Progress(phase.name, self.lead.times["steps"], phase.steps)
         try:
             self._progress, self._began = progress, time.monotonic()
-            if self._evaluation_due():
-                self._boundary(evaluates=True, saves=False)
-            while not self.position.ended:
-                self._carry = step(self._carry, data)
-                self._times["steps"] += 1
-                progress.advance()
-                self._after_step()
-            progress.ended(self._times["steps"])
+            if self._to_evaluate():
+                self._boundary(saves=False)
+            while active := self._active:
+                most = self._every.left(self.lead.times["steps"], phase.steps)
+                self._carry, taken = step(self._carry, self._given, most)
+                for replica in active:
+                    replica.times["steps"] += taken
+                progress.advance(taken)
+                self._after_steps(phase)
+            progress.ended(self.lead.times["steps"])
         finally:
             progress.close()
         return self._carry.state
 
-    def _compile(self, state: PyTree, data: PyTree, leaves: Leaves | None) -> Callable:
+    def _compile(self, phase: Phase, state: PyTree, leaves: Leaves | None) -> Callable:
         """Compiles the step of the current phase and sets the carry it begins with."""
         began = time.monotonic()
-        key = steps.stream(self._seed, 1 + self.position.phase)
+        count = len(self._replicas)
+        keys = [steps.stream(r.run.seed, 1 + r.position.phase) for r in self._replicas]
         # jit remembers the trace, so that the two looks at the step trace it once.
-        step = jax.jit(self._current.step)
-        metrics = self._devices.shapes(lambda *args: step(*args)[1], state, data, key)
-        self._empty = steps.empty_interval(metrics)
-        carry = steps.Carry(state, self._empty, key, np.int32(0))
+        step = jax.jit(phase.step)
+        one = jax.eval_shape(lambda state: stacking.part(state, 0, count), state)
+        metrics = self._devices.shapes(
+            lambda *args: step(*args)[1], one, self._system.data, keys[0]
+        )
+        self._empty = stacking.stack([steps.empty_interval(metrics)] * count)
+        first = stacking.stack([np.int32(0)] * count)
+        carry = steps.Carry(state, self._empty, stacking.stack(keys), first)
         if leaves is not None:
             carry = fill(carry, leaves)
         # The state is there already; a second copy would stay as long as the phase runs.
         self._carry = steps.Carry(state, *self._devices.put(carry[1:]))
-        compiled = self._devices.compile(steps.accumulating(step), self._carry, data)
-        self._times["compile_seconds"] += time.monotonic() - began
+        step = stacking.mapped(steps.accumulating(step), self._axes, count)
+        compiled = self._devices.compile(step, self._carry, self._given)
+        self._add_time("compile_seconds", began)
         return compiled
 
-    def _after_step(self) -> None:
-        """Does what is due after a step; goes on without waiting for the device where it can."""
-        phase, done = self._current, self._times["steps"]
+    def _add_time(self, name: str, began: float) -> None:
+        for replica in self._replicas:
+            replica.times[name] += time.monotonic() - began
+
+    def _after_steps(self, phase: Phase) -> None:
+        """Does what is due after a call; goes on without waiting for the device where it can."""
+        done = self.lead.times["steps"]
         last = done == phase.steps
-        logs = last or done % self._every.log == 0
-        if logs:
+        if last or done % self._every.log == 0:
             self._hand_out(done)
-        values = self._record() if logs and (last or phase.stop_below) else None
-        self.position.ended = last or (values is not None and _below(values, phase.stop_below))
-        evaluates = self._evaluation_due()
-        saves = self.position.ended or done % self._every.checkpoint == 0
-        if evaluates or saves or self._stop.signum is not None:
-            self._boundary(evaluates, saves)
+            if last or phase.stop_below:
+                self._record()
+        if last:
+            self._end(self._active)
+        saves = not self._active or done % self._every.checkpoint == 0
+        if saves or self._to_evaluate() or self._signum is not None:
+            self._boundary(saves)
 
-    def _evaluation_due(self) -> bool:
-        position, done = self.position, self._times["steps"]
-        # The end of the run is evaluated completely, by the loop.
-        training = position.phase == last_phase(self._system) and not position.ended
-        return training and done % self._every.evaluate == 0 and position.evaluated != done
+    @property
+    def _signum(self) -> int | None:
+        """The signal to stop for; several processes stop for what they agree on."""
+        return self._stop.signum if is_alone() else self._agreed
 
-    def _boundary(self, evaluates: bool, saves: bool) -> None:
+    def _to_evaluate(self) -> list[int]:
+        """The replicas whose quick evaluation is due."""
+        done = self.lead.times["steps"]
+        if self.lead.position.phase != last_phase(self._system) or done % self._every.evaluate:
+            return []
+        # The end of a run is evaluated completely, by the loop.
+        return [
+            index
+            for index, replica in enumerate(self._replicas)
+            if not replica.position.ended and replica.position.evaluated != done
+        ]
+
+    def _boundary(self, saves: bool) -> None:
         """Waits for the device, records, evaluates, saves, and leaves if a signal came."""
         with self._aside():
             self._record()
             self._require_finite(self._carry.interval)
-            if evaluates:
-                # A signal ends the evaluation; it is not lost, the next invocation does it.
-                with contextlib.suppress(Interrupted):
-                    self._evaluate()
-            if saves or self._stop.signum is not None:
+            # A signal ends the evaluations; they are not lost, the next invocation does them.
+            with contextlib.suppress(Interrupted):
+                self._evaluate(self._to_evaluate())
+            if saves or self._signum is not None:
                 self._save()
-        if self._stop.signum is not None:
-            raise Interrupted(self._stop.signum)
+        if self._signum is not None:
+            raise Interrupted(self._signum)
 
     @contextlib.contextmanager
     def _aside(self):
         """Keeps what happens within it out of the seconds of training."""
         jax.block_until_ready(self._carry.step)
-        self._times["seconds"] += time.monotonic() - self._began
+        self._add_time("seconds", self._began)
         with self._progress.paused():
             yield
         self._began = time.monotonic()
@@ -169,67 +215,62 @@ class Run:
         Reading it here would let the device wait for the host.
         """
         self._record()
-        self._pending = (done, self._carry.interval)
+        signum = None if is_alone() else self._devices.largest(self._stop.signum or 0)
+        self._pending = (done, self._carry.interval, signum)
         self._carry = self._carry._replace(interval=self._devices.put(self._empty))
 
-    def _record(self) -> dict[str, np.ndarray] | None:
-        """Records the finished interval, if there is one, and returns its values."""
+    def _record(self) -> None:
+        """Records the finished interval, if there is one, and ends the phase where it says so."""
         if self._pending is None:
-            return None
-        (done, interval), self._pending = self._pending, None
+            return
+        (done, interval, signum), self._pending = self._pending, None
+        if signum is not None:
+            self._agreed = self._agreed or int(signum) or None
         self._require_finite(interval)
-        values = steps.values(interval)
-        # The interval may lie behind the current step, as TensorBoard should see it.
-        total = self.position.total - self._times["steps"] + done
-        self._records.append({"phase": self._current.name, "step": done, **values}, total)
-        return values
+        for replica, values in self._each(steps.values, interval):
+            if not replica.position.ended:
+                replica.log(done, values)
+                if replica.is_below(values):
+                    self._end([replica])
 
-    def _evaluate(self) -> None:
-        with self._stop.at_once():
-            evaluation = self._system.evaluate(local(self._carry.state), self._auxiliary, False)
-        record_evaluation(self._records, self._system, self.position, evaluation.scalars)
-        self.position.evaluated = self._times["steps"]
+    def _evaluate(self, due: list[int]) -> None:
+        for index in due:
+            replica = self._replicas[index]
+            state = self._part(self._carry.state, index)
+            with self._stop.at_once():
+                evaluation = replica.evaluate(state, complete=False)
+            replica.record(evaluation)
 
     def _save(self) -> None:
-        total = self.position.total
-        if total == self._saved.latest:
+        step = total([r.position for r in self._replicas])
+        if step == self._saved.latest:
             return
         leaves = flatten(self._carry)
         for path, leaf in leaves.items():
             # A gradient may be NaN where the loss still is a number: saved, it would end every
             # later invocation. (Infinity may be meant, as in "the best so far".)
             if jax.numpy.issubdtype(leaf.dtype, np.inexact) and np.isnan(leaf).any():
-                raise self._not_finite(path, self._times["steps"])
+                bad = np.argwhere(np.isnan(leaf))[0][0] if len(self._replicas) > 1 else 0
+                raise self._not_finite(self._replicas[bad], path, self.lead.times["steps"])
         # First the records, so that no checkpoint knows of one that is not on the disk.
-        self._records.sync()
-        self.position.records = self._records.size
-        self._saved.save(total, leaves, dataclasses.asdict(self.position))
+        for replica in self._replicas:
+            replica.sync()
+        self._saved.save(step, leaves, to_meta([r.position for r in self._replicas]))
+
+    def _each(self, look: Callable, interval: steps.Interval) -> list[tuple[Replica, Any]]:
+        """All replicas, with what `look` finds in the interval of each."""
+        intervals = steps.of_each(interval, len(self._replicas))
+        return [(r, look(part)) for r, part in zip(self._replicas, intervals, strict=True)]
 
     def _require_finite(self, interval: steps.Interval) -> None:
-        found = steps.first_nonfinite(interval)
-        if found is not None:
-            raise self._not_finite(*found)
+        for replica, found in self._each(steps.first_nonfinite, interval):
+            if found is not None:
+                raise self._not_finite(replica, *found)
 
-    def _not_finite(self, name: str, step: int) -> NotFinite:
+    def _not_finite(self, replica: Replica, name: str, step: int) -> NotFinite:
         latest = self._saved.latest
         kept = "no checkpoint yet"
         if latest is not None:
             kept = f"last good checkpoint {self._saved.path(latest)}"
-        return NotFinite(f"{name} is not finite in phase {self._current.name}, step {step}; {kept}")
-
-
-def record_evaluation(
-    records: Records, system: System, position: Position, scalars: Mapping[str, float]
-) -> None:
-    """Records what an evaluation found at a position."""
-    name = system.phases[position.phase].name
-    record = {"phase": name, "step": position.phases[name]["steps"], "evaluation": scalars}
-    records.append(record, position.total)
-
-
-def _below(values: Mapping[str, np.ndarray], stop_below: tuple[str, float] | None) -> bool:
-    if stop_below is None:
-        return False
-    name, threshold = stop_below
-    # NaN stands for an entry that was never counted: not below.
-    return bool(np.all(values[name] < threshold))
+        where = f"phase {replica.phase.name}, step {step}"
+        return NotFinite(f"seed {replica.run.seed}: {name} is not finite in {where}; {kept}")

@@ -26,8 +26,10 @@ class StopSignals:
       signum: the signal received, None so far.
     """
 
-    def __init__(self):
+    def __init__(self, alone: bool):
+        """`alone` is False for one of several processes: it must not leave where others stay."""
         self.signum: int | None = None
+        self._alone = alone
         self._immediately = False
         self._before = {}
 
@@ -43,10 +45,13 @@ class StopSignals:
 
     @contextlib.contextmanager
     def at_once(self):
-        """Within it a signal raises `Interrupted` where it finds the program, before any save."""
-        self._immediately = True
+        """Within it a signal raises `Interrupted` where it finds the program, before any save.
+
+        One of several processes only notes it here, too.
+        """
+        self._immediately = self._alone
         try:
-            if self.signum is not None:
+            if self._immediately and self.signum is not None:
                 raise Interrupted(self.signum)
             yield
         finally:

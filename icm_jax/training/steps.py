@@ -9,6 +9,7 @@ import numpy as np
 
 from icm_jax.system import Mean, Metrics, PyTree, System
 from icm_jax.training.checkpoints import Leaves, fill
+from icm_jax.training.stacking import stack
 
 
 class Interval(NamedTuple):
@@ -51,14 +52,14 @@ def stream(seed: int, index: int) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), index)
 
 
-def saved_state(system: System, leaves: Leaves) -> PyTree:
-    """The system's state out of a checkpoint, on the host.
+def saved_state(system: System, leaves: Leaves, count: int) -> PyTree:
+    """The state of `count` replicas out of a checkpoint, on the host.
 
     Raises:
       CheckpointError: it is not one of this system.
     """
-    like = Start(jax.eval_shape(system.init, stream(0, 0)))
-    return fill(like, leaves).state
+    like = jax.eval_shape(lambda key: stack([system.init(key)] * count), stream(0, 0))
+    return fill(Start(like), leaves).state
 
 
 def empty_interval(metrics: Metrics) -> Interval:
@@ -101,11 +102,19 @@ def _add(interval: Interval, metrics: Metrics, step: jax.Array) -> Interval:
     return Interval(sums, nonfinite)
 
 
+def of_each(interval: Interval, count: int) -> list[Interval]:
+    """The intervals of `count` replicas, on the host."""
+    interval = jax.tree.map(np.asarray, interval)
+    if count == 1:
+        return [interval]
+    return [jax.tree.map(lambda leaf: leaf[i], interval) for i in range(count)]  # noqa: B023
+
+
 def values(interval: Interval) -> dict[str, np.ndarray]:
     """The means of an interval on the host: name -> float32, NaN where nothing was counted."""
     result = {}
     for name, mean in interval.metrics.items():
-        total, count = np.asarray(mean.total), np.asarray(mean.count)
+        total, count = mean
         nothing = np.full(total.shape, np.nan, np.float32)
         result[name] = np.divide(total, count, out=nothing, where=count != 0)
     return result

@@ -48,6 +48,19 @@ def opened(workdir: str | os.PathLike, config: Mapping) -> Iterator[Path]:
         lock.release()
 
 
+def inner(folder: Path, config: Mapping) -> Path:
+    """Makes a folder, with its config, within one that is opened; returns its path.
+
+    Raises:
+      WorkdirError: it cannot be written.
+    """
+    if devices.is_writer():
+        with reasons(folder):
+            folder.mkdir(exist_ok=True)
+        write_json(folder / "config.json", config)
+    return folder
+
+
 @contextlib.contextmanager
 def reasons(path: Path) -> Iterator[None]:
     """Turns an OSError within it into a WorkdirError with what could not be written, and why."""
@@ -63,12 +76,17 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
       WorkdirError: it cannot be written; the old file stands.
     """
+    write_text(path, json.dumps(plain(value), indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` as `write_json` does."""
     if not devices.is_writer():
         return
     unfinished = path.with_name(path.name + ".tmp")
     with reasons(path):
         with unfinished.open("w") as file:
-            file.write(json.dumps(plain(value), indent=2) + "\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)

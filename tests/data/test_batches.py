@@ -11,43 +11,52 @@ def ramp(count=256):
     return jnp.arange(count, dtype=jnp.uint8).reshape(count, 1, 1, 1)
 
 
+def pool(*index, count=None):
+    return data.Pool(np.array(index, np.int32), np.int32(len(index) if count is None else count))
+
+
 def test_draw_is_compiled_float_and_in_range():
     images = jnp.zeros((10, 4, 3, 2), jnp.uint8).at[5:].set(255)
-    batch = jax.jit(data.draw, static_argnums=2)(jax.random.key(0), images, 64)
+    draw = jax.jit(data.draw, static_argnums=3)
+    batch = draw(jax.random.key(0), images, pool(*range(10)), 64)
     assert batch.shape == (64, 4, 3, 2)
     assert batch.dtype == jnp.float32
     assert sorted(set(np.asarray(batch).ravel().tolist())) == [0.0, 1.0]
 
 
 def test_draw_depends_on_the_key_alone():
-    first, again, other = (data.draw(jax.random.key(k), ramp(), 32) for k in (0, 0, 1))
+    everything = pool(*range(256))
+    first, again, other = (data.draw(jax.random.key(k), ramp(), everything, 32) for k in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 def test_draw_takes_the_images_at_the_indices_of_its_key():
-    key = jax.random.key(7)
-    indices = data.draw_indices(key, 256, 32)
+    key, everything = jax.random.key(7), pool(*range(256))
+    indices = data.draw_indices(key, everything, 32)
     assert indices.dtype == jnp.int32
-    drawn = data.draw(key, ramp(), 32).ravel() * 255
+    drawn = data.draw(key, ramp(), everything, 32).ravel() * 255
     np.testing.assert_array_equal(jnp.round(drawn).astype(jnp.int32), indices)
 
 
 def test_indices_are_uniform():
-    counts = np.bincount(data.draw_indices(jax.random.key(0), 10, 100_000), minlength=10)
+    counts = np.bincount(data.draw_indices(jax.random.key(0), pool(*range(10)), 100_000))
     assert len(counts) == 10
     # Each count is binomial with mean 10,000 and standard deviation 95; 5 of them to each side.
     assert np.abs(counts - 10_000).max() < 475
 
 
-def test_batch_may_be_larger_than_the_data():
-    indices = data.draw_indices(jax.random.key(0), 3, 50)
-    assert set(indices.tolist()) == {0, 1, 2}
+def test_batch_may_be_larger_than_the_pool_and_holds_nothing_beside_it():
+    indices = data.draw_indices(jax.random.key(0), pool(7, 2, 9, 4, 1, count=3), 50)
+    assert set(indices.tolist()) == {7, 2, 9}
 
 
-def test_nothing_to_draw_from():
-    with pytest.raises(ValueError, match="n: 0 images"):
-        data.draw_indices(jax.random.key(0), 0, 4)
+def test_what_is_behind_the_count_does_not_change_what_is_drawn():
+    key, draw = jax.random.key(3), jax.jit(data.draw_indices, static_argnums=2)
+    exact = data.draw_indices(key, pool(5, 6, 7), 40)
+    np.testing.assert_array_equal(draw(key, pool(5, 6, 7, 0, 1, count=3), 40), exact)
+    # As if the images were an array of their own.
+    np.testing.assert_array_equal(exact - 5, jax.random.randint(key, (40,), 0, 3))
 
 
 def test_to_float_of_known_values():

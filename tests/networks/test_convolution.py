@@ -42,7 +42,7 @@ def test_one_pixel_by_hand():
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_values_and_gradients_are_those_of_xla(stride):
-    x, k = arrays((12, 28, 28, 3), (3, 3, 3, 4))
+    x, k = arrays((20, 28, 28, 3), (3, 3, 3, 4))
     y = reference(x, k, stride)
     (g,) = arrays(y.shape)
     chex.assert_trees_all_equal(fast(x, k, stride), y)
@@ -113,9 +113,10 @@ def test_no_grouped_convolution_is_left_on_a_cpu():
 
 
 def test_chunks_divide_the_batch():
-    assert convolution._chunk_count((320, 28, 28, 32)) == 40  # chunks of 8 images
+    assert convolution._chunk_count((320, 28, 28, 32)) == 40  # chunks of 8 images, 200,704 numbers
+    assert convolution._chunk_count((320, 7, 7, 64)) == 20  # chunks of 16 images
     assert convolution._chunk_count((2, 28, 28, 32)) == 1
-    assert convolution._chunk_count((31, 100, 100, 8)) == 31
+    assert convolution._chunk_count((31, 200, 200, 8)) == 31
 
 
 def test_it_serves_flax_conv():

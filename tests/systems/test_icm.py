@@ -198,16 +198,38 @@ def test_a_step_traces_once():
         state, _ = step(state, data, jax.random.key(i))
 
 
+def drawn(data, half):
+    return data["images"][data[half].index[: data[half].count]]
+
+
 def test_halves_and_labels_decide_what_is_trained_on():
     config, splits = tiny.icm(), tiny.splits()
     system = icm.build(config, splits)
-    canonical, transformed = system.data["canonical"], system.data["transformed"]
+    canonical, transformed = drawn(system.data, "canonical"), drawn(system.data, "transformed")
     assert len(canonical) + len(transformed) == 40
     assert not {i.tobytes() for i in canonical} & {i.tobytes() for i in transformed}
+    judge = system.auxiliary["classifier"].data
+    np.testing.assert_array_equal(drawn(judge, "pool"), canonical)
     config.data.labels = (1,)
-    restricted = icm.build(config, splits).data
-    assert (restricted["canonical"][:, 11, 0] > 150).all()  # class 1 is bright at the lower left
-    assert 0 < len(restricted["canonical"]) < len(canonical)
+    restricted = drawn(icm.build(config, splits).data, "canonical")
+    assert (restricted[:, 11, 0] > 150).all()  # class 1 is bright at the lower left
+    assert 0 < len(restricted) < len(canonical)
+
+
+def test_seeds_share_all_but_what_they_decide():
+    config, splits = tiny.icm(), tiny.splits()
+    zero, one = icm.build_seeds(config, splits, (0, 1))
+    assert zero.init is one.init and zero.phases is one.phases
+    assert zero.evaluate.func is one.evaluate.func and zero.evaluate.args != one.evaluate.args
+    assert zero.data["images"] is one.data["images"]
+    assert zero.auxiliary["classifier"].phases is one.auxiliary["classifier"].phases
+    config.seed = 1
+    alone = icm.build(config, splits)
+    chex.assert_trees_all_equal(one.data, alone.data)
+    chex.assert_trees_all_equal(
+        one.auxiliary["classifier"].data, alone.auxiliary["classifier"].data
+    )
+    assert (zero.data["canonical"].index != one.data["canonical"].index).any()
 
 
 def test_an_idle_expert_is_restarted_in_training():

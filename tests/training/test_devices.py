@@ -1,6 +1,5 @@
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import toy
 
 from icm_jax.training.devices import AXIS, Devices, local
@@ -18,8 +18,9 @@ def add(carry, data):
     return {"sum": carry["sum"] + share, "key": carry["key"]}
 
 
-def test_compiled_step_donates_and_compiles_nothing_later(caplog):
-    devices = Devices()
+@pytest.mark.parametrize("loops", [False, True])
+def test_compiled_step_donates_and_compiles_nothing_later(caplog, loops):
+    devices = Devices(loops=loops)
     carry = devices.put({"sum": np.float32(1), "key": jax.random.key(0)})
     data = devices.put(np.array([1, 2, 250], np.uint8))
     assert data.dtype == np.uint8
@@ -27,12 +28,24 @@ def test_compiled_step_donates_and_compiles_nothing_later(caplog):
         step = devices.compile(add, carry, data)
         assert "Compiling" in caplog.text
         caplog.clear()
-        first = step(carry, data)
-        second = step(first, data)
+        first, taken = step(carry, data, 3)
+        assert taken == (3 if loops else 1)
+        second, more = step(first, data, 2)
+        assert more == (2 if loops else 1)
         assert "ompil" not in caplog.text
     assert carry["sum"].is_deleted() and first["sum"].is_deleted()
     assert not data.is_deleted()
-    assert local(second)["sum"] == 1 + 2 * 253
+    assert local(second)["sum"] == 1 + (taken + more) * 253
+
+
+def test_cpu_takes_one_step_a_call():
+    devices = Devices()
+    step = devices.compile(add, devices.put({"sum": 0.0, "key": 0}), devices.put(np.ones(3)))
+    assert step(devices.put({"sum": 0.0, "key": 0}), devices.put(np.ones(3)), 9)[1] == 1
+
+
+def test_largest_of_one_process():
+    assert int(Devices().largest(15)) == 15
 
 
 def test_put_never_shares_what_may_be_donated():
@@ -41,7 +54,7 @@ def test_put_never_shares_what_may_be_donated():
     twice = jnp.ones(3)
     carry = devices.put({"a": twice, "b": twice, "host": host})
     step = devices.compile(lambda c, _: jax.tree.map(lambda x: x + 1, c), carry, ())
-    result = step(carry, ())
+    result, _ = step(carry, (), 1)
     np.testing.assert_array_equal(result["a"], [2, 2, 2])
     np.testing.assert_array_equal(twice, [1, 1, 1])
     np.testing.assert_array_equal(host, np.zeros((64, 64)))
@@ -50,44 +63,6 @@ def test_put_never_shares_what_may_be_donated():
 def test_shapes_runs_nothing():
     shapes = Devices().shapes(add, {"sum": jnp.float32(0), "key": jax.random.key(0)}, jnp.ones(3))
     assert shapes["sum"] == jax.ShapeDtypeStruct((), jnp.float32)
-
-
-TWO_PROCESSES = """
-import sys
-import jax
-jax.config.update("jax_cpu_collectives_implementation", "gloo")
-jax.distributed.initialize(sys.argv[2], 2, int(sys.argv[3]))
-import toy
-weights = toy.np.asarray(toy.train(sys.argv[1]).state["w"])
-again = toy.train(sys.argv[1])
-print(jax.device_count(), again.finished_before, weights.tobytes().hex())
-"""
-
-
-def test_two_processes_train_as_one(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    here = Path(__file__).parent
-    environment = os.environ | {"PYTHONPATH": f"{here}:{here.parents[1]}"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", TWO_PROCESSES, str(tmp_path / "two"), address, str(index)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for index in range(2)
-    ]
-    said = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    one = toy.train(tmp_path / "one")
-    for out, _ in said:
-        devices, finished, weights = out.split()[-3:]
-        assert (devices, finished) == ("2", "True")
-        weights = np.frombuffer(bytes.fromhex(weights), np.float32)
-        np.testing.assert_allclose(weights, one.state["w"], rtol=1e-5)
 
 
 def test_four_devices_train_as_one(tmp_path):

@@ -10,6 +10,8 @@ import toy
 
 from icm_jax import training
 from icm_jax.training.checkpoints import Checkpoints
+from icm_jax.training.devices import Devices
+from icm_jax.training.progress import Progress
 from icm_jax.training.run import Run
 
 
@@ -56,6 +58,21 @@ def test_trains_as_numpy_does(finished):
     expected |= {("fit", end): np.mean(fit[end - 5 : end]) for end in range(5, 31, 5)}
     assert list(logged) == list(expected)
     np.testing.assert_allclose(list(logged.values()), list(expected.values()), rtol=1e-5)
+
+
+def test_many_steps_a_call_are_the_same_steps(finished, tmp_path, monkeypatch):
+    calls, advance = [], Progress.advance
+    monkeypatch.setattr(Progress, "advance", lambda self, n: (calls.append(n), advance(self, n)))
+    looped = toy.train(tmp_path, devices=Devices(loops=True))
+    # To 5, 7, 10 and 13; then to every multiple of 5 and 7 up to 30.
+    assert calls == [5, 2, 3, 3] + [5, 2, 3, 4, 1, 5, 1, 4, 3, 2]
+    np.testing.assert_allclose(looped.state["w"], finished[1].state["w"], rtol=1e-6)
+    for record, expected in zip(records_of(tmp_path), records_of(finished[0]), strict=True):
+        assert record.keys() == expected.keys() and record["step"] == expected["step"]
+        if "loss" in record:
+            np.testing.assert_allclose(record["loss"], expected["loss"], rtol=1e-6)
+    names = [sorted(p.name for p in (f / "checkpoints").iterdir()) for f in (tmp_path, finished[0])]
+    assert names[0] == names[1]
 
 
 def test_records_hold_means_lists_and_nulls(finished):
@@ -108,7 +125,7 @@ def test_finished_run_does_nothing(finished, caplog):
 
 def test_evaluate_rewrites_what_a_finished_run_shows(tmp_path):
     with pytest.raises(training.WorkdirError, match="not finished"):
-        training.evaluate(toy.system(), tmp_path, seed=3, config=toy.CONFIG, keep=3)
+        toy.evaluate_again(tmp_path, toy.system())
     trained = toy.train(tmp_path)
     records = (tmp_path / "metrics.jsonl").read_bytes()
     (tmp_path / "figures" / "loss.png").unlink()
@@ -117,7 +134,7 @@ def test_evaluate_rewrites_what_a_finished_run_shows(tmp_path):
         return toy.evaluate(*args)._replace(summary={"other": 1})
 
     system = toy.system(evaluate=evaluate)
-    result = training.evaluate(system, tmp_path, seed=3, config=toy.CONFIG, keep=3)
+    result = toy.evaluate_again(tmp_path, system)
     assert result.summary["other"] == 1
     assert result.summary["phases"] == trained.summary["phases"]
     assert json.loads((tmp_path / "summary.json").read_text()) == result.summary
@@ -148,7 +165,7 @@ def test_run_without_steps_is_evaluated(tmp_path):
     result = toy.train(tmp_path, toy.system(steps=(0, 0)))
     expected = toy.init(jax.random.fold_in(jax.random.key(3), 0))
     np.testing.assert_array_equal(result.state["w"], expected["w"])
-    again = training.evaluate(toy.system(steps=(0, 0)), tmp_path, seed=3, config=toy.CONFIG, keep=3)
+    again = toy.evaluate_again(tmp_path, toy.system(steps=(0, 0)))
     chex.assert_trees_all_equal(again.state, result.state)
 
 
@@ -165,7 +182,7 @@ def test_auxiliary_system_is_trained_once_and_given_to_evaluations(tmp_path):
     assert judge["phases"]["fit"]["steps"] == 30
     (tmp_path / "summary.json").unlink()
     toy.train(tmp_path, system)
-    training.evaluate(system, tmp_path, seed=3, config=toy.CONFIG, keep=3)
+    toy.evaluate_again(tmp_path, system)
     assert len(seen) == 4  # at step 0 and at the end; at the end; by evaluate
     for w in seen:
         np.testing.assert_allclose(w, reference()[1], rtol=1e-5)
@@ -196,19 +213,22 @@ def test_state_that_is_not_a_number_is_not_saved(tmp_path):
         toy.train(tmp_path, system._replace(phases=phases))
 
 
-def test_traces_once_and_compiles_nothing_later(tmp_path, caplog):
-    def run(steps):
+@pytest.mark.parametrize("loops", [False, True])
+def test_traces_once_and_compiles_nothing_later(tmp_path, caplog, loops):
+    def run(steps, loops):
         system = toy.system()
         step = chex.assert_max_traces(system.phases[1].step, 1)
         phases = (system.phases[1]._replace(step=step, steps=steps),)
         caplog.clear()
         chex.clear_trace_counter()
         with jax.log_compiles():
-            toy.train(tmp_path / str(steps), system._replace(phases=phases), log_every=2)
+            system = system._replace(phases=phases)
+            folder = tmp_path / f"{steps}{loops}"
+            toy.train(folder, system, log_every=2, devices=Devices(loops=loops))
         return [r.getMessage() for r in caplog.records if "Compiling" in r.getMessage()]
 
-    run(1)  # What the toy's evaluation and the like compile at their first use.
-    short, long = run(2), run(40)
+    run(1, loops)  # What the toy's evaluation and the like compile at their first use.
+    short, long = run(2, loops), run(41, loops)
     assert len(short) == len(long) > 0
 
 

@@ -17,8 +17,8 @@ def test_terminal_shows_phase_step_and_rate(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     progress = Progress("warmup", done=2, steps=4)
-    progress.advance()
-    progress.advance()
+    progress.advance(1)
+    progress.advance(1)
     progress.ended(4)
     last = terminal.getvalue().split("\r")[-1]
     assert "warmup" in last and "4/4" in last and "step/s" in last
@@ -29,7 +29,7 @@ def test_pauses_do_not_count_in_the_rate(monkeypatch):
     progress = Progress("warmup", done=0, steps=4)
     with progress.paused():
         time.sleep(0.2)
-    progress.advance()
+    progress.advance(2)
     elapsed = progress._bar.format_dict["elapsed"]
     progress.close()
     assert elapsed < 0.1

@@ -110,11 +110,11 @@ def test_signal_saves_after_the_step(
 ):
     steps, advance = [], Progress.advance
 
-    def signalled(self):
+    def signalled(self, taken):
         steps.append(1)
         if len(steps) == at:
             os.kill(os.getpid(), signum)
-        advance(self)
+        advance(self, taken)
 
     before = signal.getsignal(signum)
     with monkeypatch.context() as patch:
@@ -169,7 +169,7 @@ def test_second_signal_does_not_wait(tmp_path, monkeypatch):
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("the second signal should have ended this")
 
-    def advance(_):
+    def advance(*_):
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(Checkpoints, "save", save)

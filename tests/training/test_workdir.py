@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import toy
 
-from icm_jax import training
 from icm_jax.training import workdir
 from icm_jax.training.workdir import WorkdirError
 
@@ -36,7 +35,7 @@ def test_training_refuses_another_configuration(tmp_path):
     with pytest.raises(WorkdirError, match="optimizer.rate: 0.3 there, 0.4 now"):
         toy.train(tmp_path, config={"seed": 3, "optimizer": {"rate": 0.4}})
     with pytest.raises(WorkdirError, match="seed: 3 there, 4 now"):
-        training.evaluate(toy.system(), tmp_path, seed=4, config=toy.CONFIG | {"seed": 4}, keep=3)
+        toy.evaluate_again(tmp_path, config=toy.CONFIG | {"seed": 4})
 
 
 def test_checkpoints_of_an_unknown_configuration_are_refused(tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from icm_jax.system import Evaluation, Mean, Phase, System
-from icm_jax.training import loop
+from icm_jax.training import Seeded, loop
 from icm_jax.training.devices import AXIS
 
 BATCH = 8
@@ -79,11 +79,36 @@ def system(sabotage=None, stop_below=None, evaluate=evaluate, auxiliary=None, st
 
 
 CONFIG = {"seed": 3, "optimizer": {"rate": 0.3}}
-SETTINGS = dict(seed=3, config=CONFIG, log_every=5, evaluate_every=10, checkpoint_every=7, keep=3)
+SETTINGS = dict(config=CONFIG, log_every=5, evaluate_every=10, checkpoint_every=7, keep=3)
+
+
+def seeded(system_=None, seed=3, config=CONFIG):
+    return Seeded(system_ or system(), seed, config)
+
+
+def several(base=None, seeds=(3, 4, 5)):
+    """Seeds of one system, each with other targets and the same inputs."""
+
+    def data(index):
+        return base.data | {"targets": base.data["targets"] * (1 + 0.1 * index)}
+
+    base = base or system()
+    configs = [CONFIG | {"seed": seed} for seed in seeds]
+    systems = [base._replace(data=data(index)) for index in range(len(seeds))]
+    return [Seeded(*each) for each in zip(systems, seeds, configs, strict=True)]
+
+
+def train_several(workdir, runs, **settings):
+    return loop.train(runs, workdir, **SETTINGS | settings)
 
 
 def train(workdir, system_=None, **settings):
-    return loop.train(system_ or system(), workdir, **SETTINGS | settings)
+    settings = SETTINGS | settings
+    return loop.train([seeded(system_, config=settings["config"])], workdir, **settings)
+
+
+def evaluate_again(workdir, system_=None, config=CONFIG):
+    return loop.evaluate([seeded(system_, config=config)], workdir, config=config, keep=3)
 
 
 if __name__ == "__main__":
