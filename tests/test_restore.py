@@ -21,10 +21,11 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
 def config():
-    """Of a run that is as short as it can be."""
+    """Of a run that is soon compiled."""
     c = tiny.icm()
     c.classifier.steps = c.initialization.steps = c.competition.restart.every = 0
-    c.competition.steps = c.evaluation.every = c.log.every = c.checkpoint.every = 3
+    # After so many steps either expert wins some images.
+    c.competition.steps = c.evaluation.every = c.log.every = c.checkpoint.every = 60
     return c
 
 

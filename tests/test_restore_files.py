@@ -20,7 +20,8 @@ from icm_jax.systems import icm_steps
 def make_restorer(channels):
     """An untrained model of images of 12x12, padded to 14x14."""
     model = icm_steps.make_model(tiny.icm())
-    state = icm_steps.init(model, 2, jnp.zeros((1, 14, 14, channels)), jax.random.key(0))
+    example = jnp.zeros((1, 14, 14, channels))
+    state = jax.jit(lambda key: icm_steps.init(model, 2, example, key))(jax.random.key(0))
     return Restorer(model, state, (12, 12, channels), (14, 14, channels))
 
 
