@@ -42,13 +42,14 @@ class Restored(NamedTuple):
 @functools.partial(jax.jit, static_argnums=0)
 def apply(model: Model, state: State, images: jax.Array) -> Restored:
     """Lets the experts compete for float32 images `[B, H, W, C]` in [0, 1], padded if need be."""
-    experts, outputs, scores = state.experts, [], []
+    experts = state.experts.params, state.experts.statistics
+
+    def restored_by(index):
+        return model.restore(*jax.tree.map(operator.itemgetter(index), experts), images)
+
     # One expert after the other: plain convolutions, fast on every platform it is exported to.
-    for e in range(len(state.share)):
-        own = jax.tree.map(operator.itemgetter(e), (experts.params, experts.statistics))
-        outputs.append(model.restore(*own, images))
-        scores.append(model.logits(state.discriminator.params, outputs[-1]))
-    outputs, scores = jnp.stack(outputs), jnp.stack(scores)  # [E, B, H, W, C], [E, B]
+    outputs = jnp.stack([restored_by(index) for index in range(len(state.share))])  # [E, B, ...]
+    scores = model.logits(state.discriminator.params, outputs)  # [E, B]
     winner = scores.argmax(axis=0).astype(jnp.int32)
     best = outputs[winner, jnp.arange(images.shape[0])]
     return Restored(best, winner, jax.nn.sigmoid(scores.max(axis=0)))
@@ -59,7 +60,7 @@ class Restorer(NamedTuple):
 
     Attributes:
       model: the networks.
-      state: what they learned.
+      state: what they learned, without the states of the optimizers.
       shape: `(H, W, C)` of the images that it was trained on.
       padded_shape: likewise, with the padding of the run: what the experts see and make.
     """
@@ -102,7 +103,10 @@ class Restorer(NamedTuple):
                 "or [N, H, W] with N at least 1"
             )
         if images.shape[1:] not in (self.shape, self.padded_shape):
-            raise ValueError(f"{name}: {_said(images.shape[1:])}; {self._wanted()}")
+            wanted = f"the run was trained on {_said(self.shape)}"
+            if self.padded_shape != self.shape:
+                wanted += f", padded to {_said(self.padded_shape)} (data.pad); give either size"
+            raise ValueError(f"{name}: {_said(images.shape[1:])}; {wanted}")
         if images.dtype == np.uint8:
             images = np.asarray(to_float(images))
         elif not np.issubdtype(images.dtype, np.floating):
@@ -116,12 +120,6 @@ class Restorer(NamedTuple):
         if images.shape[1:] == self.padded_shape:
             return images
         return np.asarray(pad(images, self.padded_shape[0]))
-
-    def _wanted(self) -> str:
-        wanted = f"the run was trained on {_said(self.shape)}"
-        if self.padded_shape != self.shape:
-            wanted += f", padded to {_said(self.padded_shape)} (data.pad); give either size"
-        return wanted
 
 
 def load(workdir: str | os.PathLike) -> Restorer:
@@ -156,8 +154,13 @@ def load(workdir: str | os.PathLike) -> Restorer:
         restored = saved.restore()
     if restored is None:
         raise WorkdirError(f"workdir: there is no checkpoint in {of_all}")
-    state = jax.device_put(saved_state(start, restored.leaves, count))
-    return Restorer(model, stacking.part(state, index, count), shape, padded_shape)
+    state = stacking.part(saved_state(start, restored.leaves, count), index, count)
+    # The optimizers' states, twice the size of the networks, would be exported too.
+    state = state._replace(
+        experts=state.experts._replace(opt_state=()),
+        discriminator=state.discriminator._replace(opt_state=()),
+    )
+    return Restorer(model, jax.device_put(state), shape, padded_shape)
 
 
 def export(restorer: Restorer, path: str | os.PathLike) -> None:

@@ -70,6 +70,9 @@ def test_it_restores_as_evaluation_does(run):
     assert set(expected.expert) == {0, 1}
     chex.assert_trees_all_close(restored, expected, rtol=1e-5)
     assert [part.dtype for part in restored] == [np.float32, np.int32, np.float32]
+    assert not jax.tree.leaves(
+        (restorer.state.experts.opt_state, restorer.state.discriminator.opt_state)
+    )
 
 
 def test_images_of_any_allowed_form_are_the_same(run):
