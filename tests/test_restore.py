@@ -142,16 +142,22 @@ np.savez("results.npz", *results)
 """
 
 
-def test_an_exported_model_runs_without_the_package(run, tmp_path):
+def snippet(word):
+    """The Python code of the README that has a word in it."""
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if word in code]
+    return code
+
+
+def test_an_exported_model_runs_without_the_package(run, tmp_path, monkeypatch):
     restorer = run[2]
     images = mixed_images() / np.float32(255)
     np.save(tmp_path / "images.npy", images)
-    restore.export(restorer, tmp_path / "model.jax")
-    (snippet,) = [
-        code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "deser" in code
-    ]
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "mnist").symlink_to(run[0])
+    monkeypatch.chdir(tmp_path)
+    exec(snippet("restore.export"), {"images": images})
     # -I: neither the current folder nor PYTHONPATH is searched for packages.
-    command = [sys.executable, "-I", "-c", RUN_ALONE, snippet]
+    command = [sys.executable, "-I", "-c", RUN_ALONE, snippet("deserialize")]
     environment = os.environ | {"JAX_PLATFORMS": "cpu"}
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)
     results = list(np.load(tmp_path / "results.npz").values())
