@@ -1,8 +1,10 @@
-"""Trains or evaluates an experiment.
+"""Trains or evaluates an experiment, or uses what was trained.
 
   python launch.py --config=configs/mnist.py
   python launch.py --config=configs/mnist.py --config.seed=1 --workdir=runs/seed1
   python launch.py --mode=evaluate --workdir=runs/seed1
+  python launch.py --mode=restore --workdir=runs/seed1 --input=photos --output=restored
+  python launch.py --mode=export --workdir=runs/seed1 --output=model.jax
   python launch.py --config=configs/mnist.py --config.replicas=5
   srun python launch.py --config=configs/mnist.py --distributed  # see examples/slurm.sh
 
@@ -22,7 +24,8 @@ from absl import logging as absl_logging
 from ml_collections import ConfigDict, config_flags
 
 from icm_jax import config as configs
-from icm_jax import experiment, training
+from icm_jax import experiment, restore, training
+from icm_jax.restore_files import restore_files
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Experiment, a file of configs/; with --mode=evaluate that of --workdir."
@@ -30,7 +33,13 @@ _CONFIG = config_flags.DEFINE_config_file(
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; by default runs/<config>-<digest of its fields>."
 )
-_MODE = flags.DEFINE_enum("mode", "train", experiment.MODES, "What to do.")
+_MODE = flags.DEFINE_enum("mode", "train", (*experiment.MODES, "restore", "export"), "What to do.")
+_INPUT = flags.DEFINE_string(
+    "input", None, "What to restore: an image, a folder or zip of them, or an .npz with 'images'."
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "Of --mode=restore a new or empty folder, of --mode=export a file."
+)
 _DISTRIBUTED = flags.DEFINE_bool(
     "distributed", False, "One of several processes, which Slurm, Open MPI, a TPU, ... tell apart."
 )
@@ -71,6 +80,21 @@ def _print(summary: Mapping, workdir: Path) -> None:
     )
 
 
+def _use() -> str:
+    """Restores images with a finished run, or exports it; returns what to say of it."""
+    for flag in [_WORKDIR, _OUTPUT] + [_INPUT] * (_MODE.value == "restore"):
+        if not flag.value:
+            raise ValueError(f"--{flag.name}: missing; --mode={_MODE.value} needs it")
+    if _CONFIG.value is not None:
+        raise ValueError(f"--config: --mode={_MODE.value} takes that of --workdir; leave it out")
+    restorer = restore.load(_WORKDIR.value)
+    if _MODE.value == "export":
+        restore.export(restorer, _OUTPUT.value)
+        return _OUTPUT.value
+    restored = restore_files(restorer, _INPUT.value, _OUTPUT.value)
+    return f"{len(restored.score)} images restored\n{_OUTPUT.value}/restored.csv"
+
+
 def main(argv: list[str]) -> int | None:
     """Runs what the flags say; returns the exit status."""
     if len(argv) > 1:
@@ -78,6 +102,9 @@ def main(argv: list[str]) -> int | None:
     absl_logging.set_verbosity(absl_logging.WARNING)  # Orbax tells much at INFO.
     log = logging.getLogger("icm_jax")
     try:
+        if _MODE.value not in experiment.MODES:
+            print(_use())
+            return None
         _connect()
         log.setLevel(logging.INFO if training.is_writer() else logging.WARNING)
         config, name = _config()

@@ -28,8 +28,10 @@ def test_summary_is_the_interface_that_other_programs_read(run):
     assert summary == result.summary
     names = ["translate_right", "invert"]
     assert set(summary) == {
-        *("system", "config", "seed", "phases", "specialization", "accuracy", "psnr")
+        *("system", "config", "seed", "phases", "specialization", "accuracy", "psnr"),
+        "image_shape",
     }
+    assert summary["image_shape"] == [12, 12, 1]
     assert summary["system"] == "icm" and summary["seed"] == 0
     assert summary["config"]["experts"]["count"] == 2
     for phase, steps in (("initialization", 6), ("competition", 9)):

@@ -9,7 +9,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
 def test_the_notebook_example_runs(monkeypatch, tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    code = re.findall(r"```python\n(.*?)```", README, re.S)[-1]
     train, test = tiny.splits()
     names = {
         **{"train_images": train.images, "train_labels": train.labels},

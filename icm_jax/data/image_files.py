@@ -15,11 +15,15 @@ _EXTENSIONS = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 
 
-def image_files(root: str) -> Iterator[tuple[str, bytes]]:
+def image_files(root: str, field: str = "data.dir") -> Iterator[tuple[str, bytes]]:
     """Yields `(path, content)` of each image in a directory or a zip, sorted by path.
 
     A path is relative to `root`, with forward slashes. Files that are no images are left out, and
     so are hidden ones and the folder `__MACOSX` that macOS adds to a zip. Nothing is extracted.
+
+    Args:
+      root: the directory or zip.
+      field: what to call the setting that named it in an error.
 
     Raises:
       FileNotFoundError: if `root` is neither a directory nor a zip.
@@ -29,35 +33,33 @@ def image_files(root: str) -> Iterator[tuple[str, bytes]]:
     path = Path(root).expanduser()
     with contextlib.ExitStack() as stack:
         if path.is_dir():
-            entries = _in_directory(path)
+            entries = _in_directory(path, field)
         elif path.is_file() and zipfile.is_zipfile(path):
-            entries = _in_zip(stack.enter_context(zipfile.ZipFile(path)))
+            entries = _in_zip(stack.enter_context(zipfile.ZipFile(path)), field)
         else:
-            raise FileNotFoundError(
-                f"data.dir: {root!r} is neither a directory nor a zip of images"
-            )
+            raise FileNotFoundError(f"{field}: {root!r} is neither a directory nor a zip of images")
         for name in sorted(entries):
-            content = None if _is_hidden(name) else _read(name, entries[name])
+            content = None if _is_hidden(name) else read_image(name, entries[name], field)
             if content is not None:
                 yield name, content
 
 
-def _in_directory(root: Path) -> dict[str, Callable[[], BinaryIO]]:
+def _in_directory(root: Path, field: str) -> dict[str, Callable[[], BinaryIO]]:
     entries = {}
     for folder, _, names in os.walk(root):
         for path in (Path(folder, name) for name in names):
             if not path.resolve().is_relative_to(root.resolve()):
-                raise ValueError(f"data.dir: {str(path)!r} is a link that leaves {str(root)!r}")
+                raise ValueError(f"{field}: {str(path)!r} is a link that leaves {str(root)!r}")
             entries[path.relative_to(root).as_posix()] = functools.partial(path.open, "rb")
     return entries
 
 
-def _in_zip(archive: zipfile.ZipFile) -> dict[str, Callable[[], BinaryIO]]:
+def _in_zip(archive: zipfile.ZipFile, field: str) -> dict[str, Callable[[], BinaryIO]]:
     entries = {}
     for member in archive.infolist():
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts:
-            raise ValueError(f"data.dir: {member.filename!r} in the zip leads out of it")
+            raise ValueError(f"{field}: {member.filename!r} in the zip leads out of it")
         if not member.is_dir():
             entries[path.as_posix()] = functools.partial(archive.open, member)
     return entries
@@ -67,8 +69,8 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
-def _read(name: str, open_file: Callable[[], BinaryIO]) -> bytes | None:
-    """The content of a file, None if it is no image."""
+def read_image(name: str, open_file: Callable[[], BinaryIO], field: str) -> bytes | None:
+    """The content of a file, None if it is no image; raises ValueError as `image_files` does."""
     try:
         with open_file() as file:
             content = file.read(max(map(len, _SIGNATURES)))
@@ -78,7 +80,7 @@ def _read(name: str, open_file: Callable[[], BinaryIO]) -> bytes | None:
             content += file.read(MAX_BYTES)
     except Exception as error:
         # A damaged zip raises BadZipFile, zlib.error, EOFError, ...; an encrypted RuntimeError.
-        raise ValueError(f"data.dir: {name!r} cannot be read: {error}") from error
+        raise ValueError(f"{field}: {name!r} cannot be read: {error}") from error
     if len(content) > MAX_BYTES:
-        raise ValueError(f"data.dir: {name!r} has more than {MAX_BYTES} bytes, the most allowed")
+        raise ValueError(f"{field}: {name!r} has more than {MAX_BYTES} bytes, the most allowed")
     return content

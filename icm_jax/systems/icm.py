@@ -58,13 +58,14 @@ def build_seeds(
     judge = classification.build(config.classifier, *splits, config.data.pad, axis_name)
     classify = classification.predictor(config.classifier, classification.class_count(splits.train))
     test = _evaluated(config, splits)
+    shape = test.images.shape[1:]
     prepare = functools.partial(pad, size=config.data.pad) if config.data.pad else lambda x: x
     test = test._replace(images=prepare(test.images))
     bank = tuple(mechanisms.build(spec) for spec in config.mechanisms)
     names = tuple(mechanisms.label(spec) for spec in config.mechanisms)
     example = jnp.zeros((1, *test.images.shape[1:]))
     evaluate = icm_evaluation.make_evaluate(
-        make_model(config), classify, test.images, test.labels, bank, names, config
+        make_model(config), classify, test.images, test.labels, bank, names, shape, config
     )
     shared = System(
         name="icm",

@@ -45,6 +45,7 @@ def make_evaluate(
     labels: np.ndarray,
     bank: Sequence[mechanisms.Mechanism],
     names: Sequence[str],
+    shape: Sequence[int],
     config: ConfigDict,
 ) -> Callable[[int, PyTree, Mapping[str, PyTree], bool], Evaluation]:
     """The evaluation of an ICM state on test images, mechanism i mod M applied to image i.
@@ -59,6 +60,7 @@ def make_evaluate(
       labels: int32 `[N]`.
       bank: M mechanisms.
       names: M names of them.
+      shape: `[H, W, C]` of the images before any padding, for the summary.
       config: `config.evaluation.images` of the test images are used during training, all at the
         end.
     """
@@ -90,7 +92,8 @@ def make_evaluate(
         found = jax.tree.map(lambda *parts: np.concatenate(parts)[:n], *chunks)
         # Image i < M was transformed by mechanism i: one sample of each for the grid.
         outputs, _ = score_all(model, state, jnp.asarray(found.transformed[:count]))
-        return _summarize(names, mechanism, labels[:n], found, np.asarray(outputs))
+        evaluation = _summarize(names, mechanism, labels[:n], found, np.asarray(outputs))
+        return evaluation._replace(summary={**evaluation.summary, "image_shape": list(shape)})
 
     return evaluate
 

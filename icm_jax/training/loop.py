@@ -181,7 +181,7 @@ def _finished(
     positions = from_meta(restored.meta) if restored else _first(runs)
     if restored is None or any(position.left(system) for position in positions):
         raise WorkdirError(f"the run in {folder} is not finished; train it first")
-    state = jax.device_put(saved_state(system, restored.leaves, count))
+    state = jax.device_put(saved_state(system.init, restored.leaves, count))
     return positions, [stacking.part(state, index, count) for index in range(count)]
 
 

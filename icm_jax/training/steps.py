@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from icm_jax.system import Mean, Metrics, PyTree, System
+from icm_jax.system import Mean, Metrics, PyTree
 from icm_jax.training.checkpoints import Leaves, fill
 from icm_jax.training.stacking import stack
 
@@ -52,13 +52,18 @@ def stream(seed: int, index: int) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), index)
 
 
-def saved_state(system: System, leaves: Leaves, count: int) -> PyTree:
+def saved_state(init: Callable[[jax.Array], PyTree], leaves: Leaves, count: int) -> PyTree:
     """The state of `count` replicas out of a checkpoint, on the host.
+
+    Args:
+      init: the system's.
+      leaves: of the checkpoint.
+      count: how many replicas it holds.
 
     Raises:
       CheckpointError: it is not one of this system.
     """
-    like = jax.eval_shape(lambda key: stack([system.init(key)] * count), stream(0, 0))
+    like = jax.eval_shape(lambda key: stack([init(key)] * count), stream(0, 0))
     return fill(Start(like), leaves).state
 
 
