@@ -141,4 +141,5 @@ if __name__ == "__main__":
     cache = os.environ.get("JAX_COMPILATION_CACHE_DIR", "~/.cache/icm_jax/compiled")
     jax.config.update("jax_compilation_cache_dir", str(Path(cache).expanduser()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    training.keep_host_memory()
     app.run(main, flags_parser=_parse)

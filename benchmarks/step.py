@@ -9,6 +9,7 @@ images; the PyTorch loops are fed random ones. Prints tables in Markdown and wri
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import jax
 
-from benchmarks import contenders, machine, memory, tables, timing, work
+from benchmarks import apart, contenders, machine, memory, tables, timing, work
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -88,9 +89,12 @@ def _measure_count(flags: argparse.Namespace, count: int) -> dict:
     options = _options(flags, count)
     # Waiting for an accelerator after every iteration would be timed with it.
     chunk = 1 if jax.default_backend() == "cpu" else max(1, flags.iterations // 10)
-    rivals = {name: contenders.make(name, options) for name in flags.contenders}
-    results = timing.in_turns(rivals, flags.iterations, flags.seconds, chunk)
-    del rivals
+    with contextlib.ExitStack() as stack:
+        rivals = {
+            name: stack.enter_context(contextlib.closing(apart.Apart(name, options)))
+            for name in flags.contenders
+        }
+        results = timing.in_turns(rivals, flags.iterations, flags.seconds, chunk)
     itemsize = 2 if flags.precision == "bfloat16" else 4
     needed = work.step(contenders.config(options), contenders.SHAPE, itemsize)
     for name, result in results.items():
@@ -123,8 +127,8 @@ def _names(text: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    # JAX and PyTorch share an accelerator's memory; the processes that measure it compile nothing.
-    os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.45")
+    # Contenders share an accelerator's memory; the processes that measure it compile nothing.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
         jax.config.update("jax_compilation_cache_dir", folder)

@@ -23,7 +23,6 @@ def get_config() -> ConfigDict:
     result.batch_size = 16
     result.initialization.steps = 150
     result.competition.steps = 1000
-    result.competition.decay = 0.5
     result.classifier.steps = 800
     result.evaluation.every = 200
     return result

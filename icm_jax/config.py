@@ -53,7 +53,7 @@ def icm() -> ConfigDict:
             "competition": {
                 "steps": 1000,  # the paper: about 2000
                 # Learning rates fall to 0 over this last fraction of the steps; the paper: 0.
-                "decay": 0.0,
+                "decay": 0.5,
                 # Images of a batch that the gradient of the batch statistics goes through, exact
                 # with all of them: see icm_jax.networks.normalization.
                 "reference": 2,

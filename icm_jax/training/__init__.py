@@ -2,6 +2,7 @@
 
 from icm_jax.training.checkpoints import CheckpointError
 from icm_jax.training.devices import AXIS, connect, is_writer
+from icm_jax.training.host_memory import keep_host_memory
 from icm_jax.training.loop import Result, evaluate, train
 from icm_jax.training.replica import Seeded
 from icm_jax.training.run import NotFinite
@@ -18,6 +19,7 @@ __all__ = [
     "WorkdirError",
     "connect",
     "evaluate",
+    "keep_host_memory",
     "is_writer",
     "train",
 ]

@@ -1,9 +1,10 @@
+import contextlib
 import json
 import sys
 
 import pytest
 
-from benchmarks import contenders, machine, memory, run, step, timing
+from benchmarks import apart, contenders, machine, memory, run, step, timing
 from icm_jax import config
 
 
@@ -16,6 +17,19 @@ def small(monkeypatch):
     monkeypatch.setattr(config, "icm", c.copy_and_resolve_references)
     monkeypatch.setattr(machine, "matrix_rates", lambda precision, torch: {"jax": 1e11})
     monkeypatch.setattr(machine, "copy_bandwidth", lambda: 1e10)
+    # Another process would have networks of full size.
+    monkeypatch.setattr(apart, "Apart", Here)
+
+
+class Here:
+    """A contender in this process that can be closed as one apart."""
+
+    def __init__(self, name, options):
+        contender = contenders.make(name, options)
+        self.run, self.distinct_winners = contender.run, contender.distinct_winners
+
+    def close(self):
+        pass
 
 
 def test_without_pytorch_it_measures_icm_jax_alone_and_says_so(monkeypatch, tmp_path, capsys):
@@ -58,6 +72,16 @@ def test_contenders_take_turns():
     # Out of time at once, each still takes ten iterations, two samples of three in a turn.
     assert calls[2:] == [(name, 3) for name in "aabb" * 2]
     assert len(found["a"]["times"]) == 4
+
+
+def test_a_contender_apart_runs_elsewhere_and_says_how_it_failed():
+    pytest.importorskip("torch")
+    options = contenders.Options(experts=2, batch=3)
+    with contextlib.closing(apart.Apart("plain", options)) as plain:
+        plain.run(1)
+        assert plain.distinct_winners() in (1.0, 2.0)
+        with pytest.raises(RuntimeError, match="(?s)plain: .*TypeError"):
+            plain.run("many")
 
 
 def test_summary_by_hand():
