@@ -1,7 +1,8 @@
 """The competition: scores -> winners -> the experts' and the discriminator's gradients.
 
-Everything here is pure and knows neither data nor optimizer. All experts score without gradients;
-each image then goes through its winner alone once more, with the batch statistics of the scoring.
+Everything here is pure and knows neither data nor optimizer. The winners' gradient has two forms.
+Masked: through all outputs of the scoring pass, the losers' gradients being zero. Gathered: each
+image goes through its winner alone once more, with the batch statistics of the scoring pass.
 """
 
 from collections.abc import Callable
@@ -58,6 +59,24 @@ def canonical_loss(logits: jax.Array) -> jax.Array:
 def expert_output_loss(logits: jax.Array) -> jax.Array:
     """-log(1 - D(x)) for each logit: what the discriminator pays for an expert's output."""
     return jax.nn.softplus(logits)
+
+
+def winner_gradient(score: ScoreFn, outputs: jax.Array, wins: Wins) -> jax.Array:
+    """The gradient of all experts' losses, as in `winners_loss`, by their outputs ("masked").
+
+    Args:
+      score: images to logits, with the discriminator's parameters closed over.
+      outputs: float32 `[E, B, H, W, C]` of all experts on this device's images.
+      wins: of the scores of these outputs.
+
+    Returns:
+      float32 `[E, B, H, W, C]`, zero for the losers of an image, to be pulled back through the
+      experts.
+    """
+    weight = 1.0 / wins.count[wins.winner]  # [B]; a winner's count is at least 1
+    won = outputs[wins.winner, jnp.arange(outputs.shape[1])]
+    gradient = jax.grad(lambda images: (weight * canonical_loss(score(images))).sum())(won)
+    return wins.onehot[..., None, None, None] * gradient[None]
 
 
 def winners_loss(

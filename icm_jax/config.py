@@ -54,8 +54,8 @@ def icm() -> ConfigDict:
                 "steps": 1000,  # the paper: about 2000
                 # Learning rates fall to 0 over this last fraction of the steps; the paper: 0.
                 "decay": 0.5,
-                # Images of a batch that the gradient of the batch statistics goes through, exact
-                # with all of them: see icm_jax.networks.normalization.
+                # Images of a batch that the gradient of the batch statistics goes through; the
+                # winners then run again. 0: all images, which costs little with few experts.
                 "reference": 2,
                 # Not in the paper (every=0 is the paper): see icm_jax.restarts.
                 "restart": {
@@ -223,7 +223,7 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
         ("initialization.threshold", _at_least(0)),
         ("competition.steps", _at_least(0)),
         ("competition.decay", ("from 0 to 1", lambda decay: 0 <= decay <= 1)),
-        ("competition.reference", _at_least(1)),
+        ("competition.reference", _at_least(0)),
         ("competition.restart.every", _at_least(0)),
         ("competition.restart.idle", _fraction()),
         ("competition.restart.crowded", _at_least(1)),

@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from icm_jax import config as configs
 from icm_jax.data import pad, to_float
-from icm_jax.systems.icm_steps import Model, State, init, make_model
+from icm_jax.systems.icm_model import Model, make_model
+from icm_jax.systems.icm_steps import State, init
 from icm_jax.training import WorkdirError, stacking
 from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.steps import saved_state

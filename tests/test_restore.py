@@ -15,7 +15,7 @@ from absl.testing import flagsaver
 
 import launch
 from icm_jax import experiment, restore, training
-from icm_jax.systems import icm_evaluation, icm_steps
+from icm_jax.systems import icm_evaluation, icm_model
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -55,7 +55,7 @@ def mixed_images():
 
 def evaluated(state, images):
     """What evaluation makes of images in [0, 1]."""
-    outputs, logits = icm_evaluation.score_all(icm_steps.make_model(tiny.icm()), state, images)
+    outputs, logits = icm_evaluation.score_all(icm_model.make_model(tiny.icm()), state, images)
     logits = np.asarray(logits)
     winner = logits.argmax(axis=0)
     best = np.asarray(outputs)[winner, np.arange(len(images))]

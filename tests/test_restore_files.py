@@ -14,12 +14,12 @@ from PIL import Image
 from icm_jax import training
 from icm_jax.restore import Restorer
 from icm_jax.restore_files import read, restore_files
-from icm_jax.systems import icm_steps
+from icm_jax.systems import icm_model, icm_steps
 
 
 def make_restorer(channels):
     """An untrained model of images of 12x12, padded to 14x14."""
-    model = icm_steps.make_model(tiny.icm())
+    model = icm_model.make_model(tiny.icm())
     example = jnp.zeros((1, 14, 14, channels))
     state = jax.jit(lambda key: icm_steps.init(model, 2, example, key))(jax.random.key(0))
     return Restorer(model, state, (12, 12, channels), (14, 14, channels))

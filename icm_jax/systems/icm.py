@@ -16,12 +16,12 @@ from icm_jax import collectives, mechanisms, restarts
 from icm_jax.data import Dataset, Pool, Splits, draw, halve, pad, restrict
 from icm_jax.system import Phase, System
 from icm_jax.systems import classification, icm_evaluation
+from icm_jax.systems.icm_model import make_model
 from icm_jax.systems.icm_steps import (
     competition_step,
     decayed,
     init,
     initialization_step,
-    make_model,
     restart_step,
 )
 
@@ -153,7 +153,8 @@ def _phases(
         transformed = draw_transformed(data, transformed_key)
         canonical = draw_canonical(data, canonical_key)
         shares = collectives.share((transformed, canonical), axis_name)
-        reference = transformed[: config.competition.reference]
+        some = config.competition.reference
+        reference = transformed[:some] if some else None
         rate = decayed(state.steps, config.competition.steps, config.competition.decay)
         state, metrics = competition_step(
             model, state, *shares, reference, momentum, rate, axis_name

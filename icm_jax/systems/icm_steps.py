@@ -3,18 +3,13 @@
 import functools
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from ml_collections import ConfigDict
 
 from icm_jax import collectives, competition, restarts
-from icm_jax.networks.activations import ACTIVATIONS
-from icm_jax.networks.compute import Compute
-from icm_jax.networks.discriminators import ConvDiscriminator
-from icm_jax.networks.experts import ConvExpert
 from icm_jax.system import Mean, Metrics
+from icm_jax.systems.icm_model import Model
 
 PyTree = Any
 
@@ -45,70 +40,6 @@ class State(NamedTuple):
     discriminator: Discriminator
     share: jax.Array
     steps: jax.Array
-
-
-class Model(NamedTuple):
-    """The networks and optimizers that a config names; pure functions hang on them."""
-
-    expert: nn.Module
-    discriminator: nn.Module
-    expert_optimizer: optax.GradientTransformation
-    discriminator_optimizer: optax.GradientTransformation
-
-    def scoring_pass(self, params: PyTree, images: jax.Array) -> tuple[jax.Array, PyTree]:
-        """Outputs `[E, B, H, W, C]` of all experts on `[B, H, W, C]`, and the batch statistics."""
-
-        def one(params):
-            outputs, updates = self.expert.apply(
-                {"params": params}, images, mutable=["batch_stats"]
-            )
-            return outputs, updates["batch_stats"]
-
-        return jax.vmap(one)(params)
-
-    def differentiable(self, params: PyTree, statistics: PyTree, reference: jax.Array) -> PyTree:
-        """`statistics` of all experts with the gradient of those of the `reference` images."""
-
-        def one(params, statistics):
-            variables = {"params": params, "batch_stats": statistics}
-            _, updates = self.expert.apply(
-                variables, reference, "reference", mutable=["batch_stats"]
-            )
-            return updates["batch_stats"]
-
-        return jax.vmap(one)(params, statistics)
-
-    def restore(self, params: PyTree, statistics: PyTree, images: jax.Array) -> jax.Array:
-        """Outputs `[B, H, W, C]` of one expert that normalises with the statistics given."""
-        variables = {"params": params, "batch_stats": statistics}
-        return self.expert.apply(variables, images, "given")
-
-    def logits(self, params: PyTree, images: jax.Array) -> jax.Array:
-        """The discriminator's logits `[...]` of images `[..., H, W, C]`."""
-        flat = images.reshape(-1, *images.shape[-3:])
-        return self.discriminator.apply({"params": params}, flat).reshape(images.shape[:-3])
-
-
-def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
-    """The networks and optimizers of `config.experts` and `config.discriminator`."""
-    compute = Compute(config.precision, config.convolution)
-    return Model(
-        expert=ConvExpert(
-            filters=config.experts.filters,
-            layers=config.experts.layers,
-            activation=ACTIVATIONS[config.experts.activation],
-            axis_name=axis_name,
-            compute=compute,
-        ),
-        discriminator=ConvDiscriminator(
-            stages=config.discriminator.stages,
-            hidden=config.discriminator.hidden,
-            activation=ACTIVATIONS[config.discriminator.activation],
-            compute=compute,
-        ),
-        expert_optimizer=optax.adam(config.experts.learning_rate),
-        discriminator_optimizer=optax.adam(config.discriminator.learning_rate),
-    )
 
 
 def init(model: Model, count: int, example: jax.Array, key: jax.Array) -> State:
@@ -172,7 +103,7 @@ def competition_step(
     state: State,
     transformed: jax.Array,
     canonical: jax.Array,
-    reference: jax.Array,
+    reference: jax.Array | None,
     momentum: float,
     rate: jax.Array | float = 1.0,
     axis_name: str | None = None,
@@ -185,7 +116,8 @@ def competition_step(
       transformed: images `[B, H, W, C]` of unknown mechanisms, this device's share.
       canonical: images `[B, H, W, C]`, likewise.
       reference: images `[R, H, W, C]` of the transformed batch of all devices, the same on each:
-        the gradient of the batch statistics goes through these (see `BatchNorm`).
+        the gradient of the batch statistics goes through these (see `BatchNorm`), and winners run
+        again. None: it goes through all images, and the losers are masked.
       momentum: of the running batch statistics.
       rate: factor on all learning rates, `[]`.
       axis_name: device axis, or None.
@@ -194,7 +126,7 @@ def competition_step(
       The state after the step and the metrics (see `_metrics`).
     """
     experts, discriminator = state.experts, state.discriminator
-    outputs, statistics = model.scoring_pass(experts.params, transformed)
+    outputs, statistics, winners_gradient = model.competing(experts.params, transformed, reference)
 
     def d_loss_and_scores(params):
         # One forward pass gives the scores and the discriminator's own loss.
@@ -209,11 +141,7 @@ def competition_step(
     wins = competition.winners(scores, axis_name)
     score = functools.partial(model.logits, discriminator.params)
 
-    def e_loss(params):
-        moving = model.differentiable(params, statistics, reference)
-        return competition.winners_loss(model.restore, score, params, moving, transformed, wins)
-
-    e_gradients = jax.grad(e_loss)(experts.params)
+    e_gradients = winners_gradient(score, wins)
     e_gradients, d_gradients, d_loss = collectives.psum(
         (e_gradients, d_gradients, d_loss), axis_name
     )
