@@ -22,7 +22,8 @@ def get_config() -> ConfigDict:
     # Small batches: for the same work twice the steps, which is what restored digits need.
     result.batch_size = 16
     result.initialization.steps = 150
-    result.competition.steps = 1000
-    result.classifier.steps = 800
-    result.evaluation.every = 200
+    result.competition.steps = 700
+    result.competition.reference = 0
+    result.classifier.steps = 400
+    result.evaluation.every = 350
     return result
