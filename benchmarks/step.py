@@ -24,10 +24,8 @@ from benchmarks import apart, contenders, machine, memory, tables, timing, work
 def main(argv: list[str] | None = None) -> None:
     """Measures what the flags say."""
     flags = _parse(argv)
-    found = _measure(flags)
-    print(tables.of_steps(found))
     flags.output.parent.mkdir(parents=True, exist_ok=True)
-    flags.output.write_text(json.dumps(found, indent=2) + "\n")
+    print(tables.of_steps(_measure(flags)))
     print(f"\nall times: {flags.output}")
 
 
@@ -64,7 +62,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _measure(flags: argparse.Namespace) -> dict:
-    """Everything that is measured, as JSON values."""
+    """Everything that is measured, as JSON values, which `flags.output` holds in the end."""
     torch_too = not {"plain", "best"}.isdisjoint(flags.contenders)
     precision = flags.precision or "float32"
     found = {
@@ -82,6 +80,8 @@ def _measure(flags: argparse.Namespace) -> dict:
     for count in flags.experts:
         print(f"{count} experts ...", file=sys.stderr)
         found["experts"].append(_measure_count(flags, count))
+        # After each count: what was measured is not lost when the next takes too much.
+        flags.output.write_text(json.dumps(found, indent=2) + "\n")
     return found
 
 
