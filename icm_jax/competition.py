@@ -73,9 +73,8 @@ def winner_gradient(score: ScoreFn, outputs: jax.Array, wins: Wins) -> jax.Array
       float32 `[E, B, H, W, C]`, zero for the losers of an image, to be pulled back through the
       experts.
     """
-    weight = 1.0 / wins.count[wins.winner]  # [B]; a winner's count is at least 1
     won = outputs[wins.winner, jnp.arange(outputs.shape[1])]
-    gradient = jax.grad(lambda images: (weight * canonical_loss(score(images))).sum())(won)
+    gradient = jax.grad(lambda images: _loss_of_won(score, images, wins))(won)
     return wins.onehot[..., None, None, None] * gradient[None]
 
 
@@ -107,6 +106,11 @@ def winners_loss(
     """
     own = jax.tree.map(lambda t: t[wins.winner], (params, statistics))  # leaves [B, ...]
     outputs = jax.vmap(expert)(*own, images[:, None])[:, 0]
+    return _loss_of_won(score, outputs, wins)
+
+
+def _loss_of_won(score: ScoreFn, outputs: jax.Array, wins: Wins) -> jax.Array:
+    """The sum of all experts' losses, given what the winner of each image made of it."""
     weight = 1.0 / wins.count[wins.winner]  # [B]; a winner's count is at least 1
     return (weight * canonical_loss(score(outputs))).sum()
 
