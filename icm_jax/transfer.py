@@ -168,7 +168,7 @@ def numbers(found: Mapping[str, Any]) -> dict[str, float | bool]:
     return {
         "all experts transfer": bool((accuracy >= _ENOUGH).all()),
         "winner accuracy": _mean(accuracy),
-        "winner accuracy, least": float(np.min(accuracy[~np.isnan(accuracy)], initial=1.0)),
+        "winner accuracy, least": float(min(accuracy[~np.isnan(accuracy)], default=np.nan)),
         "PSNR transformed": float(before.mean()),
         "PSNR restored": float(after.mean()),
         "PSNR gain, least": float((after - before).min()),
