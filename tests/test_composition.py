@@ -7,6 +7,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from icm_jax import composition, data, restore
+from icm_jax.evaluation.restoration import psnr
 
 # Images [1, 1, 3] of which mechanism k raises channel k; channel 2 tells the class.
 BANK = [functools.partial(lambda key, x, k: x.at[..., k].add(0.25), k=k) for k in range(2)]
@@ -53,7 +54,8 @@ def test_ideal_experts_undo_pairs_by_two_applications(ideal):
     np.testing.assert_array_equal(ideal["accuracy"], [[single, pair], [pair, single]])
     # A mechanism changes one of three pixels by 1/4: 10 log10(48); equal images count as 100.
     one, two = 10 * np.log10(48), 10 * np.log10(24)
-    np.testing.assert_allclose(ideal["psnr"][0, 0], [one, 100, one, two], rtol=1e-5)
+    spoilt = 10 * np.log10(12)  # by the same expert twice: 1/2
+    np.testing.assert_allclose(ideal["psnr"][0, 0], [one, 100, one, spoilt], rtol=1e-5)
     np.testing.assert_allclose(ideal["psnr"][1, 0], [two, one, 100, one], rtol=1e-5)
     np.testing.assert_allclose(ideal["score"][0, 1], [-0.5, -0.25, 0, -0.25])
 
@@ -118,6 +120,8 @@ def test_a_finished_run_is_examined(folder_run):
         seen.append(restorer(seen[-1]).images)
     expected = [(np.asarray(judge(x)) == test.labels).mean() for x in seen]
     np.testing.assert_allclose(found["accuracy"][0][1], expected)
+    decibels = [psnr(x, test.images / np.float32(255)) for x in seen]
+    np.testing.assert_allclose(found["psnr"][0][1], np.mean(decibels, axis=1), rtol=1e-4)
     assert np.shape(found["greedy"]["applications"]) == (2, 2)
     assert composition.examine(workdir, ConfigDict({"images": 0, "limit": 2})) == found
     with pytest.raises(ValueError, match="^limit: 0 is not allowed"):
