@@ -17,7 +17,7 @@ from tqdm import tqdm
 from icm_jax import config as configs
 from icm_jax.data import pad, to_float
 from icm_jax.systems.icm_model import Model, make_model
-from icm_jax.systems.icm_steps import State, init
+from icm_jax.systems.icm_steps import State, init, prune
 from icm_jax.training import WorkdirError, stacking
 from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.steps import saved_state
@@ -41,8 +41,11 @@ class Restored(NamedTuple):
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def apply(model: Model, state: State, images: jax.Array) -> Restored:
-    """Lets the experts compete for float32 images `[B, H, W, C]` in [0, 1], padded if need be."""
+def apply(model: Model, state: State, numbers: jax.Array, images: jax.Array) -> Restored:
+    """Lets the experts compete for float32 images `[B, H, W, C]` in [0, 1], padded if need be.
+
+    `numbers` is int32 `[E]`, what each expert is called.
+    """
     experts = state.experts.params, state.experts.statistics
 
     def restored_by(index):
@@ -53,7 +56,7 @@ def apply(model: Model, state: State, images: jax.Array) -> Restored:
     scores = model.logits(state.discriminator.params, outputs)  # [E, B]
     winner = scores.argmax(axis=0).astype(jnp.int32)
     best = outputs[winner, jnp.arange(images.shape[0])]
-    return Restored(best, winner, jax.nn.sigmoid(scores.max(axis=0)))
+    return Restored(best, numbers[winner], jax.nn.sigmoid(scores.max(axis=0)))
 
 
 class Restorer(NamedTuple):
@@ -61,13 +64,16 @@ class Restorer(NamedTuple):
 
     Attributes:
       model: the networks.
-      state: what they learned, without the states of the optimizers.
+      state: what they learned, without the states of the optimizers and the experts that
+        `config.experts.prune` drops.
+      numbers: int32 `[E]`, the numbers of the experts left, as in the run's report.
       shape: `(H, W, C)` of the images that it was trained on.
       padded_shape: likewise, with the padding of the run: what the experts see and make.
     """
 
     model: Model
     state: State
+    numbers: np.ndarray
     shape: tuple[int, int, int]
     padded_shape: tuple[int, int, int]
 
@@ -91,7 +97,7 @@ class Restorer(NamedTuple):
         for i in tqdm(range(0, count, _CHUNK), "restore", unit="chunk", delay=2, disable=None):
             # The last chunk is filled up with repeated images, so that one shape is compiled.
             chunk = images[np.minimum(np.arange(i, i + _CHUNK), count - 1)]
-            chunks.append(jax.device_get(apply(self.model, self.state, chunk)))
+            chunks.append(jax.device_get(apply(self.model, self.state, self.numbers, chunk)))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *chunks)
 
     def fitted(self, images: np.ndarray, name: str = "images") -> np.ndarray:
@@ -131,7 +137,7 @@ def load(workdir: str | os.PathLike) -> Restorer:
 
     Raises:
       ValueError: there is no config in it.
-      WorkdirError: the run is not finished, or of several seeds.
+      WorkdirError: the run is not finished, of several seeds, or not of a competition.
       CheckpointError: there is no undamaged checkpoint.
     """
     folder = Path(workdir).resolve()
@@ -146,6 +152,8 @@ def load(workdir: str | os.PathLike) -> Restorer:
             f"workdir: {folder / 'summary.json'} says no image_shape; evaluate the run again with "
             "--mode=evaluate"
         )
+    if config.system != "icm":
+        raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without winners")
     shape, side = tuple(summary["image_shape"]), config.data.pad
     padded_shape = (side, side, shape[-1]) if side else shape
     model, example = make_model(config), jnp.zeros((1, *padded_shape))
@@ -156,12 +164,15 @@ def load(workdir: str | os.PathLike) -> Restorer:
     if restored is None:
         raise WorkdirError(f"workdir: there is no checkpoint in {of_all}")
     state = stacking.part(saved_state(start, restored.leaves, count), index, count)
+    numbers = np.arange(config.experts.count)
+    if config.experts.prune:
+        state, numbers = prune(state, config.experts.prune)
     # The optimizers' states, twice the size of the networks, would be exported too.
     state = state._replace(
         experts=state.experts._replace(opt_state=()),
         discriminator=state.discriminator._replace(opt_state=()),
     )
-    return Restorer(model, jax.device_put(state), shape, padded_shape)
+    return Restorer(model, jax.device_put(state), numbers.astype(np.int32), shape, padded_shape)
 
 
 def export(restorer: Restorer, path: str | os.PathLike) -> None:
@@ -176,7 +187,8 @@ def export(restorer: Restorer, path: str | os.PathLike) -> None:
     """
     height, width, channels = restorer.padded_shape
     shape = jax_export.symbolic_shape(f"b, {height}, {width}, {channels}")
-    function = jax.jit(lambda images: tuple(apply(restorer.model, restorer.state, images)))
+    model, state, numbers, *_ = restorer
+    function = jax.jit(lambda images: tuple(apply(model, state, numbers, images)))
     exported = jax_export.export(function, platforms=("cpu", "cuda"))(
         jax.ShapeDtypeStruct(shape, jnp.float32)
     )
