@@ -1,4 +1,4 @@
-"""Trains or evaluates an experiment, or uses what was trained.
+"""Trains or evaluates an experiment, runs a study of many, or uses what was trained.
 
   python launch.py --config=configs/mnist.py
   python launch.py --config=configs/mnist.py --config.seed=1 --workdir=runs/seed1
@@ -6,6 +6,7 @@
   python launch.py --mode=restore --workdir=runs/seed1 --input=photos --output=restored
   python launch.py --mode=export --workdir=runs/seed1 --output=model.jax
   python launch.py --config=configs/mnist.py --config.replicas=5
+  python launch.py --mode=study --config=configs/study/seeds.py:short
   srun python launch.py --config=configs/mnist.py --distributed  # see examples/slurm.sh
 
 Every field of the config can be set (--config.experts.count=16). The same command goes on with a
@@ -24,16 +25,21 @@ from absl import logging as absl_logging
 from ml_collections import ConfigDict, config_flags
 
 from icm_jax import config as configs
-from icm_jax import experiment, restore, training
+from icm_jax import experiment, restore, study, training
 from icm_jax.restore_files import restore_files
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Experiment, a file of configs/; with --mode=evaluate that of --workdir."
 )
 _WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Folder of the run; by default runs/<config>-<digest of its fields>."
+    "workdir",
+    None,
+    "Folder of the run, by default runs/<config>-<digest of its fields>; with --mode=study of all "
+    "studies, by default runs/studies.",
 )
-_MODE = flags.DEFINE_enum("mode", "train", (*experiment.MODES, "restore", "export"), "What to do.")
+_MODE = flags.DEFINE_enum(
+    "mode", "train", (*experiment.MODES, "study", "restore", "export"), "What to do."
+)
 _INPUT = flags.DEFINE_string(
     "input", None, "What to restore: an image, a folder or zip of them, or an .npz with 'images'."
 )
@@ -108,6 +114,11 @@ def main(argv: list[str]) -> int | None:
         _connect()
         log.setLevel(logging.INFO if training.is_writer() else logging.WARNING)
         config, name = _config()
+        if _MODE.value == "study":
+            root = Path(_WORKDIR.value or "runs/studies")
+            study.run(config, root)
+            print((root / config.name / "table.md").read_text() + str(root / config.name))
+            return None
         workdir = Path(_WORKDIR.value or experiment.default_workdir(config, name))
         log.info("workdir: %s", workdir)
         result = experiment.run(config, workdir, _MODE.value)

@@ -65,10 +65,9 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     test = data.restrict(data.load(config.data), config.data.labels).test
     test = test.take(data.evenly(test.labels, settings.images))
     images = restorer.fitted(test.images, "data")
-    model, state = restorer.model, restorer.state
     followed = follow_pairs(
-        functools.partial(restore.apply, model, state),
-        functools.partial(jax.jit(model.logits), state.discriminator.params),
+        restorer.compete,
+        functools.partial(jax.jit(restorer.model.logits), restorer.state.discriminator.params),
         restore.load_judge(workdir),
         [mechanisms.build(spec) for spec in config.mechanisms],
         images,

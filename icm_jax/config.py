@@ -14,11 +14,14 @@ from icm_jax.networks.activations import ACTIVATIONS
 from icm_jax.networks.compute import PRECISIONS
 from icm_jax.networks.convolution import LOWERINGS
 
+SYSTEMS = ("icm", "oracle")
+
 
 def icm() -> ConfigDict:
     """The paper's experiment on MNIST: ten mechanisms, ten experts (Parascandolo et al. 2018)."""
     return ConfigDict(
         {
+            "system": "icm",  # icm | oracle: see icm_jax.systems
             "seed": 0,
             "replicas": 1,  # seeds trained at once: seed, seed + 1, ...
             "batch_size": 32,
@@ -31,10 +34,14 @@ def icm() -> ConfigDict:
                 "labels": (),  # the classes that compete; all where empty
                 "size": 0,  # resize images to this side; 0 leaves them
                 "pad": 0,  # zeros around images up to this side (32 in ports of the paper)
+                "invert": False,  # images dark on bright become bright on dark, as MNIST is
+                "canonical": 0,  # images that are known as canonical; 0: half of the train split
             },
             "mechanisms": mechanisms.PAPER,
+            "mixture": (),  # shares of the mechanisms, (3, 1) for 3 to 1; equal where empty
             "experts": {
                 "count": 10,
+                "prune": 0.0,  # experts with less than this share of wins are dropped at the end
                 "filters": 32,
                 "layers": 4,
                 "activation": "elu",
@@ -76,7 +83,8 @@ def icm() -> ConfigDict:
             },
             "evaluation": {
                 "every": 100,  # steps of the competition between quick evaluations
-                "images": 1000,  # test images in those; the last evaluation takes all
+                "images": 1000,  # test images in those
+                "last": 0,  # test images in the last evaluation; 0: all
             },
             "log": {"every": 10},
             "checkpoint": {"every": 100, "keep": 3},
@@ -102,6 +110,16 @@ def validate(config: ConfigDict) -> None:
         )
     for spec in config.mechanisms:
         mechanisms.build(spec)
+    count = len(config.mechanisms)
+    if config.mixture and len(config.mixture) != count:
+        raise ValueError(
+            f"mixture: {len(config.mixture)} shares for {count} mechanisms; give one each, or none"
+        )
+    if config.system == "oracle" and config.experts.count != count:
+        raise ValueError(
+            f"experts.count: {config.experts.count} experts for {count} mechanisms; system "
+            "'oracle' trains one for each"
+        )
     labels = [mechanisms.label(spec) for spec in config.mechanisms]
     for name in labels:
         if labels.count(name) > 1:
@@ -185,6 +203,10 @@ def _fraction() -> tuple[str, Callable[[Any], bool]]:
     return "at least 0 and below 1", lambda value: 0 <= value < 1
 
 
+def _is_positive(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < float("inf")
+
+
 def _stages(value: Any) -> bool:
     return len(value) > 0 and all(
         isinstance(stage, tuple | list)
@@ -199,6 +221,7 @@ _STAGES = ("a non-empty tuple of non-empty tuples of filter counts", _stages)
 _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
     (field, *rule)
     for field, rule in (
+        ("system", _one_of(SYSTEMS)),
         ("seed", ("from 0 to 2**32 - 1", lambda seed: 0 <= seed < 2**32)),
         ("replicas", _at_least(1)),
         ("batch_size", _at_least(1)),
@@ -207,9 +230,12 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
         ("data.source", _one_of(tuple(SOURCES))),
         ("data.size", _at_least(0)),
         ("data.pad", _at_least(0)),
+        ("data.canonical", _at_least(0)),
         ("data.labels", ("whole numbers", lambda v: all(type(label) is int for label in v))),
         ("mechanisms", ("a non-empty tuple of names", len)),
+        ("mixture", ("shares above 0", lambda shares: all(_is_positive(s) for s in shares))),
         ("experts.count", _at_least(1)),
+        ("experts.prune", _fraction()),
         ("experts.filters", _at_least(1)),
         ("experts.layers", _at_least(1)),
         ("experts.activation", _one_of(tuple(ACTIVATIONS))),
@@ -237,6 +263,7 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
         ("classifier.learning_rate", _positive()),
         ("evaluation.every", _at_least(1)),
         ("evaluation.images", _at_least(1)),
+        ("evaluation.last", _at_least(0)),
         ("log.every", _at_least(1)),
         ("checkpoint.every", _at_least(1)),
         ("checkpoint.keep", _at_least(1)),

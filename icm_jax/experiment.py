@@ -81,5 +81,10 @@ def _seeds(config: ConfigDict) -> range:
 
 def default_workdir(config: ConfigDict, name: str) -> Path:
     """`runs/<name>-<digest of the config>`: the same command finds its own run again."""
+    return Path("runs") / f"{name}-{digest(config)}"
+
+
+def digest(config: ConfigDict) -> str:
+    """Eight characters that differ where a field of the config differs."""
     text = json.dumps(configs.to_dict(config), sort_keys=True)
-    return Path("runs") / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

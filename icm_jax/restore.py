@@ -20,7 +20,7 @@ from icm_jax.data import pad, to_float
 from icm_jax.system import PyTree
 from icm_jax.systems import classification
 from icm_jax.systems.icm_model import Model, make_model
-from icm_jax.systems.icm_steps import State, init
+from icm_jax.systems.icm_steps import State, init, prune
 from icm_jax.training import WorkdirError, stacking
 from icm_jax.training.checkpoints import Checkpoints, Leaves
 from icm_jax.training.steps import saved_state
@@ -45,8 +45,11 @@ class Restored(NamedTuple):
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def apply(model: Model, state: State, images: jax.Array) -> Restored:
-    """Lets the experts compete for float32 images `[B, H, W, C]` in [0, 1], padded if need be."""
+def apply(model: Model, state: State, numbers: jax.Array, images: jax.Array) -> Restored:
+    """Lets the experts compete for float32 images `[B, H, W, C]` in [0, 1], padded if need be.
+
+    `numbers` is int32 `[E]`, what each expert is called.
+    """
     experts = state.experts.params, state.experts.statistics
 
     def restored_by(index):
@@ -57,7 +60,7 @@ def apply(model: Model, state: State, images: jax.Array) -> Restored:
     scores = model.logits(state.discriminator.params, outputs)  # [E, B]
     winner = scores.argmax(axis=0).astype(jnp.int32)
     best = outputs[winner, jnp.arange(images.shape[0])]
-    return Restored(best, winner, jax.nn.sigmoid(scores.max(axis=0)))
+    return Restored(best, numbers[winner], jax.nn.sigmoid(scores.max(axis=0)))
 
 
 class Restorer(NamedTuple):
@@ -65,13 +68,16 @@ class Restorer(NamedTuple):
 
     Attributes:
       model: the networks.
-      state: what they learned, without the states of the optimizers.
+      state: what they learned, without the states of the optimizers and the experts that
+        `config.experts.prune` drops.
+      numbers: int32 `[E]`, the numbers of the experts left, as in the run's report.
       shape: `(H, W, C)` of the images that it was trained on.
       padded_shape: likewise, with the padding of the run: what the experts see and make.
     """
 
     model: Model
     state: State
+    numbers: np.ndarray
     shape: _Shape
     padded_shape: _Shape
 
@@ -90,9 +96,11 @@ class Restorer(NamedTuple):
             range.
         """
         images = self.fitted(np.asarray(images))
-        return in_chunks(
-            lambda index: apply(self.model, self.state, images[index]), len(images), name="restore"
-        )
+        return in_chunks(lambda index: self.compete(images[index]), len(images), name="restore")
+
+    def compete(self, images: np.ndarray | jax.Array) -> Restored:
+        """Restores float32 images `[B, H, W, C]` in [0, 1] of `padded_shape` in one call."""
+        return apply(self.model, self.state, self.numbers, images)
 
     def fitted(self, images: np.ndarray, name: str = "images") -> np.ndarray:
         """Images as in a call, as float32 in [0, 1] of `padded_shape`; errors say `name`."""
@@ -131,19 +139,24 @@ def load(workdir: str | os.PathLike) -> Restorer:
 
     Raises:
       ValueError: there is no config in it.
-      WorkdirError: the run is not finished, or of several seeds.
+      WorkdirError: the run is not finished, of several seeds, or not of a competition.
       CheckpointError: there is no undamaged checkpoint.
     """
     folder, config, shape, padded_shape = _finished(workdir)
+    if config.system != "icm":
+        raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without winners")
     model, example = make_model(config), jnp.zeros((1, *padded_shape))
     start = functools.partial(init, model, config.experts.count, example)
     state = _saved(folder, config).state(start)
+    numbers = np.arange(config.experts.count)
+    if config.experts.prune:
+        state, numbers = prune(state, config.experts.prune)
     # The optimizers' states, twice the size of the networks, would be exported too.
     state = state._replace(
         experts=state.experts._replace(opt_state=()),
         discriminator=state.discriminator._replace(opt_state=()),
     )
-    return Restorer(model, jax.device_put(state), shape, padded_shape)
+    return Restorer(model, jax.device_put(state), numbers.astype(np.int32), shape, padded_shape)
 
 
 def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray], jax.Array]:
@@ -177,7 +190,7 @@ def export(restorer: Restorer, path: str | os.PathLike) -> None:
     """
     height, width, channels = restorer.padded_shape
     shape = jax_export.symbolic_shape(f"b, {height}, {width}, {channels}")
-    function = jax.jit(lambda images: tuple(apply(restorer.model, restorer.state, images)))
+    function = jax.jit(lambda images: tuple(restorer.compete(images)))
     exported = jax_export.export(function, platforms=("cpu", "cuda"))(
         jax.ShapeDtypeStruct(shape, jnp.float32)
     )

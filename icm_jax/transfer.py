@@ -68,7 +68,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     images, groups = _images(settings, restorer)
     wins = np.asarray(read_json(Path(workdir) / "summary.json")["specialization"]["wins"])
     outcome, samples = measure(
-        functools.partial(restore.apply, restorer.model, restorer.state),
+        restorer.compete,
         [mechanisms.build(spec) for spec in config.mechanisms],
         images,
         jax.random.fold_in(jax.random.key(config.seed), _STREAM),

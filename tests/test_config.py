@@ -34,6 +34,10 @@ def test_the_papers_values_are_the_defaults():
         ("mechanisms", ("blur",), "mechanisms: 'blur' is not registered; choose from"),
         ("mechanisms", ({"name": "noise", "sd": 1},), "unexpected keyword argument 'sd'"),
         ("mechanisms", ("invert", "invert"), "mechanisms: 'invert' stands there twice"),
+        ("mixture", (1.0,) * 9, "mixture: 9 shares for 10 mechanisms"),
+        ("mixture", (1.0,) * 9 + (0,), "mixture: .* shares above 0"),
+        ("system", "gan", "system: 'gan' .* one of icm, oracle"),
+        ("experts.prune", 1.0, "experts.prune: 1.0 is not allowed"),
         ("mechanisms", (3,), "mechanisms: 3 is neither a name nor"),
         ("experts.activation", "sin", "experts.activation: 'sin' .* one of elu, relu"),
         ("experts.learning_rate", 0.0, "experts.learning_rate: 0.0 .* above 0"),
@@ -48,6 +52,13 @@ def test_a_bad_value_is_named_with_what_is_allowed(field, value, message):
     c = config.icm()
     c.update_from_flattened_dict({field: value})
     with pytest.raises(ValueError, match=message):
+        config.validate(c)
+
+
+def test_an_oracle_has_an_expert_a_mechanism():
+    c = config.icm()
+    c.system, c.experts.count = "oracle", 9
+    with pytest.raises(ValueError, match="experts.count: 9 experts for 10 mechanisms"):
         config.validate(c)
 
 

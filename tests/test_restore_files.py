@@ -22,7 +22,9 @@ def make_restorer(channels):
     model = icm_model.make_model(tiny.icm())
     example = jnp.zeros((1, 14, 14, channels))
     state = jax.jit(lambda key: icm_steps.init(model, 2, example, key))(jax.random.key(0))
-    return Restorer(model, state, (12, 12, channels), (14, 14, channels))
+    return Restorer(
+        model, state, np.arange(len(state.share)), (12, 12, channels), (14, 14, channels)
+    )
 
 
 @pytest.fixture(scope="module")

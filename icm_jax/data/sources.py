@@ -18,7 +18,8 @@ def load(config: Any) -> Splits:
         `name`: of the data set, for `bundled` ('mnist') and `tfds` (any image data set of it);
         `dir`: for `folder`, a directory or zip of images; for `tfds`, where data sets are
           prepared, '' for its default; unused by `bundled`;
-        `size`: images are resized to this many pixels a side; 0 leaves them.
+        `size`: images are resized to this many pixels a side; 0 leaves them;
+        `invert`: pixels x become 255 - x.
 
     Returns:
       uint8 images `[N, H, W, C]`, int32 labels `[N]` and attributes `[N]` of both splits.
@@ -30,6 +31,13 @@ def load(config: Any) -> Splits:
     size = config.size
     if size < 0:
         raise ValueError(f"data.size: {size} is negative; choose 0 to keep images as they are")
+    splits = _splits(config, size)
+    if not config.invert:
+        return splits
+    return Splits(*(split._replace(images=255 - split.images) for split in splits))
+
+
+def _splits(config: Any, size: int) -> Splits:
     match config.source:
         case "bundled":
             return Splits(*(_resized(split, size) for split in bundled.load(config.name)))

@@ -1,5 +1,7 @@
 """Which expert took which mechanism: fractions of images won, and what follows from them."""
 
+from collections.abc import Sequence
+
 import chex
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -60,6 +62,44 @@ def identified(wins: np.ndarray, threshold: float = 0.9) -> np.ndarray:
     main = (wins == wins.max(axis=1, keepdims=True)) & (wins > 0)
     alone = main.sum(axis=0) == 1
     return (main & alone & (wins >= threshold)).any(axis=1)
+
+
+def idle(wins: np.ndarray, threshold: float = 0.01) -> np.ndarray:
+    """Says which experts win less than `threshold` of all images, every mechanism counting alike.
+
+    Args:
+      wins: float `[M, E]` in `[0, 1]`, as `win_matrix` returns it.
+      threshold: a fraction in `[0, 1]`.
+
+    Returns:
+      bool `[E]`.
+
+    Raises:
+      AssertionError: `wins` is not a matrix.
+    """
+    chex.assert_rank(wins, 2)
+    return np.asarray(wins).mean(axis=0) < threshold
+
+
+def first_kept(steps: Sequence[int], found: Sequence[Sequence[bool]]) -> list[int | None]:
+    """Says from which step on each mechanism stays identified.
+
+    Args:
+      steps: `[T]`, of the evaluations, in order; of one step the last counts.
+      found: bool `[T, M]`, whether each mechanism was identified.
+
+    Returns:
+      For each mechanism the first step from which it was identified in every evaluation; None
+      where it was not in the last.
+    """
+    at = dict(zip(steps, np.asarray(found, bool), strict=True))
+    kept: list[int | None] = [None] * len(next(iter(at.values()), ()))
+    for mechanism in range(len(kept)):
+        for step in sorted(at, reverse=True):
+            if not at[step][mechanism]:
+                break
+            kept[mechanism] = step
+    return kept
 
 
 def match(wins: np.ndarray) -> np.ndarray:

@@ -2,31 +2,23 @@
 
 Two phases. Initialization: every expert learns to reproduce transformed images. Competition: all
 experts score on all images of a batch, the winner of each image alone learns from it, and the
-discriminator learns to tell all experts' outputs from canonical images.
+discriminator learns to tell all experts' outputs from canonical images. The oracle
+(`config.system`) is told which mechanism made an image and from what, and has one phase.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 
-from icm_jax import collectives, mechanisms, restarts
-from icm_jax.data import Dataset, Pool, Splits, draw, halve, pad, restrict
-from icm_jax.system import Phase, System
-from icm_jax.systems import classification, icm_evaluation
+from icm_jax import mechanisms
+from icm_jax.data import Dataset, Pool, Splits, halve, pad, restrict
+from icm_jax.system import System
+from icm_jax.systems import classification, icm_evaluation, icm_phases
 from icm_jax.systems.icm_model import make_model
-from icm_jax.systems.icm_steps import (
-    competition_step,
-    decayed,
-    init,
-    initialization_step,
-    restart_step,
-)
-
-# (data, key) -> images [B, H, W, C], a batch of all devices
-Draw = Callable[[Mapping[str, jax.Array], jax.Array], jax.Array]
+from icm_jax.systems.icm_steps import init
 
 
 def build(config: ConfigDict, splits: Splits, axis_name: str | None = None) -> System:
@@ -63,17 +55,28 @@ def build_seeds(
     test = test._replace(images=prepare(test.images))
     bank = tuple(mechanisms.build(spec) for spec in config.mechanisms)
     names = tuple(mechanisms.label(spec) for spec in config.mechanisms)
+    oracle = config.system == "oracle"
+    phases = icm_phases.oracle if oracle else icm_phases.icm
     example = jnp.zeros((1, *test.images.shape[1:]))
     evaluate = icm_evaluation.make_evaluate(
-        make_model(config), classify, test.images, test.labels, bank, names, shape, config
+        make_model(config),
+        classify,
+        test.images,
+        test.labels,
+        bank,
+        names,
+        shape,
+        config,
+        by_score=not oracle,
     )
+    draw = icm_evaluation.draw_restoration if oracle else icm_evaluation.draw_figures
     shared = System(
-        name="icm",
+        name=config.system,
         init=functools.partial(init, make_model(config), config.experts.count, example),
-        phases=_phases(config, *_draws(config, bank, prepare), axis_name),
+        phases=phases(config, bank, prepare, axis_name),
         data={"images": splits.train.images},
         evaluate=evaluate,
-        figures=functools.partial(icm_evaluation.draw_figures, names),
+        figures=functools.partial(draw, names),
         headline=icm_evaluation.headline,
     )
 
@@ -93,10 +96,12 @@ def build_seeds(
 def _evaluated(config: ConfigDict, splits: Splits) -> Dataset:
     """The test images that experts are evaluated on; refuses what cannot work."""
     test = restrict(splits, config.data.labels).test
-    evaluated = min(config.evaluation.images, len(test.labels))
+    fields = config.evaluation.images, config.evaluation.last or len(test.labels)
+    evaluated = min(*fields, len(test.labels))
     if evaluated < len(config.mechanisms):
+        name = "images" if fields[0] == evaluated else "last"
         raise ValueError(
-            f"evaluation.images: {evaluated} test images are fewer than the "
+            f"evaluation.{name}: {evaluated} test images are fewer than the "
             f"{len(config.mechanisms)} mechanisms"
         )
     side = max(test.images.shape[1:3])
@@ -109,63 +114,15 @@ def _evaluated(config: ConfigDict, splits: Splits) -> Dataset:
 
 def _compete_for(config: ConfigDict, train: Dataset, seed: int) -> tuple[Pool, Pool]:
     """Canonical and transformed images of a seed; refuses fewer than a batch."""
-    halves = halve(train, seed, config.data.labels)
+    canonical, transformed = halve(train, seed, config.data.labels)
+    if config.data.canonical:
+        # The half is in random order: its first images are any.
+        known = min(config.data.canonical, int(canonical.count))
+        canonical = canonical._replace(count=np.int32(known))
+    halves = canonical, transformed
     for name, half in zip(("canonical", "transformed"), halves, strict=True):
         if config.batch_size > half.count:
             raise ValueError(
                 f"batch_size: {config.batch_size} is more than the {half.count} {name} images"
             )
     return halves
-
-
-def _draws(
-    config: ConfigDict,
-    bank: tuple[mechanisms.Mechanism, ...],
-    prepare: Callable[[jax.Array], jax.Array],
-) -> tuple[Draw, Draw]:
-    """How a batch of canonical and one of transformed images is drawn inside a step."""
-
-    def draw_canonical(data, key):
-        return prepare(draw(key, data["images"], data["canonical"], config.batch_size))
-
-    def draw_transformed(data, key):
-        image_key, index_key, mechanism_key = jax.random.split(key, 3)
-        images = draw(image_key, data["images"], data["transformed"], config.batch_size)
-        images = prepare(images)
-        index = jax.random.randint(index_key, (config.batch_size,), 0, len(bank))
-        return mechanisms.apply(bank, mechanism_key, images, index)
-
-    return draw_canonical, draw_transformed
-
-
-def _phases(
-    config: ConfigDict, draw_canonical: Draw, draw_transformed: Draw, axis_name: str | None
-) -> tuple[Phase, Phase]:
-    model, momentum = make_model(config, axis_name), config.experts.momentum
-    settings = restarts.Settings(**config.competition.restart)
-
-    def initialize(state, data, key):
-        images = collectives.share(draw_transformed(data, key), axis_name)
-        return initialization_step(model, state, images, momentum, axis_name)
-
-    def compete(state, data, key):
-        canonical_key, transformed_key, restart_key = jax.random.split(key, 3)
-        transformed = draw_transformed(data, transformed_key)
-        canonical = draw_canonical(data, canonical_key)
-        shares = collectives.share((transformed, canonical), axis_name)
-        some = config.competition.reference
-        reference = transformed[:some] if some else None
-        rate = decayed(state.steps, config.competition.steps, config.competition.decay)
-        state, metrics = competition_step(
-            model, state, *shares, reference, momentum, rate, axis_name
-        )
-        if settings.every:
-            state, metrics["restarts"] = restart_step(state, metrics["wins"], restart_key, settings)
-        return state, metrics
-
-    initialization = config.initialization
-    stop_below = ("reproduction_error", initialization.threshold)
-    return (
-        Phase("initialization", initialization.steps, initialize, stop_below),
-        Phase("competition", config.competition.steps, compete),
-    )

@@ -28,15 +28,18 @@ class Model(NamedTuple):
     discriminator_optimizer: optax.GradientTransformation
 
     def scoring_pass(self, params: PyTree, images: jax.Array) -> tuple[jax.Array, PyTree]:
-        """Outputs `[E, B, H, W, C]` of all experts on `[B, H, W, C]`, and the batch statistics."""
+        """Outputs `[E, B, H, W, C]` of all experts, and their batch statistics.
 
-        def one(params):
+        Images are `[B, H, W, C]`, the same for all, or `[E, B, H, W, C]`.
+        """
+
+        def one(params, images):
             outputs, updates = self.expert.apply(
                 {"params": params}, images, mutable=["batch_stats"]
             )
             return outputs, updates["batch_stats"]
 
-        return jax.vmap(one)(params)
+        return jax.vmap(one, (0, 0 if images.ndim == 5 else None))(params, images)
 
     def differentiable(self, params: PyTree, statistics: PyTree, reference: jax.Array) -> PyTree:
         """`statistics` of all experts with the gradient of those of the `reference` images."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from icm_jax import collectives, competition, restarts
@@ -60,20 +61,27 @@ def init(model: Model, count: int, example: jax.Array, key: jax.Array) -> State:
     return State(experts, discriminator, jnp.full(count, 1.0 / count, jnp.float32), jnp.int32(0))
 
 
-def initialization_step(
+def reproduction_step(
     model: Model,
     state: State,
-    images: jax.Array,
+    inputs: jax.Array,
+    targets: jax.Array,
     momentum: float,
+    rate: jax.Array | float = 1.0,
     axis_name: str | None = None,
 ) -> tuple[State, Metrics]:
-    """Approximate identity initialization: squared error between an expert's output and input.
+    """Every expert learns, by its squared error, to make the targets of its inputs.
+
+    Where both are the same transformed images this is the approximate identity initialization.
 
     Args:
       model: networks and optimizers.
       state: before the step.
-      images: transformed images `[B, H, W, C]`, this device's share.
+      inputs: images `[B, H, W, C]` for all experts, or `[E, B, H, W, C]`, for each its own; this
+        device's share.
+      targets: `[B, H, W, C]`, likewise.
       momentum: of the running batch statistics.
+      rate: factor on the learning rate, `[]`.
       axis_name: device axis, or None.
 
     Returns:
@@ -83,15 +91,15 @@ def initialization_step(
     devices = collectives.size(axis_name)
 
     def loss(params):
-        outputs, statistics = model.scoring_pass(params, images)
-        errors = jnp.square(outputs - images[None]).mean(axis=(1, 2, 3, 4)) / devices  # [E]
+        outputs, statistics = model.scoring_pass(params, inputs)
+        errors = jnp.square(outputs - targets[None]).mean(axis=(1, 2, 3, 4)) / devices  # [E]
         return errors.sum(), (errors, statistics)
 
     gradients, (errors, statistics) = jax.grad(loss, has_aux=True)(experts.params)
     gradients, errors = collectives.psum((gradients, errors), axis_name)
     everyone = jnp.ones(errors.shape, bool)
     params, opt_state = competition.update_won(
-        model.expert_optimizer, gradients, experts.opt_state, experts.params, everyone
+        model.expert_optimizer, gradients, experts.opt_state, experts.params, everyone, rate
     )
     statistics = _running(experts.statistics, statistics, momentum)
     metrics = {"reproduction_error": Mean(errors, jnp.ones_like(errors))}
@@ -170,21 +178,17 @@ def decayed(steps: jax.Array, total: int, decay: float) -> jax.Array | float:
     return jnp.clip((total - steps) / (decay * total), 0.0, 1.0) if decay else 1.0
 
 
-def restart_step(
-    state: State, wins: Mean, key: jax.Array, settings: restarts.Settings
-) -> tuple[State, Mean]:
-    """Follows the shares of wins and, every so many steps, restarts an idle expert.
+def restart_step(state: State, key: jax.Array, settings: restarts.Settings) -> tuple[State, Mean]:
+    """Restarts an idle expert, every so many steps.
 
     Args:
-      state: after `competition_step`.
-      wins: images won by each expert `[E]` in that step.
+      state: after `competition_step`, its shares of wins brought up to date.
       key: for the perturbation of the restarted expert.
       settings: see `restarts.Settings`.
 
     Returns:
       The state after it and the number of restarts, a mean over steps.
     """
-    share = restarts.running_share(state.share, wins.total, settings)
     params, *rest = state.experts
 
     def look(params, rest, share):
@@ -194,10 +198,22 @@ def restart_step(
         return params, rest, share, jnp.bool_(False)
 
     params, rest, share, restarted = jax.lax.cond(
-        state.steps % settings.every == 0, look, wait, params, rest, share
+        state.steps % settings.every == 0, look, wait, params, rest, state.share
     )
     state = state._replace(experts=Experts(params, *rest), share=share)
     return state, Mean(restarted.astype(jnp.float32), jnp.float32(1))
+
+
+def prune(state: State, least: float) -> tuple[State, np.ndarray]:
+    """Drops the experts whose running share of wins is below `least`, but never the busiest.
+
+    Returns:
+      The state of the K experts kept, and their numbers, int `[K]`, in order.
+    """
+    share = np.asarray(state.share)
+    kept = np.flatnonzero((share >= least) | (share == share.max()))
+    experts = jax.tree.map(lambda t: t[kept], state.experts)
+    return state._replace(experts=experts, share=state.share[kept]), kept
 
 
 def _running(average: PyTree, batch: PyTree, momentum: float) -> PyTree:

@@ -7,11 +7,12 @@ from icm_jax.training.loop import Result, evaluate, train
 from icm_jax.training.replica import Seeded
 from icm_jax.training.run import NotFinite
 from icm_jax.training.signals import Interrupted
-from icm_jax.training.workdir import WorkdirError
+from icm_jax.training.workdir import InUse, WorkdirError, reasons
 
 __all__ = [
     "AXIS",
     "CheckpointError",
+    "InUse",
     "Interrupted",
     "NotFinite",
     "Result",
@@ -21,5 +22,6 @@ __all__ = [
     "evaluate",
     "keep_host_memory",
     "is_writer",
+    "reasons",
     "train",
 ]

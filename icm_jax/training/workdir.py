@@ -19,13 +19,18 @@ class WorkdirError(RuntimeError):
     """The workdir cannot be used; the message says why and what to do."""
 
 
+class InUse(WorkdirError):
+    """Another process is using the workdir."""
+
+
 @contextlib.contextmanager
 def opened(workdir: str | os.PathLike, config: Mapping) -> Iterator[Path]:
     """Makes the folder or goes on with it, alone; yields its path.
 
     Raises:
-      WorkdirError: it cannot be written, another process uses it, or it was made with another
-        configuration (every field that differs is named with both values).
+      InUse: another process uses it.
+      WorkdirError: it cannot be written, or it was made with another configuration (every field
+        that differs is named with both values).
     """
     folder = Path(workdir)
     if not devices.is_writer():
@@ -39,7 +44,7 @@ def opened(workdir: str | os.PathLike, config: Mapping) -> Iterator[Path]:
             # The kernel lets go of the lock when the process dies, also of SIGKILL.
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            raise WorkdirError(f"another process is using {folder}") from None
+            raise InUse(f"another process is using {folder}") from None
     try:
         _check_config(folder, plain(config))
         devices.wait_for_all("opened")

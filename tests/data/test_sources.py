@@ -10,7 +10,9 @@ from icm_jax import data
 
 
 def config(**fields):
-    return ConfigDict({"source": "bundled", "name": "mnist", "dir": "", "size": 0, **fields})
+    return ConfigDict(
+        {"source": "bundled", "name": "mnist", "dir": "", "size": 0, "invert": False, **fields}
+    )
 
 
 def test_bundled_and_one_digit_of_it():
@@ -26,6 +28,12 @@ def test_size_of_bundled():
     _, test = data.load(config(size=14))
     assert test.images.shape == (10000, 14, 14, 1)
     assert test.images.dtype == np.uint8
+
+
+def test_dark_on_bright_becomes_bright_on_dark():
+    one, _ = data.load(config())
+    inverted, _ = data.load(config(invert=True))
+    np.testing.assert_array_equal(inverted.images[:5], 255 - one.images[:5])
 
 
 def test_folder(tmp_path):

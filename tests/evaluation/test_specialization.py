@@ -68,6 +68,21 @@ def test_identified_takes_another_threshold():
     np.testing.assert_array_equal(specialization.identified(wins, 0.65), [False, True])
 
 
+def test_idle():
+    # Of three mechanisms' images expert 1 wins a third of a hundredth, expert 2 nothing.
+    wins = np.array([[0.99, 0.01, 0], [1, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(specialization.idle(wins), [False, True, True])
+    np.testing.assert_array_equal(specialization.idle(wins, 0.003), [False, False, True])
+
+
+def test_first_kept():
+    found = [[0, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 1], [1, 0, 1, 1]]
+    # Of the two evaluations of step 20 the last counts.
+    kept = specialization.first_kept([0, 10, 20, 20], found)
+    assert kept == [10, None, 20, 20]
+    assert specialization.first_kept([], []) == []
+
+
 @pytest.mark.parametrize(
     "wins, expected",
     [

@@ -8,7 +8,7 @@ import pytest
 import tiny
 
 from icm_jax import competition
-from icm_jax.systems import icm, icm_model, icm_steps
+from icm_jax.systems import icm, icm_model, icm_phases, icm_steps
 
 IMAGES = (8, 12, 12, 1)
 
@@ -49,8 +49,8 @@ def test_experts_start_different(state):
 
 def test_initialization_fits_each_expert_to_its_input(model, state, batches):
     images = batches[0]
-    step = jax.jit(functools.partial(icm_steps.initialization_step, model, momentum=0.9))
-    new, metrics = step(state, images)
+    step = jax.jit(functools.partial(icm_steps.reproduction_step, model, momentum=0.9))
+    new, metrics = step(state, images, images)
     for e in range(3):
         outputs, _ = model.expert.apply(
             {"params": expert(state.experts.params, e)}, images, mutable=["batch_stats"]
@@ -61,7 +61,7 @@ def test_initialization_fits_each_expert_to_its_input(model, state, batches):
     chex.assert_trees_all_equal(new.discriminator, state.discriminator)
     first = metrics["reproduction_error"].total
     for _ in range(30):
-        new, metrics = step(new, images)
+        new, metrics = step(new, images, images)
     assert (metrics["reproduction_error"].total < 0.9 * first).all()
 
 
@@ -251,3 +251,89 @@ def test_an_idle_expert_is_restarted_in_training():
     chex.assert_trees_all_equal(
         expert(new.experts.statistics, 0), expert(new.experts.statistics, 1)
     )
+
+
+def test_a_mixture_decides_how_often_a_mechanism_is_drawn():
+    config = tiny.icm()
+    config.batch_size, config.mixture = 20, (1, 9)
+    data = jax.tree.map(jnp.asarray, icm.build(config, tiny.splits()).data)
+    bank = [lambda key, image: 0 * image, lambda key, image: 0 * image + 1]
+    draw = icm_phases._draw_transformed(config, bank, lambda images: images)
+    drawn = jnp.stack([draw(data, jax.random.key(i))[:, 0, 0, 0] for i in range(50)])
+    # A binomial of 1000 and 0.9 has a deviation of 0.0095.
+    assert abs(drawn.mean() - 0.9) < 0.04
+
+
+def test_few_canonical_images_are_few_and_the_judge_knows_all():
+    config = tiny.icm()
+    config.data.canonical = 9
+    system = icm.build(config, tiny.splits())
+    full = icm.build(tiny.icm(), tiny.splits())
+    assert system.data["canonical"].count == 9
+    np.testing.assert_array_equal(
+        drawn(system.data, "canonical"), drawn(full.data, "canonical")[:9]
+    )
+    chex.assert_trees_all_equal(
+        system.auxiliary["classifier"].data, full.auxiliary["classifier"].data
+    )
+    config.data.canonical = 7
+    with pytest.raises(ValueError, match="batch_size: 8 is more than the 7 canonical images"):
+        icm.build(config, tiny.splits())
+
+
+def test_an_oracle_learns_each_mechanism_from_pairs(model, state, batches):
+    """Each expert's gradient is that of a plain loop over its own inputs; winners are known."""
+    originals = batches[0]
+    inputs = jnp.stack([originals, 1 - originals, originals[:, ::-1]])
+    step = functools.partial(icm_steps.reproduction_step, model, momentum=0.9)
+    new, metrics = jax.jit(step)(state, inputs, originals)
+    for e in range(3):
+        outputs, _ = model.expert.apply(
+            {"params": expert(state.experts.params, e)}, inputs[e], mutable=["batch_stats"]
+        )
+        np.testing.assert_allclose(
+            metrics["reproduction_error"].total[e], ((outputs - originals) ** 2).mean(), rtol=1e-5
+        )
+    config = tiny.icm()
+    config.system = "oracle"
+    config.competition.steps = 60
+    system = icm.build(config, tiny.splits())
+    (phase,) = system.phases
+    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.data)
+    step = jax.jit(phase.step)
+    first = None
+    for i in range(60):
+        state, metrics = step(state, data, jax.random.key(i))
+        first = metrics["reproduction_error"].total if first is None else first
+    assert state.steps == 60
+    assert (metrics["reproduction_error"].total < 0.8 * first).all()
+    judge = jax.jit(system.auxiliary["classifier"].init)(jax.random.key(0))
+    wins = system.evaluate(state, {"classifier": judge}, True).summary["specialization"]["wins"]
+    assert wins == [[1.0, 0.0], [0.0, 1.0]]
+
+
+def test_pruned_experts_win_nothing_and_the_others_keep_their_numbers():
+    config = tiny.icm()
+    config.experts.count, config.experts.prune = 4, 0.1
+    system = icm.build(config, tiny.splits())
+    state = jax.jit(system.init)(jax.random.key(0))
+    state = state._replace(share=jnp.array([0.05, 0.5, 0.0, 0.45]))
+    pruned, kept = icm_steps.prune(state, 0.1)
+    assert kept.tolist() == [1, 3]
+    for i, e in enumerate(kept):
+        chex.assert_trees_all_equal(expert(pruned.experts, i), expert(state.experts, e))
+    nobody, kept = icm_steps.prune(state, 0.9)
+    assert kept.tolist() == [1] and nobody.share.shape == (1,)
+
+    judge = {"classifier": jax.jit(system.auxiliary["classifier"].init)(jax.random.key(0))}
+    found = system.evaluate(state, judge, True)
+    specialization = found.summary["specialization"]
+    assert specialization["dropped"] == [0, 2]
+    assert {0, 2} <= set(specialization["idle"])
+    wins = np.array(specialization["wins"])
+    assert wins.shape == (2, 4) and not wins[:, [0, 2]].any()
+    np.testing.assert_allclose(wins.sum(axis=1), 1)
+    assert np.isnan(np.array(found.scalars["scores"])[:, [0, 2]]).all()
+    # During training nobody is dropped.
+    assert not np.isnan(np.array(system.evaluate(state, judge, False).scalars["scores"])).any()
+    assert system.figures(found, [])

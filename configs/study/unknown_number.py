@@ -1,0 +1,29 @@
+"""Question 10: an unknown number of mechanisms; 3, 5 and 10, found by 16 experts.
+
+    python launch.py --mode=study --config=configs/study/unknown_number.py:short
+
+Experts with less than 2 % of the wins at the end of training are dropped (`experts.prune`), which
+needs no labels: "experts in use" is the number of mechanisms found. Idle experts are not restarted.
+"""
+
+from ml_collections import ConfigDict
+
+from icm_jax import mechanisms
+from icm_jax.study_config import study
+
+
+def get_config(form: str = "full") -> ConfigDict:
+    """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
+    common = {
+        "experts": {"count": 16, "prune": 0.02},
+        "competition": {"restart": {"every": 0}},
+    }
+    three = mechanisms.THREE
+    five = (*three, "translate_up_left", "noise")
+    variants = {
+        "3 mechanisms": common | {"mechanisms": three},
+        "5 mechanisms": common | {"mechanisms": five},
+        "10 mechanisms": common,
+    }
+    question = "Does the number of experts in use tell the number of mechanisms?"
+    return study("unknown_number", question, form, variants)

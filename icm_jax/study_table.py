@@ -1,0 +1,70 @@
+"""The runs of a study as rows, and what they come to together."""
+
+import csv
+import io
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+_KEYS = ("variant", "seed")
+
+
+def by_variant(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows of each variant, in their order."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["variant"], []).append(row)
+    return found
+
+
+def columns(rows: Sequence[Row]) -> list[str]:
+    """The names of all numbers, in the order in which rows bring them."""
+    return list(dict.fromkeys(name for row in rows for name in row if name not in _KEYS))
+
+
+def csv_text(rows: Sequence[Row]) -> str:
+    """All rows as CSV, one run a line; a number that a run has not is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*_KEYS, *columns(rows)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def compare(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """The head and the rows of a table with one row a variant: means and spreads over seeds.
+
+    A number is `mean ± sample standard deviation`, or alone where there is one seed; what is yes
+    or no is `k of n`. A number that some seeds do not have says how many have it.
+    """
+    head = ["variant", "seeds", *columns(rows)]
+    table = []
+    for variant, own in by_variant(rows).items():
+        seeds = ", ".join(str(row["seed"]) for row in own)
+        table.append([variant, seeds, *(_cell(name, own) for name in columns(rows))])
+    return head, table
+
+
+def markdown(table: tuple[Sequence[str], Sequence[Sequence[str]]]) -> str:
+    """A table in Markdown, numbers to the right."""
+    head, rows = table
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _cell(name: str, rows: Sequence[Row]) -> str:
+    values = [row[name] for row in rows if row.get(name) is not None]
+    if not values:
+        return "–"
+    if all(isinstance(value, bool) for value in values):
+        return f"{sum(values)} of {len(values)}"
+    text = _number(name, statistics.fmean(values))
+    if len(values) > 1:
+        text += f" ± {_number(name, statistics.stdev(values))}"
+    return text if len(values) == len(rows) else f"{text} ({len(values)} of {len(rows)})"
+
+
+def _number(name: str, value: float) -> str:
+    """Accuracies and other fractions as percentages."""
+    return f"{value:.1%}" if "accuracy" in name or "fraction" in name else f"{value:.4g}"
