@@ -1,15 +1,19 @@
 """Composition: experts undo two mechanisms in a row, applied until the score stops rising.
 
-Experts have seen images of one mechanism alone. The winner's output goes through all experts
-again, as long as the discriminator scores the new output higher than what it was made of.
+Experts have seen images of one mechanism alone. What they make goes through all of them again, as
+long as the discriminator scores the new outputs higher. The winner alone is not enough to go on
+with: of a digit that was shifted and inverted it scores every output low, that of the right expert
+lower than others, since it knows neither shifted digits nor inverted ones. So the best few outputs
+are kept (beam search), and the last application decides.
 """
 
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
@@ -19,7 +23,11 @@ from icm_jax import data, mechanisms, restore
 from icm_jax.chunks import in_chunks
 from icm_jax.evaluation.restoration import psnr
 from icm_jax.report import examination_figures
+from icm_jax.systems.icm_evaluation import score_all
 from icm_jax.training.workdir import plain
+
+# images [B, H, W, C] -> outputs [E, B, H, W, C] and logits [E, B] of all experts
+Experts = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 
 _STREAM = 2**31 - 3  # of the seed's randomness; the evaluation of a run has 2**31 - 1
 # A pair succeeds when it is restored as often as the worse one of its mechanisms, less this.
@@ -27,7 +35,7 @@ _MARGIN = 0.05
 
 
 class Followed(NamedTuple):
-    """N images along K applications of the experts; entry k is what k of them came to.
+    """N images along K applications of the experts; entry k is the best that k of them made.
 
     Attributes:
       scores: float32 `[N, K + 1]`, the discriminator's logits.
@@ -45,13 +53,15 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
 
     Args:
       workdir: of the run, one seed; see `icm_jax.restore.load`.
-      settings: `images`, how many of the run's test images go through every pair (evenly of all
-        classes, the same for all pairs; 0 for all); `limit`, the most applications.
+      settings: `images`, how many of the run's test images go through every pair, evenly of all
+        classes, the same for all pairs, 0 for all; `limit`, the most applications; `width`, how
+        many outputs for an image go through the experts again, 1 for the winner's alone; `margin`,
+        by how much an application must raise the score, a logit, to be worth it.
 
     Returns:
       JSON values: `seed`, `mechanisms` (M names), `images`, `limit` (K), and arrays
       `[M, M, K + 1]`, entry k after k applications whatever the score: `accuracy` of the run's
-      judge, `psnr`, `score` (mean logit). `greedy` has `accuracy`, `psnr` and `applications`,
+      judge, `psnr`, `score` (mean logit). `restored` has `accuracy`, `psnr` and `applications`,
       their mean number, `[M, M]`, with as many applications as raise the score. Entry `[i, j]` is
       of images transformed by mechanism i and then j, `[i, i]` by i alone.
 
@@ -59,20 +69,23 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
       ValueError: a setting is out of range.
       ValueError, WorkdirError, CheckpointError: as `icm_jax.restore.load` and `data.load` do.
     """
-    if settings.limit < 1:
-        raise ValueError(f"limit: {settings.limit} is not allowed; it must be at least 1")
+    for field in ("limit", "width"):
+        if settings[field] < 1:
+            raise ValueError(f"{field}: {settings[field]} is not allowed; it must be at least 1")
     config, restorer = configs.from_workdir(workdir), restore.load(workdir)
     test = data.restrict(data.load(config.data), config.data.labels).test
     test = test.take(data.evenly(test.labels, settings.images))
     images = restorer.fitted(test.images, "data")
+    model, state = restorer.model, restorer.state
     followed = follow_pairs(
-        restorer.compete,
-        functools.partial(jax.jit(restorer.model.logits), restorer.state.discriminator.params),
+        functools.partial(jax.jit(score_all, static_argnums=0), model, state),
+        functools.partial(jax.jit(model.logits), state.discriminator.params),
         restore.load_judge(workdir),
         [mechanisms.build(spec) for spec in config.mechanisms],
         images,
         test.labels,
         settings.limit,
+        settings.width,
         jax.random.fold_in(jax.random.key(config.seed), _STREAM),
     )
     names = [mechanisms.label(spec) for spec in config.mechanisms]
@@ -81,31 +94,33 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
         "mechanisms": names,
         "images": len(images),
         "limit": settings.limit,
-        **summarize(followed, len(names)),
+        **summarize(followed, len(names), settings.margin),
     }
     return plain(found)
 
 
 def follow_pairs(
-    apply: Callable[[jax.Array], restore.Restored],
+    experts: Experts,
     score: Callable[[jax.Array], jax.Array],
     classify: Callable[[jax.Array], jax.Array],
     bank: Sequence[mechanisms.Mechanism],
     images: np.ndarray,
     labels: np.ndarray,
     limit: int,
+    width: int,
     key: jax.Array,
 ) -> Followed:
     """Follows images that every ordered pair of mechanisms transformed along all applications.
 
     Args:
-      apply: the competition of the experts for images float32 `[B, H, W, C]` in [0, 1].
+      experts: what they make of images float32 `[B, H, W, C]` in [0, 1].
       score: logits `[B]` of such images as they are.
       classify: their classes, int `[B]`.
       bank: M mechanisms.
       images: float32 `[N, H, W, C]` in [0, 1].
       labels: int32 `[N]`.
       limit: K, at least 1.
+      width: see `search`.
       key: of what is random in the mechanisms.
 
     Returns:
@@ -128,9 +143,7 @@ def follow_pairs(
         second = np.where(first == second, count, second)
         originals = images[which]
         transformed = transform(originals, jax.random.fold_in(key, index[0]), first, second)
-        seen = [transformed]
-        for _ in range(limit):
-            seen.append(apply(seen[-1]).images)
+        seen = [transformed, *search(experts, transformed, limit, width)]
         scores, classes = [score(x) for x in seen], [classify(x) for x in seen]
         return Followed(
             np.stack(jax.device_get(scores), axis=1),
@@ -141,31 +154,53 @@ def follow_pairs(
     return in_chunks(call, count**2 * len(images), name="composition")
 
 
-def applications(scores: np.ndarray) -> np.ndarray:
-    """How often experts are applied by the greedy rule: as long as the score rises.
+def search(experts: Experts, images: jax.Array, limit: int, width: int) -> Iterator[jax.Array]:
+    """Applies all experts again and again, each time to the outputs that scored best.
+
+    Args:
+      experts: what they make of images.
+      images: float32 `[B, H, W, C]` in [0, 1].
+      limit: how often.
+      width: outputs kept for each image; 1 is the competition's winner, applied greedily.
+
+    Yields:
+      The best output for each image, `[B, H, W, C]`, after 1, 2, ... applications.
+    """
+    kept = [images]
+    for _ in range(limit):
+        tried = [experts(x) for x in kept]
+        outputs, scores = (jnp.concatenate(parts) for parts in zip(*tried, strict=True))
+        best = jnp.argsort(-scores, axis=0)[:width]
+        kept = list(outputs[best, jnp.arange(len(images))])
+        yield kept[0]
+
+
+def applications(scores: np.ndarray, margin: float = 0.0) -> np.ndarray:
+    """How often experts are applied: as long as that raises the score by more than `margin`.
 
     Args:
       scores: float `[N, K + 1]`, after 0, 1, ... K applications.
+      margin: at least 0.
 
     Returns:
       int64 `[N]` in [0, K].
     """
-    return np.cumprod(np.diff(scores, axis=1) > 0, axis=1).sum(axis=1)
+    return np.cumprod(np.diff(scores, axis=1) > margin, axis=1).sum(axis=1)
 
 
-def summarize(followed: Followed, count: int) -> dict[str, Any]:
+def summarize(followed: Followed, count: int, margin: float) -> dict[str, Any]:
     """What `examine` returns of the images that `follow_pairs` followed for `count` mechanisms."""
 
     def means(values):
         return values.reshape(count, count, -1, *values.shape[1:]).mean(axis=2)
 
-    steps = applications(followed.scores)
+    steps = applications(followed.scores, margin)
     images = np.arange(len(steps))
     return {
         "accuracy": means(followed.correct),
         "psnr": means(followed.psnr),
         "score": means(followed.scores),
-        "greedy": {
+        "restored": {
             "accuracy": means(followed.correct[images, steps]),
             "psnr": means(followed.psnr[images, steps]),
             "applications": means(steps),
@@ -206,15 +241,17 @@ def succeeds(accuracy: np.ndarray) -> np.ndarray:
 
 
 def numbers(found: Mapping[str, Any]) -> dict[str, float | bool]:
-    """The headline of what `examine` found: accuracies in [0, 1] by the greedy rule."""
-    greedy = {name: np.asarray(values) for name, values in found["greedy"].items()}
+    """The headline of what `examine` found: accuracies in [0, 1]."""
+    restored = {name: np.asarray(values) for name, values in found["restored"].items()}
     masks = kinds(found["mechanisms"])
-    result = {f"accuracy, {name}": greedy["accuracy"][mask].mean() for name, mask in masks.items()}
+    result = {
+        f"accuracy, {name}": restored["accuracy"][mask].mean() for name, mask in masks.items()
+    }
     if pairs := [mask for name, mask in masks.items() if name == "all pairs"]:
-        result["pairs that succeed"] = succeeds(greedy["accuracy"])[pairs[0]].mean()
-        result["applications, all pairs"] = greedy["applications"][pairs[0]].mean()
-        result["PSNR, all pairs"] = greedy["psnr"][pairs[0]].mean()
-    result["applications, single mechanisms"] = np.diag(greedy["applications"]).mean()
+        result["pairs that succeed"] = succeeds(restored["accuracy"])[pairs[0]].mean()
+        result["applications, all pairs"] = restored["applications"][pairs[0]].mean()
+        result["PSNR, all pairs"] = restored["psnr"][pairs[0]].mean()
+    result["applications, single mechanisms"] = np.diag(restored["applications"]).mean()
     return {name: float(value) for name, value in result.items()}
 
 
@@ -222,13 +259,13 @@ def details(found: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
     """A table of means over the seeds: its head, and a row for each single mechanism and pair."""
     names, limit = found[0]["mechanisms"], found[0]["limit"]
     accuracy = _mean(found, lambda run: run["accuracy"])
-    greedy = {
-        field: _mean(found, lambda run, field=field: run["greedy"][field])
-        for field in found[0]["greedy"]
+    restored = {
+        field: _mean(found, lambda run, field=field: run["restored"][field])
+        for field in found[0]["restored"]
     }
-    good = succeeds(greedy["accuracy"])
+    good = succeeds(restored["accuracy"])
     head = ["first", "then", "transformed", *(f"after {k}" for k in range(1, limit + 1))]
-    head += ["greedy", "applications", "PSNR", "succeeds"]
+    head += ["restored", "applications", "PSNR", "succeeds"]
     single = [(i, i) for i in range(len(names))]
     pairs = [(i, j) for i, j in np.ndindex(len(names), len(names)) if i != j]
     rows = [
@@ -236,7 +273,7 @@ def details(found: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
             names[i],
             "" if i == j else names[j],
             *accuracy[i, j].tolist(),
-            *(float(greedy[field][i, j]) for field in ("accuracy", "applications", "psnr")),
+            *(float(restored[field][i, j]) for field in ("accuracy", "applications", "psnr")),
             "" if i == j else "yes" if good[i, j] else "no",
         ]
         for i, j in single + pairs
@@ -247,14 +284,14 @@ def details(found: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
 def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     """Draws means over the seeds: every pair's accuracy, and accuracy against applications."""
     names = found[0]["mechanisms"]
-    greedy = _mean(found, lambda run: run["greedy"]["accuracy"])
+    restored = _mean(found, lambda run: run["restored"]["accuracy"])
     accuracy = _mean(found, lambda run: run["accuracy"])
     masks = kinds(names)
     return {
-        "pairs": examination_figures.pairs(greedy, names, succeeds(greedy)),
+        "pairs": examination_figures.pairs(restored, names, succeeds(restored)),
         "applications": examination_figures.applications(
             {name: accuracy[mask].mean(axis=0) for name, mask in masks.items()},
-            {name: float(greedy[mask].mean()) for name, mask in masks.items()},
+            {name: float(restored[mask].mean()) for name, mask in masks.items()},
         ),
     }
 

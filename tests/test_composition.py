@@ -2,6 +2,7 @@ import functools
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
@@ -11,6 +12,7 @@ from icm_jax.evaluation.restoration import psnr
 
 # Images [1, 1, 3] of which mechanism k raises channel k; channel 2 tells the class.
 BANK = [functools.partial(lambda key, x, k: x.at[..., k].add(0.25), k=k) for k in range(2)]
+SETTINGS = ConfigDict({"images": 0, "limit": 2, "width": 1, "margin": 0.0})
 LABELS = np.array([3, 1, 2] * 5, np.int32)
 IMAGES = np.zeros((15, 1, 1, 3), np.float32)
 IMAGES[..., 2] = (LABELS / 4)[:, None, None]
@@ -21,14 +23,12 @@ def score(images):
     return -np.abs(np.asarray(images)[:, 0, 0, :2]).sum(axis=1)
 
 
-def compete(images):
+def experts(images):
     """Expert k lowers channel k: it inverts mechanism k."""
     outputs = np.stack([np.asarray(images)] * 2)
     for k in range(2):
         outputs[k, ..., k] -= 0.25
-    scores = np.stack([score(x) for x in outputs])
-    winner, each = scores.argmax(axis=0), np.arange(len(images))
-    return restore.Restored(outputs[winner, each], winner, scores[winner, each])
+    return jnp.asarray(outputs), jnp.asarray([score(x) for x in outputs])
 
 
 def classify(images):
@@ -41,11 +41,11 @@ def classify(images):
 def ideal():
     """What is found of experts that invert one mechanism each."""
     followed = composition.follow_pairs(
-        compete, score, classify, BANK, IMAGES, LABELS, 3, jax.random.key(0)
+        experts, score, classify, BANK, IMAGES, LABELS, 3, 1, jax.random.key(0)
     )
     chex.assert_shape(followed, (2 * 2 * 15, 4))
     names = ["translate_left", "invert"]
-    return {"mechanisms": names, "limit": 3, **composition.summarize(followed, 2)}
+    return {"mechanisms": names, "limit": 3, **composition.summarize(followed, 2, 0.0)}
 
 
 def test_ideal_experts_undo_pairs_by_two_applications(ideal):
@@ -60,15 +60,36 @@ def test_ideal_experts_undo_pairs_by_two_applications(ideal):
     np.testing.assert_allclose(ideal["score"][0, 1], [-0.5, -0.25, 0, -0.25])
 
 
-def test_the_greedy_rule_finds_the_number_of_mechanisms(ideal):
+def test_a_rising_score_finds_the_number_of_mechanisms(ideal):
     expected = {"accuracy": np.ones((2, 2)), "psnr": np.full((2, 2), 100.0)}
     expected["applications"] = np.array([[1, 2], [2, 1]])
-    chex.assert_trees_all_equal(ideal["greedy"], expected)
+    chex.assert_trees_all_equal(ideal["restored"], expected)
 
 
 def test_applications_stop_where_the_score_stops_rising():
     scores = np.array([[0, 1, 2, 3], [0, 1, 1, 2], [0, -1, 5, 6], [0, 1, 2, 1]], np.float32)
     assert composition.applications(scores).tolist() == [3, 1, 0, 2]
+    assert composition.applications(scores, 0.9).tolist() == [3, 1, 0, 2]
+    assert composition.applications(scores, 1.0).tolist() == [0, 0, 0, 0]
+
+
+def test_a_wider_search_goes_on_with_outputs_that_score_low():
+    # Value -> what experts 0 and 1 make of it. Of 0 the winner makes 1, of which nothing comes.
+    made = {0: (1, 2), 1: (3, 3), 2: (0, 9), 9: (9, 9)}
+    scored = {0: -9, 1: 1, 2: 0, 3: -5, 9: 5}
+
+    def experts(images):
+        values = np.asarray(images).ravel().tolist()
+        outputs = np.array([[made[value][e] for value in values] for e in range(2)])
+        scores = np.vectorize(scored.get)(outputs)
+        return jnp.asarray(outputs[..., None, None, None]), jnp.asarray(scores)
+
+    def best(width):
+        images = np.array([0, 2])[:, None, None, None]  # 2 is made 9 at once
+        return [x.ravel().tolist() for x in composition.search(experts, images, 2, width)]
+
+    assert best(width=1) == [[1, 9], [3, 9]]
+    assert best(width=2) == [[1, 9], [9, 9]]
 
 
 def test_kinds_and_success_of_pairs():
@@ -82,7 +103,7 @@ def test_kinds_and_success_of_pairs():
 
 
 def test_numbers_tables_and_figures_of_two_seeds(ideal):
-    worse = ideal | {"greedy": dict(ideal["greedy"], accuracy=np.array([[1, 0.9], [0.5, 1]]))}
+    worse = ideal | {"restored": dict(ideal["restored"], accuracy=np.array([[1, 0.9], [0.5, 1]]))}
     assert composition.numbers(worse) == {
         "accuracy, single mechanisms": 1,
         "accuracy, all pairs": 0.7,
@@ -109,7 +130,7 @@ def test_numbers_tables_and_figures_of_two_seeds(ideal):
 
 def test_a_finished_run_is_examined(folder_run):
     workdir, config = folder_run
-    found = composition.examine(workdir, ConfigDict({"images": 0, "limit": 2}))
+    found = composition.examine(workdir, SETTINGS)
     assert found["mechanisms"] == ["translate_right", "invert"] and found["images"] == 12
     restorer, judge = restore.load(workdir), restore.load_judge(workdir)
     test = data.load(config.data).test
@@ -122,7 +143,8 @@ def test_a_finished_run_is_examined(folder_run):
     np.testing.assert_allclose(found["accuracy"][0][1], expected)
     decibels = [psnr(x, test.images / np.float32(255)) for x in seen]
     np.testing.assert_allclose(found["psnr"][0][1], np.mean(decibels, axis=1), rtol=1e-4)
-    assert np.shape(found["greedy"]["applications"]) == (2, 2)
-    assert composition.examine(workdir, ConfigDict({"images": 0, "limit": 2})) == found
-    with pytest.raises(ValueError, match="^limit: 0 is not allowed"):
-        composition.examine(workdir, ConfigDict({"images": 0, "limit": 0}))
+    assert np.shape(found["restored"]["applications"]) == (2, 2)
+    assert composition.examine(workdir, SETTINGS) == found
+    for field in ("limit", "width"):
+        with pytest.raises(ValueError, match=f"^{field}: 0 is not allowed; it must be at least 1"):
+            composition.examine(workdir, ConfigDict({**SETTINGS, field: 0}))

@@ -114,13 +114,13 @@ def pairs(accuracy: np.ndarray, mechanisms: Sequence[str], succeeds: np.ndarray)
     )
 
 
-def applications(accuracy: Mapping[str, Sequence[float]], greedy: Mapping[str, float]) -> Figure:
+def applications(accuracy: Mapping[str, Sequence[float]], restored: Mapping[str, float]) -> Figure:
     """Draws the accuracy on restored images against how often experts were applied.
 
     Args:
       accuracy: what was transformed -> float `[K + 1]` in `[0, 1]`, after 0, 1, ... K
         applications.
-      greedy: likewise -> accuracy where every image has as many as raise its score; it is told
+      restored: likewise -> accuracy where every image has as many as raise its score; it is told
         in the legend.
 
     Returns:
@@ -128,7 +128,7 @@ def applications(accuracy: Mapping[str, Sequence[float]], greedy: Mapping[str, f
     """
     figure = lines.curves(
         {
-            f"{name} ({greedy[name]:.1%} greedy)": (range(len(values)), values)
+            f"{name} ({restored[name]:.1%} restored)": (range(len(values)), values)
             for name, values in accuracy.items()
         },
         "Accuracy of a classifier on restored images",
