@@ -38,6 +38,9 @@ def test_winners_and_psnr_of_known_experts(found):
     np.testing.assert_array_equal(found["wins"], [[0.25, 0, 0.75], [1, 0, 0]])
     np.testing.assert_array_equal(found["winner_accuracy"], [0.75, np.nan])
     assert found["experts"] == [2, None]
+    outcome, _ = transfer.measure(compete, BANK, IMAGES, jax.random.key(0))
+    both = transfer.summarize(outcome, np.array([2, 0]), 3)
+    assert both["winner_accuracy"].tolist() == [0.75, 1] and both["groups"] == {}
     # One of two pixels is 1/2 off: 10 log10(8). What mechanism 0 did is undone: about 100 dB.
     changed = 10 * np.log10(8)
     np.testing.assert_allclose(found["psnr_transformed"], [changed, changed], rtol=1e-5)
