@@ -120,18 +120,18 @@ def applications(accuracy: Mapping[str, Sequence[float]], restored: Mapping[str,
     Args:
       accuracy: what was transformed -> float `[K + 1]` in `[0, 1]`, after 0, 1, ... K
         applications.
-      restored: likewise -> accuracy where every image has as many as raise its score; it is told
-        in the legend.
+      restored: likewise -> accuracy where each image has as many as raise its score; the legend
+        tells it.
 
     Returns:
       A figure with one axes.
     """
     figure = lines.curves(
         {
-            f"{name} ({restored[name]:.1%} restored)": (range(len(values)), values)
+            f"{name}: {restored[name]:.1%}": (range(len(values)), values)
             for name, values in accuracy.items()
         },
-        "Accuracy of a classifier on restored images",
+        "Accuracy of a classifier on restored images (in the legend: stopped by the score)",
         "accuracy",
         xlabel="applications of the experts",
     )

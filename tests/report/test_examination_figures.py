@@ -46,4 +46,4 @@ def test_applications_are_counted_from_zero_and_the_legend_tells_what_is_restore
     figure = examination_figures.applications({"all pairs": [0.1, 0.5, 0.9]}, {"all pairs": 0.87})
     (axes,) = figure.axes
     np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[0, 0.1], [1, 0.5], [2, 0.9]])
-    assert axes.lines[0].get_label() == "all pairs (87.0% restored)"
+    assert axes.lines[0].get_label() == "all pairs: 87.0%"
