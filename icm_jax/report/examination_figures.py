@@ -41,6 +41,8 @@ def dots(
             axes.hlines(rows[there], np.nanmin(known, 0), np.nanmax(known, 0), color, lw=1.2)
             axes.plot(np.nanmean(known, 0), rows[there], "o", ms=4, color=color, label=label)
         style.tidy(axes)
+        axes.tick_params(axis="y", length=0)
+        axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel(measure, fontsize=style.MEDIUM)
         if len(series) > 1:
             axes.legend(
