@@ -1,10 +1,10 @@
-"""Composition: experts undo two mechanisms in a row, applied until the score stops rising.
+"""Composition: experts undo two mechanisms in a row, applied until an output looks canonical.
 
-Experts have seen images of one mechanism alone. What they make goes through all of them again, as
-long as the discriminator scores the new outputs higher. The winner alone is not enough to go on
-with: of a digit that was shifted and inverted it scores every output low, that of the right expert
-lower than others, since it knows neither shifted digits nor inverted ones. So the best few outputs
-are kept (beam search), and the last application decides.
+Experts have seen images of one mechanism alone. What they make goes through all of them again,
+until the discriminator takes it for canonical. To go on with the winner's output alone does not
+do: of a digit that was shifted and inverted every single expert's output scores low, that of the
+right one often lower than others, since the discriminator knows neither shifted nor inverted
+digits. So the best few outputs are kept (beam search), and the last application decides.
 """
 
 import functools
@@ -55,15 +55,15 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
       workdir: of the run, one seed; see `icm_jax.restore.load`.
       settings: `images`, how many of the run's test images go through every pair, evenly of all
         classes, the same for all pairs, 0 for all; `limit`, the most applications; `width`, how
-        many outputs for an image go through the experts again, 1 for the winner's alone; `margin`,
-        by how much an application must raise the score, a logit, to be worth it.
+        many outputs for an image go through the experts again: 1, the winner's, is greedy; as many
+        as there are experts search all pairs of them, at as many times the cost.
 
     Returns:
       JSON values: `seed`, `mechanisms` (M names), `images`, `limit` (K), and arrays
       `[M, M, K + 1]`, entry k after k applications whatever the score: `accuracy` of the run's
       judge, `psnr`, `score` (mean logit). `restored` has `accuracy`, `psnr` and `applications`,
-      their mean number, `[M, M]`, with as many applications as raise the score. Entry `[i, j]` is
-      of images transformed by mechanism i and then j, `[i, i]` by i alone.
+      their mean number, `[M, M]`, with as many applications as `applications` says. Entry
+      `[i, j]` is of images transformed by mechanism i and then j, `[i, i]` by i alone.
 
     Raises:
       ValueError: a setting is out of range.
@@ -94,7 +94,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
         "mechanisms": names,
         "images": len(images),
         "limit": settings.limit,
-        **summarize(followed, len(names), settings.margin),
+        **summarize(followed, len(names)),
     }
     return plain(found)
 
@@ -175,26 +175,29 @@ def search(experts: Experts, images: jax.Array, limit: int, width: int) -> Itera
         yield kept[0]
 
 
-def applications(scores: np.ndarray, margin: float = 0.0) -> np.ndarray:
-    """How often experts are applied: as long as that raises the score by more than `margin`.
+def applications(scores: np.ndarray) -> np.ndarray:
+    """How often experts are applied: until the output is more likely canonical than not.
+
+    To go on while the score rises is worse: the best of many outputs always scores a little
+    higher, and half of a pair undone may score lower than nothing.
 
     Args:
-      scores: float `[N, K + 1]`, after 0, 1, ... K applications.
-      margin: at least 0.
+      scores: float `[N, K + 1]`, logits after 0, 1, ... K applications.
 
     Returns:
-      int64 `[N]` in [0, K].
+      int64 `[N]` in [0, K]: the first whose logit is at least 0; where there is none, the best.
     """
-    return np.cumprod(np.diff(scores, axis=1) > margin, axis=1).sum(axis=1)
+    canonical = scores >= 0
+    return np.where(canonical.any(axis=1), canonical.argmax(axis=1), scores.argmax(axis=1))
 
 
-def summarize(followed: Followed, count: int, margin: float) -> dict[str, Any]:
+def summarize(followed: Followed, count: int) -> dict[str, Any]:
     """What `examine` returns of the images that `follow_pairs` followed for `count` mechanisms."""
 
     def means(values):
         return values.reshape(count, count, -1, *values.shape[1:]).mean(axis=2)
 
-    steps = applications(followed.scores, margin)
+    steps = applications(followed.scores)
     images = np.arange(len(steps))
     return {
         "accuracy": means(followed.correct),

@@ -12,7 +12,7 @@ from icm_jax.evaluation.restoration import psnr
 
 # Images [1, 1, 3] of which mechanism k raises channel k; channel 2 tells the class.
 BANK = [functools.partial(lambda key, x, k: x.at[..., k].add(0.25), k=k) for k in range(2)]
-SETTINGS = ConfigDict({"images": 0, "limit": 2, "width": 1, "margin": 0.0})
+SETTINGS = ConfigDict({"images": 0, "limit": 2, "width": 1})
 LABELS = np.array([3, 1, 2] * 5, np.int32)
 IMAGES = np.zeros((15, 1, 1, 3), np.float32)
 IMAGES[..., 2] = (LABELS / 4)[:, None, None]
@@ -45,7 +45,7 @@ def ideal():
     )
     chex.assert_shape(followed, (2 * 2 * 15, 4))
     names = ["translate_left", "invert"]
-    return {"mechanisms": names, "limit": 3, **composition.summarize(followed, 2, 0.0)}
+    return {"mechanisms": names, "limit": 3, **composition.summarize(followed, 2)}
 
 
 def test_ideal_experts_undo_pairs_by_two_applications(ideal):
@@ -60,17 +60,15 @@ def test_ideal_experts_undo_pairs_by_two_applications(ideal):
     np.testing.assert_allclose(ideal["score"][0, 1], [-0.5, -0.25, 0, -0.25])
 
 
-def test_a_rising_score_finds_the_number_of_mechanisms(ideal):
+def test_the_score_finds_the_number_of_mechanisms(ideal):
     expected = {"accuracy": np.ones((2, 2)), "psnr": np.full((2, 2), 100.0)}
     expected["applications"] = np.array([[1, 2], [2, 1]])
     chex.assert_trees_all_equal(ideal["restored"], expected)
 
 
-def test_applications_stop_where_the_score_stops_rising():
-    scores = np.array([[0, 1, 2, 3], [0, 1, 1, 2], [0, -1, 5, 6], [0, 1, 2, 1]], np.float32)
-    assert composition.applications(scores).tolist() == [3, 1, 0, 2]
-    assert composition.applications(scores, 0.9).tolist() == [3, 1, 0, 2]
-    assert composition.applications(scores, 1.0).tolist() == [0, 0, 0, 0]
+def test_applications_stop_at_the_first_canonical_output_or_take_the_best():
+    scores = np.array([[-3, -1, 2, 4], [1, 5, 6, 7], [-1, -2, 0, -1], [-3, -1, -2, -5]])
+    assert composition.applications(scores).tolist() == [2, 0, 2, 1]
 
 
 def test_a_wider_search_goes_on_with_outputs_that_score_low():

@@ -122,7 +122,7 @@ def applications(accuracy: Mapping[str, Sequence[float]], restored: Mapping[str,
     Args:
       accuracy: what was transformed -> float `[K + 1]` in `[0, 1]`, after 0, 1, ... K
         applications.
-      restored: likewise -> accuracy where each image has as many as raise its score; the legend
+      restored: likewise -> accuracy where the score says how many each image has; the legend
         tells it.
 
     Returns:
