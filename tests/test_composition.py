@@ -67,8 +67,8 @@ def test_the_score_finds_the_number_of_mechanisms(ideal):
 
 
 def test_applications_stop_at_the_first_canonical_output_or_take_the_best():
-    scores = np.array([[-3, -1, 2, 4], [1, 5, 6, 7], [-1, -2, 0, -1], [-3, -1, -2, -5]])
-    assert composition.applications(scores).tolist() == [2, 0, 2, 1]
+    scores = np.array([[-3, 0.5, 2, 4], [1, 5, 6, 7], [-1, -2, 0, -1], [-3, -1, -2, -5]])
+    assert composition.applications(scores).tolist() == [1, 0, 2, 1]
 
 
 def test_a_wider_search_goes_on_with_outputs_that_score_low():
