@@ -2,7 +2,7 @@
 
 from icm_jax.data.batches import draw, draw_indices, pad, to_float
 from icm_jax.data.sources import SOURCES, load
-from icm_jax.data.split import halve, restrict
+from icm_jax.data.split import evenly, halve, restrict
 from icm_jax.data.types import Dataset, Pool, Splits
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Splits",
     "draw",
     "draw_indices",
+    "evenly",
     "halve",
     "load",
     "pad",
