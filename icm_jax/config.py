@@ -35,6 +35,9 @@ def icm() -> ConfigDict:
                 "size": 0,  # resize images to this side; 0 leaves them
                 "pad": 0,  # zeros around images up to this side (32 in ports of the paper)
                 "invert": False,  # images dark on bright become bright on dark, as MNIST is
+                # Drawings made as MNIST's digits were: see icm_jax.data.drawings.
+                "thicken": 0,  # pixels of the neighbourhood that lines spread over, before resizing
+                "box": 0,  # pixels of the longer side of the ink within `size`; 0 crops nothing
                 "canonical": 0,  # images that are known as canonical; 0: half of the train split
             },
             "mechanisms": mechanisms.PAPER,
@@ -230,6 +233,8 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
         ("data.source", _one_of(tuple(SOURCES))),
         ("data.size", _at_least(0)),
         ("data.pad", _at_least(0)),
+        ("data.thicken", _at_least(0)),
+        ("data.box", _at_least(0)),
         ("data.canonical", _at_least(0)),
         ("data.labels", ("whole numbers", lambda v: all(type(label) is int for label in v))),
         ("mechanisms", ("a non-empty tuple of names", len)),
