@@ -251,15 +251,17 @@ def numbers(found: Mapping[str, Any]) -> dict[str, float | bool]:
         f"accuracy, {name}": restored["accuracy"][mask].mean() for name, mask in masks.items()
     }
     if pairs := [mask for name, mask in masks.items() if name == "all pairs"]:
-        result["pairs that succeed"] = succeeds(restored["accuracy"])[pairs[0]].mean()
+        result["fraction of pairs that succeed"] = succeeds(restored["accuracy"])[pairs[0]].mean()
         result["applications, all pairs"] = restored["applications"][pairs[0]].mean()
         result["PSNR, all pairs"] = restored["psnr"][pairs[0]].mean()
     result["applications, single mechanisms"] = np.diag(restored["applications"]).mean()
     return {name: float(value) for name, value in result.items()}
 
 
-def details(found: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str | float]]]:
-    """A table of means over the seeds: its head, and a row for each single mechanism and pair."""
+def tables(
+    found: Sequence[Mapping[str, Any]],
+) -> dict[str, tuple[list[str], list[list[str | float]]]]:
+    """Means over the seeds as a table, head and rows: a row for each single mechanism and pair."""
     names, limit = found[0]["mechanisms"], found[0]["limit"]
     accuracy = _mean(found, lambda run: run["accuracy"])
     restored = {
@@ -267,8 +269,9 @@ def details(found: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
         for field in found[0]["restored"]
     }
     good = succeeds(restored["accuracy"])
-    head = ["first", "then", "transformed", *(f"after {k}" for k in range(1, limit + 1))]
-    head += ["restored", "applications", "PSNR", "succeeds"]
+    head = ["first", "then", "accuracy transformed"]
+    head += [f"accuracy after {k}" for k in range(1, limit + 1)]
+    head += ["accuracy restored", "applications", "PSNR", "succeeds"]
     single = [(i, i) for i in range(len(names))]
     pairs = [(i, j) for i, j in np.ndindex(len(names), len(names)) if i != j]
     rows = [
@@ -281,7 +284,7 @@ def details(found: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
         ]
         for i, j in single + pairs
     ]
-    return head, rows
+    return {"pairs": (head, rows)}
 
 
 def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:

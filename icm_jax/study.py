@@ -23,8 +23,8 @@ import jax
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
+from icm_jax import composition, experiment, study_config, study_table, training, transfer
 from icm_jax import config as configs
-from icm_jax import experiment, study_config, study_table, training
 from icm_jax.evaluation.specialization import first_kept
 from icm_jax.report import lines, series, study_figures
 from icm_jax.systems import icm_evaluation
@@ -33,8 +33,8 @@ from icm_jax.training.workdir import read_json, write_json, write_text
 _log = logging.getLogger(__name__)
 
 # What can be done with a finished run: examine(workdir, settings) -> found, numbers(found),
-# figures(founds).
-_KINDS = {}
+# tables(founds), figures(founds).
+_KINDS = {"transfer": transfer, "composition": composition}
 _UNUSABLE = (ValueError, FileNotFoundError, training.CheckpointError)
 
 
@@ -136,7 +136,7 @@ def _train(cell: Cell, judges: Path) -> bool:
 
 def _judge_of(config: ConfigDict) -> str:
     """The digest of all that a judge depends on."""
-    fields = ("source", "name", "dir", "size", "pad", "invert")
+    fields = ("source", "name", "dir", "size", "pad", "invert", "thicken", "box")
     data = {field: config.data[field] for field in fields}
     return experiment.digest(
         ConfigDict(
@@ -225,15 +225,19 @@ def _draw(
     found: dict[str, list[dict]],
     curves: dict[str, dict],
 ) -> None:
-    """Draws what is known: along training, at the end, and what examinations found."""
+    """Draws what is known, and writes the tables of examinations."""
     drawn = {
         "identified": lines.panels(curves, "Mechanisms identified along training", share_y=True),
         "comparison": study_figures.comparison(study_table.by_variant(rows)),
     }
     for name, founds in found.items():
         if founds:
-            figures = _KINDS[study.examinations[name].kind].figures(founds)
-            drawn |= {f"{name}_{key}": figure for key, figure in figures.items()}
+            kind = _KINDS[study.examinations[name].kind]
+            figures = kind.figures(founds).items()
+            drawn |= {f"{name}_{key}": figure for key, figure in figures}
+            for key, (head, lines_) in kind.tables(founds).items():
+                text = study_table.markdown((head, study_table.texts(head, lines_)))
+                write_text(own / f"{name}_{key}.md", text)
     folder = own / "figures"
     with training.reasons(folder):
         for name, figure in drawn.items():

@@ -22,6 +22,8 @@ from icm_jax.evaluation.specialization import own_expert, win_matrix
 from icm_jax.report import examination_figures
 from icm_jax.training.workdir import plain, read_json
 
+Table = tuple[list[str], list[list[str | float]]]
+
 _STREAM = 2**31 - 2  # of the seed's randomness; the evaluation of a run has 2**31 - 1
 _ENOUGH = 0.95  # of its mechanism's images an expert that transfers wins
 
@@ -175,16 +177,17 @@ def numbers(found: Mapping[str, Any]) -> dict[str, float | bool]:
     }
 
 
-def details(found: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str | float]]]:
-    """A table of means over the seeds: its head, and a row for each mechanism."""
-    of = {field: _over_seeds(found, field) for field in _FIELDS}
-    return ["mechanism", *_HEAD], _rows(found[0]["mechanisms"], of)
+def tables(found: Sequence[Mapping[str, Any]]) -> dict[str, Table]:
+    """Means over the seeds as tables, head and rows: a row a mechanism, and a row a group."""
 
+    def table(first, names, of):
+        columns = [[_mean(column) for column in of(found, field).T] for field in _FIELDS]
+        return [first, *_HEAD], [list(row) for row in zip(names, *columns, strict=True)]
 
-def group_details(found: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str | float]]]:
-    """A table of means over mechanisms and seeds: its head, and a row for each group."""
-    of = {field: _of_groups(found, field) for field in _FIELDS}
-    return ["group", *_HEAD], _rows(list(found[0]["groups"]), of)
+    made = {"mechanisms": table("mechanism", found[0]["mechanisms"], _over_seeds)}
+    if found[0]["groups"]:
+        made["groups"] = table("group", list(found[0]["groups"]), _of_groups)
+    return made
 
 
 def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
@@ -227,11 +230,6 @@ def _over_seeds(found: Sequence[Mapping[str, Any]], field: str) -> np.ndarray:
 def _of_groups(found: Sequence[Mapping[str, Any]], field: str) -> np.ndarray:
     """float64 `[S, G]`, nan for null."""
     return np.array([[group[field] for group in run["groups"].values()] for run in found], float)
-
-
-def _rows(names: Sequence[str], of: Mapping[str, np.ndarray]) -> list[list[str | float]]:
-    columns = [[_mean(column) for column in of[field].T] for field in _FIELDS]
-    return [list(row) for row in zip(names, *columns, strict=True)]
 
 
 def _mean(values: np.ndarray) -> float:

@@ -107,12 +107,12 @@ def test_numbers_tables_and_figures_of_two_seeds(ideal):
         "accuracy, all pairs": 0.7,
         "accuracy, translation, then inversion": 0.9,
         "accuracy, inversion, then translation": 0.5,
-        "pairs that succeed": 0,
+        "fraction of pairs that succeed": 0,
         "applications, all pairs": 2,
         "PSNR, all pairs": 100,
         "applications, single mechanisms": 1,
     }
-    head, rows = composition.details([ideal, worse])
+    head, rows = composition.tables([ideal, worse])["pairs"]
     assert all(len(row) == len(head) for row in rows)
     assert rows[0] == ["translate_left", "", 0, 1, 0, 0, 1, 1, 100, ""]
     assert rows[2] == ["translate_left", "invert", 0, 0, 1, 0, 0.95, 2, 100, "yes"]

@@ -77,10 +77,11 @@ def test_numbers_tables_and_figures(found):
     perfect = found | {"winner_accuracy": [1.0, 0.95]}
     assert transfer.numbers(perfect)["all experts transfer"] is True
     seeds = [found, found | {"winner_accuracy": [0.25, 1.0]}]
-    head, rows = transfer.details(seeds)
+    tables = transfer.tables(seeds)
+    head, rows = tables["mechanisms"]
     assert [row[:2] for row in rows] == [["translate_up", 0.5], ["invert", 1.0]]
     assert all(len(row) == len(head) for row in rows)
-    head, rows = transfer.group_details(seeds)
+    head, rows = tables["groups"]
     assert [row[:2] for row in rows] == [["a", 1.0], ["b", 0.5]]
     figures = transfer.figures(seeds)
     assert list(figures) == ["samples", "mechanisms", "groups"]
@@ -112,6 +113,8 @@ def settings(root, **changes):
         "size": 0,
         "pad": 0,
         "invert": False,
+        "box": 0,
+        "thicken": 0,
     }
     return ConfigDict({"data": fields | changes, "images": 8, "group_by": "alphabet"})
 
