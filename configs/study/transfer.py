@@ -18,25 +18,18 @@ from icm_jax.study_config import study
 
 def get_config(form: str = "full") -> ConfigDict:
     """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
-    data = config.icm().data
-    drawings = {"source": "folder", "size": 28, "box": 20, "thicken": 5, "invert": True}
     images = 300 if form == "short" else 3000
-    omniglot = {
-        "kind": "transfer",
-        "data": data.to_dict() | drawings,
-        "images": images,
-        "group_by": "alphabet",
-    }
-    fashion = {
-        "kind": "transfer",
-        "data": data.to_dict() | {"source": "tfds", "name": "fashion_mnist"},
-        "images": images,
-        "group_by": "",
-    }
+
+    def transfer(group_by, **data):
+        data = config.icm().data.to_dict() | data
+        return {"kind": "transfer", "data": data, "images": images, "group_by": group_by}
+
+    # A ConfigDict would make one of two examinations that are the same object.
+    drawings = {"source": "folder", "size": 28, "box": 20, "thicken": 5, "invert": True}
     examinations = {
-        "omniglot": omniglot,
-        "omniglot_evaluation": omniglot,
-        "fashion_mnist": fashion,
+        "omniglot": transfer("alphabet", **drawings),
+        "omniglot_evaluation": transfer("alphabet", **drawings),
+        "fashion_mnist": transfer("", source="tfds", name="fashion_mnist"),
     }
     question = "Do experts of digits invert their mechanisms on other images?"
     return study("transfer", question, form, {"defaults": {}}, examinations=examinations)
