@@ -211,8 +211,12 @@ def _write(study: ConfigDict, own: Path, rows: list[dict]) -> dict[str, Any]:
     }
     note = f"{steps} steps of competition; {summary['device']}, JAX {jax.__version__}, "
     note += summary["date"] + (f"; {missing} runs missing" if missing else "")
-    table = study_table.markdown(study_table.compare(rows))
-    write_text(own / "table.md", f"{study.question}\n\n{table}\n{note}\n")
+    parts = [study.question]
+    for name in ("", *study.examinations):
+        mine = study_table.of_prefix(rows, name)
+        table = study_table.markdown(study_table.compare(mine))
+        parts.append(f"{name}\n\n{table}" if name else table)
+    write_text(own / "table.md", "\n\n".join([*parts, note]) + "\n")
     write_text(own / "runs.csv", study_table.csv_text(rows))
     write_json(own / "study.json", summary)
     return summary

@@ -53,6 +53,22 @@ def markdown(table: tuple[Sequence[str], Sequence[Sequence[str]]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def of_prefix(rows: Sequence[Row], prefix: str) -> list[Row]:
+    """The rows with those numbers alone whose name begins with `prefix: `, named by what follows.
+
+    With the prefix '' these are the numbers whose name has none.
+    """
+
+    def kept(name):
+        found, separator, rest = name.rpartition(": ")
+        return (rest if separator else name) if found == prefix else None
+
+    return [
+        {new: row[name] for name in row if (new := name if name in _KEYS else kept(name))}
+        for row in rows
+    ]
+
+
 def texts(head: Sequence[str], rows: Sequence[Sequence[str | float]]) -> list[list[str]]:
     """The rows of a table as text, numbers as in `compare`."""
     return [

@@ -17,6 +17,14 @@ def test_means_and_spreads_by_hand():
     ]
 
 
+def test_numbers_of_an_examination_alone():
+    rows = [{"variant": "a", "seed": 0, "x": 1, "b: x": 2, "b: y, z": 3, "c: x": 4}]
+    key = {"variant": "a", "seed": 0}
+    assert study_table.of_prefix(rows, "") == [key | {"x": 1}]
+    assert study_table.of_prefix(rows, "b") == [key | {"x": 2, "y, z": 3}]
+    assert study_table.of_prefix(rows, "d") == [key]
+
+
 def test_numbers_of_other_tables():
     rows = study_table.texts(["pair", "accuracy", "PSNR"], [["a", 0.5, 20.123456]])
     assert rows == [["a", "50.0%", "20.12"]]
