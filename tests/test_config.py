@@ -31,7 +31,7 @@ def test_the_papers_values_are_the_defaults():
         ("data.source", "web", "data.source: 'web' .* one of bundled, tfds, folder"),
         ("data.labels", ("six",), "data.labels: .'six',. is not allowed; .* whole numbers"),
         ("mechanisms", (), "mechanisms: .* a non-empty tuple of names"),
-        ("mechanisms", ("blur",), "mechanisms: 'blur' is not registered; choose from"),
+        ("mechanisms", ("fog",), "mechanisms: 'fog' is not registered; choose from"),
         ("mechanisms", ({"name": "noise", "sd": 1},), "unexpected keyword argument 'sd'"),
         ("mechanisms", ("invert", "invert"), "mechanisms: 'invert' stands there twice"),
         ("mixture", (1.0,) * 9, "mixture: 9 shares for 10 mechanisms"),
