@@ -15,6 +15,6 @@ Folders around that make no difference. Every image has the attribute `path` bes
 the values of one attribute from 0, in sorted order. A reader is one file of this package.
 """
 
-from icm_jax.data.faces.load import READERS, load
+from icm_jax.data.faces.loading import READERS, load
 
 __all__ = ["READERS", "load"]

@@ -50,14 +50,13 @@ def through(name: str, root: str, size: int, read: Callable[[], Table]) -> Table
     key = json.dumps([VERSION, name, str(path), size, _state(path)])
     digest = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:16]
     file = cache.folder("faces") / f"{name}-{size}-{digest}.npz"
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            return _load(file)
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            # BadZipFile, ValueError, KeyError, EOFError, zlib.error, ...
-            _log.warning("%s is damaged (%s) and made again", file, error)
+    try:
+        return _load(file)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except Exception as error:
+        # BadZipFile, ValueError, KeyError, EOFError, zlib.error, ...
+        _log.warning("%s is damaged (%s) and made again", file, error)
     table = read()
     try:
         _save(file, table)
@@ -85,7 +84,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _load(file: Path) -> Table:
-    with np.load(file, allow_pickle=False) as arrays:
+    # NumPy would leave a damaged file open that it opened itself.
+    with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
         images, skipped = arrays["images"], str(arrays["skipped"])
         attributes = {
             key.removeprefix(_ATTRIBUTE): arrays[key]
