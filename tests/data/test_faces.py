@@ -230,7 +230,12 @@ def test_real_and_fake(tmp_path):
             (10, 1, {"kind": "real", "difficulty": "none"} | dict.fromkeys(regions, 0))
         ),
         "real_and_fake_face/training_fake/hard_23_1001.jpg": (
-            (20, 0, {"kind": "fake", "difficulty": "hard"} | dict(zip(regions, (1, 0, 0, 1))))
+            (
+                20,
+                0,
+                {"kind": "fake", "difficulty": "hard"}
+                | dict(left_eye=1, right_eye=0, nose=0, mouth=1),
+            )
         ),
     }
 
@@ -267,11 +272,10 @@ def test_mask_detection_crops_faces(tmp_path, caplog):
     rows = {}
     for split in (train, test):
         assert split.images.shape[1:] == (4, 4, 1)
-        for image, label, mask, path in zip(
-            split.images, split.labels, split.attributes["mask"], split.attributes["path"]
-        ):
+        for i, path in enumerate(split.attributes["path"].tolist()):
+            image, mask = split.images[i], split.attributes["mask"][i].item()
             assert (image == image[0, 0]).all()
-            rows.setdefault(path.item(), []).append((int(image[0, 0, 0]), int(label), mask.item()))
+            rows.setdefault(path, []).append((int(image[0, 0, 0]), int(split.labels[i]), mask))
     assert rows == {
         "images/a.png": [(10, 0, "with_mask"), (200, 1, "without_mask")],
         "images/b.png": [(10, 0, "with_mask")],
