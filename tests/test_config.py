@@ -3,11 +3,11 @@ import json
 import pytest
 from ml_collections import ConfigDict
 
-from configs import mnist, mnist_three
+from configs import faces, mnist, mnist_three
 from icm_jax import config, mechanisms
 
 
-@pytest.mark.parametrize("module", [mnist, mnist_three])
+@pytest.mark.parametrize("module", [faces, mnist, mnist_three])
 def test_shipped_configs_are_valid(module):
     config.validate(module.get_config())
 
