@@ -171,7 +171,7 @@ def test_tufts(tmp_path):
         "TD_RGB_E_Set1/1/TD_RGB_E_5.jpg": encoded(10, "JPEG"),
         "TD_IR_A/TD_IR_A_Set2/12/TD_IR_A_7.jpg": encoded(20, "JPEG"),
         "TD_CS/TD_CS_12.jpg": encoded(30, "JPEG"),
-        "TD_NIR_E/3/TD_NIR_E_1.jpg": encoded(40, "JPEG"),
+        "2018/TD_NIR_E/3/TD_NIR_E_1.jpg": encoded(40, "JPEG"),
         "TD_3D/TD_3D_1.ply": b"ply",
         "other/1/photo.jpg": encoded(0, "JPEG"),
     }
@@ -185,7 +185,7 @@ def test_tufts(tmp_path):
         "TD_RGB_E_Set1/1/TD_RGB_E_5.jpg": (10, 3, known("1", "RGB_E", "sunglasses")),
         "TD_IR_A/TD_IR_A_Set2/12/TD_IR_A_7.jpg": (20, 1, known("12", "IR_A")),
         "TD_CS/TD_CS_12.jpg": (30, 0, known("12", "CS")),
-        "TD_NIR_E/3/TD_NIR_E_1.jpg": (40, 2, known("3", "NIR_E", "neutral")),
+        "2018/TD_NIR_E/3/TD_NIR_E_1.jpg": (40, 2, known("3", "NIR_E", "neutral")),
     }
     train, test = people(splits)
     assert not train & test

@@ -50,8 +50,11 @@ def test_ssim_of_even_images_is_that_of_their_brightness():
     # No variance: (2 * 0.5 * 0.25 + 1e-4) / (0.25 + 0.0625 + 1e-4) = 0.2501 / 0.3126.
     images = np.full((2, 11, 12, 1), 0.5)
     reference = np.stack([images[0], images[0] / 2])
-    found = restoration.ssim(images, reference)
-    np.testing.assert_allclose(found, [1, 0.2501 / 0.3126])
+    left = np.ones((2, 11, 12), bool)
+    left[:, :, 7:] = False
+    for where in (None, left):
+        found = restoration.ssim(images, reference, where)
+        np.testing.assert_allclose(found, [1, 0.2501 / 0.3126])
 
 
 def test_ssim_of_waves_is_that_of_another_implementation():

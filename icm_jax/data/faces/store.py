@@ -47,7 +47,7 @@ def through(name: str, root: str, size: int, read: Callable[[], Table]) -> Table
       read: called where nothing is kept.
     """
     path = Path(root).expanduser().resolve()
-    key = json.dumps([VERSION, name, str(path), size, _state(path)])
+    key = json.dumps([VERSION, str(path), _state(path)])
     digest = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:16]
     file = cache.folder("faces") / f"{name}-{size}-{digest}.npz"
     try:
