@@ -24,8 +24,8 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict, config_flags
 
+from icm_jax import cache, experiment, restore, study, training
 from icm_jax import config as configs
-from icm_jax import experiment, restore, study, training
 from icm_jax.restore_files import restore_files
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -79,11 +79,13 @@ def _print(summary: Mapping, workdir: Path) -> None:
         print(f"{(workdir / 'table.md').read_text()}{workdir}/table.md")
         return
     found, accuracy = summary["specialization"], summary["accuracy"]
-    print(
-        f"{found['identified']} of {len(found['mechanisms'])} mechanisms identified; accuracy "
-        f"{accuracy['original']:.1%} original, {accuracy['transformed']:.1%} transformed, "
-        f"{accuracy['restored']:.1%} restored\n{workdir}/report.html"
-    )
+    said = f"{found['identified']} of {len(found['mechanisms'])} mechanisms identified"
+    if accuracy is not None:
+        said += (
+            f"; accuracy {accuracy['original']:.1%} original, "
+            f"{accuracy['transformed']:.1%} transformed, {accuracy['restored']:.1%} restored"
+        )
+    print(f"{said}\n{workdir}/report.html")
 
 
 def _use() -> str:
@@ -149,8 +151,8 @@ def _parse(arguments: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    cache = os.environ.get("JAX_COMPILATION_CACHE_DIR", "~/.cache/icm_jax/compiled")
-    jax.config.update("jax_compilation_cache_dir", str(Path(cache).expanduser()))
+    compiled = os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache.folder("compiled")
+    jax.config.update("jax_compilation_cache_dir", str(Path(compiled).expanduser()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     training.keep_host_memory()
     app.run(main, flags_parser=_parse)

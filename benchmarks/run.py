@@ -97,7 +97,7 @@ def table(runs: list[dict]) -> str:
                 *(f"{t['seconds']:.0f} ({t['compile_seconds']:.0f})" for t in times),
                 f"{rest:.0f}",
                 f"{run['identified']} of {run['mechanisms']}",
-                f"{run['accuracy']['restored']:.1%}",
+                f"{run['accuracy']['restored']:.1%}" if run["accuracy"] else "",
             ]
         )
     return markdown([*head, "identified", "restored"], rows)

@@ -28,8 +28,8 @@ def icm() -> ConfigDict:
             "precision": "float32",  # float32 | tf32 | bfloat16: see icm_jax.networks.compute
             "convolution": "auto",  # of all experts at once: see icm_jax.networks.convolution
             "data": {
-                "source": "bundled",  # bundled | tfds | folder
-                "name": "mnist",  # of the bundled or TFDS data set
+                "source": "bundled",  # bundled | tfds | folder | faces
+                "name": "mnist",  # of the data set: see icm_jax.data.sources and data.faces
                 "dir": "",  # of the TFDS or image folder, or a zip of images
                 "labels": (),  # the classes that compete; all where empty
                 "size": 0,  # resize images to this side; 0 leaves them
@@ -38,9 +38,11 @@ def icm() -> ConfigDict:
                 # Drawings made as MNIST's digits were: see icm_jax.data.drawings.
                 "thicken": 0,  # pixels of the neighbourhood that lines spread over, before resizing
                 "box": 0,  # pixels of the longer side of the ink within `size`; 0 crops nothing
-                "canonical": 0,  # images that are known as canonical; 0: half of the train split
+                "canonical": 0,  # images that are known as canonical; 0: all that there are
+                # Values of an attribute in place of mechanisms, compared as text; none where empty.
+                "groups": {"attribute": "", "canonical": "", "transformed": ()},
             },
-            "mechanisms": mechanisms.PAPER,
+            "mechanisms": mechanisms.PAPER,  # unused with data.groups
             "mixture": (),  # shares of the mechanisms, (3, 1) for 3 to 1; equal where empty
             "experts": {
                 "count": 10,
@@ -113,7 +115,8 @@ def validate(config: ConfigDict) -> None:
         )
     for spec in config.mechanisms:
         mechanisms.build(spec)
-    count = len(config.mechanisms)
+    _check_groups(config)
+    count = len(config.data.groups.transformed) or len(config.mechanisms)
     if config.mixture and len(config.mixture) != count:
         raise ValueError(
             f"mixture: {len(config.mixture)} shares for {count} mechanisms; give one each, or none"
@@ -127,6 +130,27 @@ def validate(config: ConfigDict) -> None:
     for name in labels:
         if labels.count(name) > 1:
             raise ValueError(f"mechanisms: {name!r} stands there twice; name each one once")
+
+
+def _check_groups(config: ConfigDict) -> None:
+    """Refuses groups that are half given, or that cannot be told apart."""
+    groups = config.data.groups
+    values = [groups.canonical, *map(str, groups.transformed)]
+    given = {"attribute": groups.attribute, "canonical": values[0], "transformed": values[1:]}
+    missing = [name for name, value in given.items() if not value]
+    if 0 < len(missing) < len(given):
+        raise ValueError(
+            f"data.groups.{missing[0]}: missing; give attribute, canonical and transformed, or "
+            "none of them"
+        )
+    for value in values[1:]:
+        if values.count(value) > 1:
+            raise ValueError(f"data.groups: {value!r} stands there twice; name each value once")
+    if groups.attribute and config.system == "oracle":
+        raise ValueError(
+            "data.groups: groups have no originals, which system 'oracle' learns from; leave them "
+            "empty, or choose system 'icm'"
+        )
 
 
 def to_dict(config: ConfigDict) -> dict[str, Any]:

@@ -3,11 +3,11 @@ import json
 import pytest
 from ml_collections import ConfigDict
 
-from configs import mnist, mnist_three
+from configs import faces, mnist, mnist_three
 from icm_jax import config, mechanisms
 
 
-@pytest.mark.parametrize("module", [mnist, mnist_three])
+@pytest.mark.parametrize("module", [faces, mnist, mnist_three])
 def test_shipped_configs_are_valid(module):
     config.validate(module.get_config())
 
@@ -31,7 +31,7 @@ def test_the_papers_values_are_the_defaults():
         ("data.source", "web", "data.source: 'web' .* one of bundled, tfds, folder"),
         ("data.labels", ("six",), "data.labels: .'six',. is not allowed; .* whole numbers"),
         ("mechanisms", (), "mechanisms: .* a non-empty tuple of names"),
-        ("mechanisms", ("blur",), "mechanisms: 'blur' is not registered; choose from"),
+        ("mechanisms", ("fog",), "mechanisms: 'fog' is not registered; choose from"),
         ("mechanisms", ({"name": "noise", "sd": 1},), "unexpected keyword argument 'sd'"),
         ("mechanisms", ("invert", "invert"), "mechanisms: 'invert' stands there twice"),
         ("mixture", (1.0,) * 9, "mixture: 9 shares for 10 mechanisms"),
@@ -46,6 +46,8 @@ def test_the_papers_values_are_the_defaults():
         ("discriminator.stages", (16, 16), "discriminator.stages"),
         ("competition.restart.memory", 1.0, "competition.restart.memory: 1.0 .* below 1"),
         ("checkpoint.every", 0, "checkpoint.every: 0"),
+        ("data.groups.attribute", "race", "data.groups.canonical: missing; give attribute, can"),
+        ("data.groups.transformed", (1,), "data.groups.attribute: missing"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(field, value, message):
@@ -59,6 +61,23 @@ def test_an_oracle_has_an_expert_a_mechanism():
     c = config.icm()
     c.system, c.experts.count = "oracle", 9
     with pytest.raises(ValueError, match="experts.count: 9 experts for 10 mechanisms"):
+        config.validate(c)
+
+
+def test_groups_are_told_apart_and_stand_for_mechanisms():
+    c = config.icm()
+    c.data.groups = {"attribute": "race", "canonical": "2", "transformed": (0, "1")}
+    c.mixture = (1, 3)
+    config.validate(c)
+    for twice in (("1", 1), ("0", "2")):
+        c.data.groups.transformed = twice
+        with pytest.raises(ValueError, match=f"data.groups: '{twice[1]}' stands there twice"):
+            config.validate(c)
+    c.data.groups.transformed = ("1",)
+    with pytest.raises(ValueError, match="mixture: 2 shares for 1"):
+        config.validate(c)
+    c.mixture, c.system, c.experts.count = (), "oracle", 1
+    with pytest.raises(ValueError, match="data.groups: groups have no originals"):
         config.validate(c)
 
 

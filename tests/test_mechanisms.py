@@ -75,13 +75,13 @@ def test_a_user_adds_one_in_three_lines():
     try:
         chex.assert_trees_all_equal(mechanisms.build("mirror")(KEY, spot(1, 2)), spot(7, 2))
     finally:
-        del mechanisms._registry["mirror"]
+        mechanisms.unregister("mirror")
 
 
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("blur", "'blur' is not registered; choose from translate, invert, noise"),
+        ("fog", "'fog' is not registered; choose from translate, invert, noise"),
         ("translate", "missing a required .*'dx'"),
         ({"name": "noise", "sigma": 1.0}, "unexpected keyword argument 'sigma'"),
         ({"std": 1.0}, "None is not registered"),

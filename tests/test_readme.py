@@ -21,7 +21,7 @@ def test_the_notebook_example_runs(monkeypatch, tmp_path):
     try:
         exec(code, names)
     finally:
-        mechanisms._registry.pop("mirror", None)
+        mechanisms.unregister("mirror")
     found = names["result"].summary["specialization"]
     assert found["mechanisms"] == ["mirror", "invert"]
     assert (tmp_path / "runs" / "mirror" / "report.html").exists()

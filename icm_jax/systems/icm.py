@@ -13,10 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from icm_jax import mechanisms
-from icm_jax.data import Dataset, Pool, Splits, halve, pad, restrict
+from icm_jax.data import Splits, halve
 from icm_jax.system import System
-from icm_jax.systems import classification, icm_evaluation, icm_phases
+from icm_jax.systems import classification, icm_evaluation, icm_images, icm_phases
 from icm_jax.systems.icm_model import make_model
 from icm_jax.systems.icm_steps import init
 
@@ -35,7 +34,8 @@ def build_seeds(
     There is one system a seed. They share images, steps and all that is compiled. A seed decides
     how the train split is halved into canonical and transformed images, so that no image is seen
     both ways, and what is random in evaluations. The judge of restored images is a classifier of
-    the canonical half, of all classes.
+    the canonical half, of all classes; where it would have nothing to say there is none. Of
+    groups (`config.data.groups`) see `icm_jax.systems.icm_images`.
 
     Args:
       config: a validated config.
@@ -44,85 +44,54 @@ def build_seeds(
       axis_name: device axis that the steps reduce over, or None for one device without one.
 
     Raises:
-      ValueError: if labels leave no image, fewer than a batch, or too few to evaluate with, or if
-        padding is smaller than the images.
+      ValueError: if labels or groups leave no image, fewer than a batch, or too few to evaluate
+        with, if padding is smaller than the images, or a mechanism does not suit them.
     """
-    judge = classification.build(config.classifier, *splits, config.data.pad, axis_name)
-    classify = classification.predictor(config.classifier, classification.class_count(splits.train))
-    test = _evaluated(config, splits)
-    shape = test.images.shape[1:]
-    prepare = functools.partial(pad, size=config.data.pad) if config.data.pad else lambda x: x
-    test = test._replace(images=prepare(test.images))
-    bank = tuple(mechanisms.build(spec) for spec in config.mechanisms)
-    names = tuple(mechanisms.label(spec) for spec in config.mechanisms)
+    source = icm_images.build(config, splits)
+    judged = _is_judged(source, splits)
+    classify = None
+    if judged:
+        judge = classification.build(config.classifier, *splits, config.data.pad, axis_name)
+        classes = classification.class_count(splits.train)
+        classify = classification.predictor(config.classifier, classes)
     oracle = config.system == "oracle"
     phases = icm_phases.oracle if oracle else icm_phases.icm
-    example = jnp.zeros((1, *test.images.shape[1:]))
+    example = jnp.zeros((1, *source.test.images.shape[1:]))
     evaluate = icm_evaluation.make_evaluate(
-        make_model(config),
-        classify,
-        test.images,
-        test.labels,
-        bank,
-        names,
-        shape,
-        config,
-        by_score=not oracle,
+        make_model(config), classify, source, config, by_score=not oracle
     )
     draw = icm_evaluation.draw_restoration if oracle else icm_evaluation.draw_figures
     shared = System(
         name=config.system,
         init=functools.partial(init, make_model(config), config.experts.count, example),
-        phases=phases(config, bank, prepare, axis_name),
+        phases=phases(config, source, axis_name),
         data={"images": splits.train.images},
         evaluate=evaluate,
-        figures=functools.partial(draw, names),
+        figures=functools.partial(draw, source.names),
         headline=icm_evaluation.headline,
     )
 
     def seeded(seed: int) -> System:
-        canonical, transformed = _compete_for(config, splits.train, seed)
-        # The judge learns from all classes, whichever compete.
-        learned = {"pool": halve(splits.train, seed)[0]}
+        canonical, transformed = source.pools(seed)
+        auxiliary = {}
+        if judged:
+            # The judge learns from all classes, whichever compete.
+            learned = {"pool": halve(splits.train, seed)[0]}
+            auxiliary["classifier"] = judge._replace(data=judge.data | learned)
         return shared._replace(
             data=shared.data | {"canonical": canonical, "transformed": transformed},
             evaluate=functools.partial(evaluate, seed),
-            auxiliary={"classifier": judge._replace(data=judge.data | learned)},
+            auxiliary=auxiliary,
         )
 
     return tuple(seeded(seed) for seed in seeds)
 
 
-def _evaluated(config: ConfigDict, splits: Splits) -> Dataset:
-    """The test images that experts are evaluated on; refuses what cannot work."""
-    test = restrict(splits, config.data.labels).test
-    fields = config.evaluation.images, config.evaluation.last or len(test.labels)
-    evaluated = min(*fields, len(test.labels))
-    if evaluated < len(config.mechanisms):
-        name = "images" if fields[0] == evaluated else "last"
-        raise ValueError(
-            f"evaluation.{name}: {evaluated} test images are fewer than the "
-            f"{len(config.mechanisms)} mechanisms"
-        )
-    side = max(test.images.shape[1:3])
-    if 0 < config.data.pad < side:
-        raise ValueError(
-            f"data.pad: {config.data.pad} is less than the images' {side} pixels; 0 pads nothing"
-        )
-    return test
+def _is_judged(source: icm_images.Source, splits: Splits) -> bool:
+    """Whether a classifier can say what restored images show.
 
-
-def _compete_for(config: ConfigDict, train: Dataset, seed: int) -> tuple[Pool, Pool]:
-    """Canonical and transformed images of a seed; refuses fewer than a batch."""
-    canonical, transformed = halve(train, seed, config.data.labels)
-    if config.data.canonical:
-        # The half is in random order: its first images are any.
-        known = min(config.data.canonical, int(canonical.count))
-        canonical = canonical._replace(count=np.int32(known))
-    halves = canonical, transformed
-    for name, half in zip(("canonical", "transformed"), halves, strict=True):
-        if config.batch_size > half.count:
-            raise ValueError(
-                f"batch_size: {config.batch_size} is more than the {half.count} {name} images"
-            )
-    return halves
+    Not where images have no original, nor of classes that it does not learn (people who are in
+    the test split alone), nor where there is one class.
+    """
+    learned, asked = (np.unique(split.labels) for split in splits)
+    return source.bank is not None and len(learned) > 1 and bool(np.isin(asked, learned).all())

@@ -16,71 +16,72 @@ from icm_jax.evaluation.restoration import group_mean, psnr
 from icm_jax.evaluation.specialization import identified, idle, match, win_matrix
 from icm_jax.report import competition_figures, series
 from icm_jax.system import Evaluation
+from icm_jax.systems.icm_images import Source
 from icm_jax.systems.icm_steps import prune
 
 PyTree = Any
+_KINDS = ("original", "transformed", "restored")
 
 
 class Found(NamedTuple):
     """What the experts made of N test images.
 
     Attributes:
-      originals: float32 `[N, H, W, C]` in [0, 1], before the mechanisms.
+      originals: float32 `[N, H, W, C]` in [0, 1], before the mechanisms; None where images were
+        transformed already.
       transformed: likewise, what the experts saw.
       restored: likewise, the winners' outputs.
       scores: float32 `[N, E]`, logits of every expert's output.
       winner: int32 `[N]`, the expert whose output counts.
-      classes: int32 `[N, 3]`, what the judge takes original, transformed and restored for.
+      classes: int32 `[N, 3]`, what the judge takes original, transformed and restored for; None
+        where there is no judge.
     """
 
-    originals: jax.Array
+    originals: jax.Array | None
     transformed: jax.Array
     restored: jax.Array
     scores: jax.Array
     winner: jax.Array
-    classes: jax.Array
+    classes: jax.Array | None
 
 
 def make_evaluate(
     model,
-    classify: Callable[[PyTree, jax.Array], jax.Array],
-    images: np.ndarray,
-    labels: np.ndarray,
-    bank: Sequence[mechanisms.Mechanism],
-    names: Sequence[str],
-    shape: Sequence[int],
+    classify: Callable[[PyTree, jax.Array], jax.Array] | None,
+    source: Source,
     config: ConfigDict,
     by_score: bool = True,
 ) -> Callable[[int, PyTree, Mapping[str, PyTree], bool], Evaluation]:
-    """The evaluation of an ICM state on test images, mechanism i mod M applied to image i.
+    """The evaluation of an ICM state on the test images of a source.
 
     Its first argument is the seed of what is random in the mechanisms: all seeds share what is
     compiled.
 
     Args:
       model: `icm.Model` without a device axis.
-      classify: `(classifier state, float images [B, H, W, C]) -> class [B]`.
-      images: uint8 `[N, H, W, C]`, test images.
-      labels: int32 `[N]`.
-      bank: M mechanisms.
-      names: M names of them.
-      shape: `[H, W, C]` of the images before any padding, for the summary.
+      classify: `(classifier state, float images [B, H, W, C]) -> class [B]`; None for no judge.
+      source: of the images and the mechanisms to apply to them.
       config: `config.evaluation.images` of the test images are used during training,
         `config.evaluation.last` at the end, where `config.experts.prune` drops idle experts.
       by_score: the best score wins; else expert i restores what mechanism i made.
     """
-    count = len(bank)
+    count, bank = len(source.names), source.bank
+    images, labels = source.test.images, source.test.labels
     sizes = config.evaluation.images, config.evaluation.last or len(images)
 
     @jax.jit
     def on_chunk(state: PyTree, judge: PyTree, images, mechanism, chunk_key) -> Found:
-        originals = to_float(images)
-        transformed = mechanisms.apply(bank, chunk_key, originals, mechanism)
+        transformed, originals = to_float(images), None
+        if bank is not None:
+            originals = transformed
+            transformed = mechanisms.apply(bank, chunk_key, originals, mechanism)
         outputs, scores = score_all(model, state, transformed)
         winner = scores.argmax(axis=0) if by_score else mechanism
         restored = outputs[winner, jnp.arange(len(images))]
-        classes = [classify(judge, x) for x in (originals, transformed, restored)]
-        classes = jnp.stack(classes, axis=1)
+        classes = None
+        if classify is not None:
+            kinds = originals, transformed, restored
+            classes = jnp.stack([classify(judge, x) for x in kinds], axis=1)
         return Found(originals, transformed, restored, scores.T, winner, classes)
 
     def evaluate(
@@ -91,11 +92,11 @@ def make_evaluate(
         whole, kept = state, np.arange(config.experts.count)
         if complete and config.experts.prune:
             state, kept = prune(state, config.experts.prune)
-        mechanism = np.arange(n) % count
+        mechanism = source.index[:n]
 
         def call(index):
             chunk_key = jax.random.fold_in(key, index[0])
-            judge = auxiliary["classifier"]
+            judge = auxiliary.get("classifier")
             return on_chunk(state, judge, images[index], mechanism[index], chunk_key)
 
         found = in_chunks(call, n)
@@ -105,10 +106,12 @@ def make_evaluate(
         scores = np.full((n, config.experts.count), np.nan, np.float32)
         scores[:, kept] = found.scores
         found = found._replace(winner=kept[found.winner], scores=scores)
-        evaluation = _summarize(names, mechanism, labels[:n], found, np.asarray(outputs))
+        evaluation = _summarize(source.names, mechanism, labels[:n], found, np.asarray(outputs))
         dropped = np.setdiff1d(np.arange(config.experts.count), kept).tolist()
         evaluation.summary["specialization"]["dropped"] = dropped
-        return evaluation._replace(summary={**evaluation.summary, "image_shape": list(shape)})
+        return evaluation._replace(
+            summary={**evaluation.summary, "image_shape": list(source.shape)}
+        )
 
     return evaluate
 
@@ -133,19 +136,21 @@ def _summarize(
     solved = identified(wins)
     by_mechanism = functools.partial(group_mean, group=mechanism, groups=count)
 
-    correct = found.classes == labels[:, None]  # [N, 3]
-    kinds = ("original", "transformed", "restored")
-    accuracy = dict(zip(kinds, correct.mean(axis=0).tolist(), strict=True))
-    _, before, after = (by_mechanism(correct[:, kind]).tolist() for kind in range(3))
-    decibels = by_mechanism(psnr(found.restored, found.originals))
+    accuracy, decibels, known = None, None, {}
+    if found.classes is not None:
+        accuracy = _accuracy(names, mechanism, found.classes == labels[:, None])
+        known |= {f"accuracy_{kind}": accuracy[kind] for kind in _KINDS}
+    if found.originals is not None:
+        decibels = by_mechanism(psnr(found.restored, found.originals))
+        known["psnr"] = float(decibels.mean())
+        decibels = dict(zip(names, decibels.tolist(), strict=True))
     probabilities = 1 / (1 + np.exp(-found.scores.astype(np.float64)))
     mean_scores = [by_mechanism(probabilities[:, e]) for e in range(experts)]
     return Evaluation(
         scalars={
             "identified": int(solved.sum()),
             "identified_mechanisms": solved.tolist(),
-            **{f"accuracy_{kind}": value for kind, value in accuracy.items()},
-            "psnr": float(decibels.mean()),
+            **known,
             "scores": np.stack(mean_scores, axis=1).tolist(),  # [M, E]
         },
         summary={
@@ -156,38 +161,48 @@ def _summarize(
                 "identified_mechanisms": solved.tolist(),
                 "idle": np.flatnonzero(idle(wins)).tolist(),
             },
-            "accuracy": {
-                **accuracy,
-                "per_mechanism": {
-                    name: {"transformed": t, "restored": r}
-                    for name, t, r in zip(names, before, after, strict=True)
-                },
-            },
-            "psnr": dict(zip(names, decibels.tolist(), strict=True)),
+            # None where no judge or no original can tell.
+            "accuracy": accuracy,
+            "psnr": decibels,
         },
         arrays={
             "wins": wins,
             "identified": solved,
-            "originals": found.originals[:count],
             "inputs": found.transformed[:count],
             "outputs": sample_outputs,
             "winners": winner[:count],
-        },
+        }
+        | ({} if found.originals is None else {"originals": found.originals[:count]}),
     )
 
 
+def _accuracy(names: Sequence[str], mechanism: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
+    """The accuracy by `_KINDS` and by mechanism; `correct` is bool `[N, 3]`."""
+    _, before, after = (group_mean(right, mechanism, len(names)).tolist() for right in correct.T)
+    return {
+        **dict(zip(_KINDS, correct.mean(axis=0).tolist(), strict=True)),
+        "per_mechanism": {
+            name: {"transformed": t, "restored": r}
+            for name, t, r in zip(names, before, after, strict=True)
+        },
+    }
+
+
 def headline(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of a summary by which runs are compared."""
+    """The numbers of a summary by which runs are compared, those that there are."""
     specialization = summary["specialization"]
     count = specialization["identified"]
-    kinds = ("original", "transformed", "restored")
-    return {
+    accuracy, decibels = summary["accuracy"], summary["psnr"]
+    found = {
         "all identified": count == len(specialization["mechanisms"]),
         "identified": count,
         "experts in use": len(specialization["wins"][0]) - len(specialization["idle"]),
-        **{f"accuracy {kind}": summary["accuracy"][kind] for kind in kinds},
-        "PSNR": float(np.mean(list(summary["psnr"].values()))),
     }
+    if accuracy is not None:
+        found |= {f"accuracy {kind}": accuracy[kind] for kind in _KINDS}
+    if decibels is not None:
+        found["PSNR"] = float(np.mean(list(decibels.values())))
+    return found
 
 
 def draw_restoration(names: Sequence[str], evaluation: Evaluation, records: list[dict]) -> dict:
@@ -201,12 +216,12 @@ def draw_restoration(names: Sequence[str], evaluation: Evaluation, records: list
             arrays["outputs"],
             arrays["winners"],
             names,
-            originals=arrays["originals"],
+            originals=arrays.get("originals"),
             order=competition_figures.expert_order(matching, len(arrays["outputs"])),
         ),
         "losses": competition_figures.losses(records),
     }
-    if steps:
+    if steps and accuracy is not None:
         drawn["accuracy"] = competition_figures.accuracy_curve(
             steps, restored, accuracy["original"], accuracy["transformed"]
         )

@@ -1,8 +1,5 @@
 """The phases of ICM and of its oracle: how a step draws its batch, and what it does with it."""
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
-
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
@@ -10,6 +7,7 @@ from ml_collections import ConfigDict
 from icm_jax import collectives, mechanisms, restarts
 from icm_jax.data import draw
 from icm_jax.system import Phase
+from icm_jax.systems.icm_images import Source
 from icm_jax.systems.icm_model import make_model
 from icm_jax.systems.icm_steps import (
     competition_step,
@@ -18,37 +16,27 @@ from icm_jax.systems.icm_steps import (
     restart_step,
 )
 
-# (data, key) -> images [B, H, W, C], a batch of all devices
-Draw = Callable[[Mapping[str, jax.Array], jax.Array], jax.Array]
 
-
-def icm(
-    config: ConfigDict,
-    bank: Sequence[mechanisms.Mechanism],
-    prepare: Callable[[jax.Array], jax.Array],
-    axis_name: str | None,
-) -> tuple[Phase, Phase]:
+def icm(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[Phase, Phase]:
     """Initialization and competition.
 
     Args:
       config: see `icm_jax.config.icm`.
-      bank: M mechanisms.
-      prepare: pads images, where that is to be done.
+      source: of canonical and transformed images.
       axis_name: device axis, or None.
     """
-    draw_transformed = _draw_transformed(config, bank, prepare)
     model, momentum = make_model(config, axis_name), config.experts.momentum
     settings = restarts.Settings(**config.competition.restart)
 
     def initialize(state, data, key):
-        images = collectives.share(draw_transformed(data, key), axis_name)
+        images = collectives.share(source.draw(data, key), axis_name)
         return reproduction_step(model, state, images, images, momentum, axis_name=axis_name)
 
     def compete(state, data, key):
         canonical_key, transformed_key, restart_key = jax.random.split(key, 3)
-        transformed = draw_transformed(data, transformed_key)
+        transformed = source.draw(data, transformed_key)
         canonical = draw(canonical_key, data["images"], data["canonical"], config.batch_size)
-        shares = collectives.share((transformed, prepare(canonical)), axis_name)
+        shares = collectives.share((transformed, source.prepare(canonical)), axis_name)
         some = config.competition.reference
         reference = transformed[:some] if some else None
         rate = decayed(state.steps, config.competition.steps, config.competition.decay)
@@ -69,26 +57,22 @@ def icm(
     )
 
 
-def oracle(
-    config: ConfigDict,
-    bank: Sequence[mechanisms.Mechanism],
-    prepare: Callable[[jax.Array], jax.Array],
-    axis_name: str | None,
-) -> tuple[Phase]:
+def oracle(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[Phase]:
     """Expert i learns to undo mechanism i from true pairs, as many steps as a competition takes.
 
-    Nobody competes: it bounds what experts of this kind can restore. Arguments are as in `icm`.
+    Nobody competes: it bounds what experts of this kind can restore. Arguments are as in `icm`,
+    the source one of designed mechanisms.
     """
     model, momentum = make_model(config, axis_name), config.experts.momentum
 
     def learn(state, data, key):
-        image_key, *keys = jax.random.split(key, 1 + len(bank))
+        image_key, *keys = jax.random.split(key, 1 + len(source.bank))
         originals = draw(image_key, data["images"], data["transformed"], config.batch_size)
-        originals = prepare(originals)
+        originals = source.prepare(originals)
         all_of_one = jnp.zeros(config.batch_size, jnp.int32)
         inputs = [
             mechanisms.apply([mechanism], key, originals, all_of_one)
-            for mechanism, key in zip(bank, keys, strict=True)
+            for mechanism, key in zip(source.bank, keys, strict=True)
         ]
         shares = [collectives.share(images, axis_name) for images in (*inputs, originals)]
         rate = decayed(state.steps, config.competition.steps, config.competition.decay)
@@ -98,24 +82,3 @@ def oracle(
         return state._replace(steps=state.steps + 1), metrics
 
     return (Phase("supervised", config.competition.steps, learn),)
-
-
-def _draw_transformed(
-    config: ConfigDict,
-    bank: Sequence[mechanisms.Mechanism],
-    prepare: Callable[[jax.Array], jax.Array],
-) -> Draw:
-    """How a batch of transformed images is drawn, the mechanisms as often as the mixture says."""
-    if config.mixture:
-        logits = jnp.log(jnp.asarray(config.mixture, jnp.float32))
-        choose = functools.partial(jax.random.categorical, logits=logits)
-    else:
-        choose = functools.partial(jax.random.randint, minval=0, maxval=len(bank))
-
-    def draw_transformed(data, key):
-        image_key, index_key, mechanism_key = jax.random.split(key, 3)
-        images = draw(image_key, data["images"], data["transformed"], config.batch_size)
-        index = choose(index_key, shape=(config.batch_size,))
-        return mechanisms.apply(bank, mechanism_key, prepare(images), index)
-
-    return draw_transformed

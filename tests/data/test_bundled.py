@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from icm_jax.data import bundled
+from icm_jax.data import bundled, wheels
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_idx_of_two_images_of_one_by_three():
     array = np.arange(6, dtype=np.uint8).reshape(2, 1, 3)
     # 00 00, 08 for unsigned bytes, 03 axes; lengths 2, 1, 3 in four bytes each; the pixels.
     expected = "00000803 00000002 00000001 00000003 000102030405"
-    assert bundled.idx_bytes(array) == bytes.fromhex(expected)
+    assert wheels.idx_bytes(array) == bytes.fromhex(expected)
 
 
 def test_one_changed_pixel_is_noticed(monkeypatch):

@@ -78,3 +78,17 @@ def test_unknown_source():
 def test_negative_size():
     with pytest.raises(ValueError, match="data.size: -1 is negative"):
         data.load(config(size=-1))
+
+
+def test_faces_get_their_fields(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for i in range(3):
+        Image.new("RGB", (9, 7)).save(tmp_path / f"{i:05}.png")
+    train, test = data.load(config(source="faces", name="ffhq", dir=str(tmp_path), size=4))
+    assert len(train.images) + len(test.images) == 3
+    assert train.images.shape[1:] == (4, 4, 3)
+
+
+def test_bundled_faces_are_resized():
+    train, _ = data.load(config(name="orl", size=12))
+    assert train.images.shape == (320, 12, 12, 1)

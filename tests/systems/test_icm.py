@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tiny
 
-from icm_jax import competition
-from icm_jax.systems import icm, icm_model, icm_phases, icm_steps
+from icm_jax import competition, mechanisms
+from icm_jax.systems import icm, icm_images, icm_model, icm_steps
 
 IMAGES = (8, 12, 12, 1)
 
@@ -254,12 +254,17 @@ def test_an_idle_expert_is_restarted_in_training():
 
 
 def test_a_mixture_decides_how_often_a_mechanism_is_drawn():
+    mechanisms.register("black")(lambda key, image: 0 * image)
+    mechanisms.register("white")(lambda key, image: 0 * image + 1)
     config = tiny.icm()
-    config.batch_size, config.mixture = 20, (1, 9)
-    data = jax.tree.map(jnp.asarray, icm.build(config, tiny.splits()).data)
-    bank = [lambda key, image: 0 * image, lambda key, image: 0 * image + 1]
-    draw = icm_phases._draw_transformed(config, bank, lambda images: images)
-    drawn = jnp.stack([draw(data, jax.random.key(i))[:, 0, 0, 0] for i in range(50)])
+    config.batch_size, config.mixture, config.mechanisms = 20, (1, 9), ("black", "white")
+    try:
+        source = icm_images.build(config, tiny.splits())
+    finally:
+        mechanisms.unregister("black")
+        mechanisms.unregister("white")
+    data = jax.tree.map(jnp.asarray, icm.build(tiny.icm(), tiny.splits()).data)
+    drawn = jnp.stack([source.draw(data, jax.random.key(i))[:, 0, 0, 0] for i in range(50)])
     # A binomial of 1000 and 0.9 has a deviation of 0.0095.
     assert abs(drawn.mean() - 0.9) < 0.04
 

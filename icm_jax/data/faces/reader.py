@@ -1,0 +1,58 @@
+"""What a reader is: from the names of files, and the texts beside them, to faces."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+
+class Face(NamedTuple):
+    """A face in an image.
+
+    Attributes:
+      path: of the image.
+      attributes: name -> value; every face of a data set has the same names.
+      box: left, top, right and bottom of the face in pixels, right and bottom exclusive; the
+        whole image where it is None.
+    """
+
+    path: str
+    attributes: Mapping[str, str | int]
+    box: tuple[int, int, int, int] | None = None
+
+
+class Reader(NamedTuple):
+    """How the faces of a data set are found.
+
+    Attributes:
+      faces: `(paths of all files, content of those beside the images) -> faces`, pure. An image
+        that it does not mention is skipped.
+      layout: what it looks for, for messages.
+      label: the attribute that labels number; all labels are 0 where it is ''.
+      beside: how the names of files end that are not images and that `faces` reads.
+    """
+
+    faces: Callable[[Sequence[str], Mapping[str, bytes]], Iterable[Face]]
+    layout: str
+    label: str = ""
+    beside: tuple[str, ...] = ()
+
+
+def by_path(
+    pattern: str, attributes: Callable[[re.Match], Mapping[str, str | int]]
+) -> Callable[[Sequence[str], Mapping[str, bytes]], Iterator[Face]]:
+    """The `faces` of a reader that needs the paths alone.
+
+    Args:
+      pattern: of the end of a path, from the beginning of a file's or a folder's name.
+      attributes: from the match to the attributes.
+    """
+    compiled = re.compile(rf"(?:.*/)?{pattern}")
+
+    def faces(paths: Sequence[str], beside: Mapping[str, bytes]) -> Iterator[Face]:
+        del beside
+        for path in paths:
+            match = compiled.fullmatch(path)
+            if match:
+                yield Face(path, attributes(match))
+
+    return faces

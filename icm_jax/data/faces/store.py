@@ -1,0 +1,115 @@
+"""Faces that were read once, kept on the disk: the next run does not decode them again."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from icm_jax import cache
+
+_log = logging.getLogger(__name__)
+
+VERSION = 1  # Of all readers and of the file: another number, and everything is read again.
+_ATTRIBUTE = "attribute/"
+
+
+class Table(NamedTuple):
+    """What is kept of N faces.
+
+    Attributes:
+      images: uint8 `[N, H, W, C]`.
+      attributes: name -> numbers or text `[N]`.
+      skipped: what was left out, in words.
+    """
+
+    images: np.ndarray
+    attributes: dict[str, np.ndarray]
+    skipped: str
+
+
+def through(name: str, root: str, size: int, read: Callable[[], Table]) -> Table:
+    """What `read` returns, from the disk where it was read before from the same files.
+
+    Files are the same if their paths, sizes and times of change are. A damaged file is made
+    again; where none can be written, that is logged and nothing else.
+
+    Args:
+      name: of the data set.
+      root: its directory or zip.
+      size: that images are resized to.
+      read: called where nothing is kept.
+    """
+    path = Path(root).expanduser().resolve()
+    key = json.dumps([VERSION, str(path), _state(path)])
+    digest = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:16]
+    file = cache.folder("faces") / f"{name}-{size}-{digest}.npz"
+    try:
+        return _load(file)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except Exception as error:
+        # BadZipFile, ValueError, KeyError, EOFError, zlib.error, ...
+        _log.warning("%s is damaged (%s) and made again", file, error)
+    table = read()
+    try:
+        _save(file, table)
+    except OSError as error:
+        _log.warning("%s cannot be written: %s", file, error)
+    return table
+
+
+def _state(path: Path) -> Any:
+    """Size and time of change of a file; of all files below a directory their digest."""
+    if not path.is_dir():
+        return _stamp(path) if path.exists() else None
+    listing = sorted(
+        (os.path.relpath(os.path.join(folder, file), path), *_stamp(Path(folder, file)))
+        for folder, _, files in os.walk(path)
+        for file in files
+    )
+    text = json.dumps(listing)
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.lstat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _load(file: Path) -> Table:
+    # NumPy would leave a damaged file open that it opened itself.
+    with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
+        images, skipped = arrays["images"], str(arrays["skipped"])
+        attributes = {
+            key.removeprefix(_ATTRIBUTE): arrays[key]
+            for key in arrays.files
+            if key.startswith(_ATTRIBUTE)
+        }
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise ValueError(f"images are {images.dtype} {images.shape}")
+    if any(values.shape != images.shape[:1] for values in attributes.values()):
+        raise ValueError("images and attributes are not equally many")
+    return Table(images, attributes, skipped)
+
+
+def _save(file: Path, table: Table) -> None:
+    """Writes the whole file or nothing, whoever else writes it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, unfinished = tempfile.mkstemp(suffix=".tmp", dir=file.parent)
+    try:
+        with os.fdopen(handle, "wb") as output:
+            attributes = {_ATTRIBUTE + key: values for key, values in table.attributes.items()}
+            np.savez(output, images=table.images, skipped=np.array(table.skipped), **attributes)
+            output.flush()
+            os.fsync(output.fileno())
+        os.replace(unfinished, file)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(unfinished)
