@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +12,7 @@ from ml_collections import ConfigDict
 
 from icm_jax import collectives
 from icm_jax.data import Dataset, Pool, draw_indices, pad, to_float
-from icm_jax.networks.classifiers import ConvClassifier
+from icm_jax.networks.classifiers import ConvClassifier, FacesClassifier
 from icm_jax.report import lines
 from icm_jax.system import Evaluation, Mean, Metrics, Phase, System
 
@@ -34,11 +35,14 @@ def build(
     `data["pool"]` says which images of `train` are drawn: all of them.
 
     Args:
-      config: `config.classifier`: stages, hidden, dropout, batch_size, steps, learning_rate.
+      config: `config.classifier`: kind, stages, hidden, dropout, batch_size, steps, learning_rate.
       train: images uint8 `[N, H, W, C]` and labels int32 `[N]`.
       test: likewise, never trained on.
       size: side that images are padded to with zeros; 0 leaves them.
       axis_name: device axis, or None.
+
+    Raises:
+      ValueError: if the classifier is one of faces and there are not two classes.
     """
     network = _network(config, class_count(train), axis_name)
     schedule = optax.cosine_decay_schedule(config.learning_rate, max(config.steps, 1))
@@ -48,7 +52,7 @@ def build(
     def init(key: jax.Array) -> State:
         variables = network.init(key, prepare(jnp.asarray(train.images[:1])))
         params = variables["params"]
-        return State(params, variables["batch_stats"], optimizer.init(params))
+        return State(params, variables.get("batch_stats", {}), optimizer.init(params))
 
     def step(state: State, data: Mapping[str, jax.Array], key: jax.Array) -> tuple[State, Metrics]:
         draw_key, dropout_key = jax.random.split(key)
@@ -65,7 +69,8 @@ def build(
                 rngs={"dropout": dropout_key},
             )
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
-            return losses.sum() / config.batch_size, (losses, logits, updates["batch_stats"])
+            batch_stats = updates.get("batch_stats", {})
+            return losses.sum() / config.batch_size, (losses, logits, batch_stats)
 
         gradients, (losses, logits, batch_stats) = jax.grad(loss_fn, has_aux=True)(state.params)
         gradients = collectives.psum(gradients, axis_name)
@@ -131,7 +136,11 @@ def predictor(
     return predict
 
 
-def _network(config: ConfigDict, classes: int, axis_name: str | None) -> ConvClassifier:
+def _network(config: ConfigDict, classes: int, axis_name: str | None) -> nn.Module:
+    if config.kind == "faces":
+        if classes != 2:
+            raise ValueError(f"classifier.kind: 'faces' tells two classes apart, not {classes}")
+        return FacesClassifier()
     return ConvClassifier(
         classes=classes,
         stages=config.stages,
