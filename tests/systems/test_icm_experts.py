@@ -1,0 +1,145 @@
+"""Every kind of expert under the competition: the same gradients, steps and uses as the paper's."""
+
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny
+
+from icm_jax import competition, restore
+from icm_jax.networks.experts import PENALTY
+from icm_jax.systems import icm, icm_evaluation, icm_model, icm_steps
+from icm_jax.systems.icm_model import Keys
+
+EXPERTS, BATCH = 3, 4
+KINDS = ("conv", "unet", "vae")
+
+
+def config(kind):
+    c = tiny.icm()
+    c.experts.kind, c.experts.scales, c.experts.latent = kind, 2, 3
+    c.experts.beta = 30.0  # so that the penalty counts beside the loss
+    c.competition.loss = "squared"
+    return c
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def setting(request):
+    """(model, state, images, keys) of three experts of a kind, on RGB images of odd sides."""
+    model = icm_model.make_model(config(request.param))
+    images = jax.random.uniform(jax.random.key(1), (BATCH, 7, 7, 3))
+    state = icm_steps.init(model, EXPERTS, images[:1], jax.random.key(0))
+    return model, state, images, jax.random.split(jax.random.key(2), BATCH)
+
+
+def one(tree, e):
+    return jax.tree.map(lambda t: t[e], tree)
+
+
+def in_a_loop(model, params, images, keys):
+    """What experts make, one after the other: outputs [E, B, ...] and penalties [E, B]."""
+    outputs, penalties = [], []
+    for e in range(EXPERTS):
+        made, updates = model.expert.apply(
+            {"params": one(params, e)}, images, "batch", keys, mutable=["batch_stats", PENALTY]
+        )
+        outputs.append(made)
+        penalties.append(sum(jax.tree.leaves(updates.get(PENALTY)), jnp.zeros(len(images))))
+    return jnp.stack(outputs), jnp.stack(penalties)
+
+
+@pytest.mark.parametrize("winner", [[0, 2, 2, 1], [2, 0, 0, 0]])
+def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting, winner):
+    model, state, images, keys = setting
+    params = state.experts.params
+    score = functools.partial(model.logits, state.discriminator.params)
+    wins = competition.winners(jax.nn.one_hot(jnp.array(winner), EXPERTS, axis=0))
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def gradient(masked):
+        reference, of = (None, Keys(keys)) if masked else (images, Keys(keys, keys))
+        made, _, of_winners = model.competing(params, images, reference, of)
+        return made, of_winners(score, wins)
+
+    def plain(params):
+        outputs, penalties = in_a_loop(model, params, images, keys)
+        losses = jax.nn.sigmoid(-score(outputs)) ** 2 + penalties
+        weights = wins.onehot / jnp.maximum(wins.onehot.sum(axis=1, keepdims=True), 1)
+        return (weights * losses).sum(), (outputs, penalties)
+
+    expected, (outputs, penalties) = jax.jit(jax.grad(plain, has_aux=True))(params)
+    for masked in (True, False):
+        made, gradients = gradient(masked)
+        chex.assert_trees_all_close(made.outputs, outputs, atol=1e-5)
+        if made.penalties is not None:
+            chex.assert_trees_all_close(made.penalties, penalties, rtol=1e-4)
+        assert (made.penalties is None) == (not penalties.any())
+        for expert in range(EXPERTS):
+            largest = jax.tree.map(lambda g: float(jnp.abs(g).max()), one(gradients, expert))
+            assert (max(jax.tree.leaves(largest)) > 0) == (expert in winner)
+        # Against the largest gradient: a bias that batch norm cancels has rounding errors alone.
+        largest = max(float(jnp.abs(g).max()) for g in jax.tree.leaves(expected))
+        chex.assert_trees_all_close(gradients, expected, rtol=2e-3, atol=2e-5 * largest)
+
+
+def test_a_vaes_reproduction_error_and_penalty_are_those_of_a_plain_loop(setting):
+    model, state, images, keys = setting
+    _, metrics = jax.jit(functools.partial(icm_steps.reproduction_step, model, momentum=0.9))(
+        state, images, 1 - images, keys=keys
+    )
+    outputs, penalties = in_a_loop(model, state.experts.params, images, keys)
+    errors = ((outputs - (1 - images)[None]) ** 2).mean(axis=(1, 2, 3, 4))
+    np.testing.assert_allclose(metrics["reproduction_error"].total, errors, rtol=1e-4)
+    assert ("penalty" in metrics) == bool(penalties.any())
+    if penalties.any():
+        np.testing.assert_allclose(metrics["penalty"].total, penalties.mean(axis=1), rtol=1e-4)
+
+
+def test_a_winner_pays_loss_and_penalty(setting):
+    model, state, images, keys = setting
+    step = functools.partial(icm_steps.competition_step, model, momentum=0.9)
+    _, metrics = jax.jit(step)(state, images, images, None, keys=Keys(keys))
+    outputs, penalties = in_a_loop(model, state.experts.params, images, keys)
+    scores = np.asarray(model.logits(state.discriminator.params, outputs))
+    losses = (1 / (1 + np.exp(scores))) ** 2 + penalties
+    paid = losses * (scores.argmax(axis=0) == np.arange(EXPERTS)[:, None])
+    np.testing.assert_allclose(metrics["expert_loss"].total, paid.sum(axis=1), rtol=1e-4)
+
+
+def test_a_trained_model_makes_the_same_of_the_same_images_anywhere(setting, tmp_path):
+    model, state, images, _ = setting
+    numbers = np.arange(EXPERTS, dtype=np.int32)
+    first, again = (restore.apply(model, state, numbers, images) for _ in range(2))
+    chex.assert_trees_all_equal(first, again)
+    outputs, scores = jax.jit(icm_evaluation.score_all, static_argnums=0)(model, state, images)
+    winner = scores.argmax(axis=0)
+    chex.assert_trees_all_equal(first.expert, winner)
+    chex.assert_trees_all_close(first.images, outputs[winner, jnp.arange(BATCH)], atol=1e-5)
+
+    restorer = restore.Restorer(model, state, numbers, images.shape[1:], images.shape[1:])
+    restore.export(restorer, tmp_path / "model.jax")
+    exported = jax.export.deserialize((tmp_path / "model.jax").read_bytes())
+    found = exported.call(images[:3])
+    chex.assert_trees_all_close(found, tuple(one(first, slice(3))), atol=1e-5)
+
+
+def test_the_steps_of_a_vae_trace_once_and_draw_the_same_on_four_devices():
+    c, splits = config("vae"), tiny.splits()
+    alone, shared = icm.build(c, splits), icm.build(c, splits, "devices")
+    data = jax.tree.map(jnp.asarray, alone.data)
+    state = jax.jit(alone.init)(jax.random.key(0))
+    for phase, phase_of_four in zip(alone.phases, shared.phases, strict=True):
+        step = jax.jit(chex.assert_max_traces(phase.step, n=1))
+        _, metrics = step(state, data, jax.random.key(0))
+        _, again = step(state, data, jax.random.key(0))
+        chex.assert_trees_all_equal(metrics, again)
+        of_four = jax.vmap(
+            lambda _: phase_of_four.step(state, data, jax.random.key(0))[1],  # noqa: B023
+            axis_name="devices",
+        )
+        chex.assert_trees_all_close(
+            one(jax.jit(of_four)(jnp.arange(4)), 0), metrics, rtol=1e-3, atol=1e-5
+        )
