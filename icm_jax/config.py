@@ -53,7 +53,7 @@ def icm() -> ConfigDict:
                 "latent": 256,  # vae: the numbers that an image passes through
                 # vae: weight of the KL divergence of a latent, summed over its numbers and divided
                 # by those of an image, as the mean squared error is.
-                "beta": 1.0,
+                "beta": 0.1,
                 "activation": "elu",
                 "output": "sigmoid",  # sigmoid | relu: what makes pixels
                 "learning_rate": 1e-3,

@@ -43,7 +43,7 @@ class VAEExpert(nn.Module):
     """
 
     latent: int = 256
-    beta: float = 1.0
+    beta: float = 0.1
     activation: Callable[[jax.Array], jax.Array] = nn.relu
     output: Callable[[jax.Array], jax.Array] = nn.sigmoid
     axis_name: str | None = None

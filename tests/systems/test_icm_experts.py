@@ -14,7 +14,8 @@ from icm_jax.networks.experts import PENALTY
 from icm_jax.systems import icm, icm_evaluation, icm_model, icm_steps
 from icm_jax.systems.icm_model import Keys
 
-EXPERTS, BATCH = 3, 4
+EXPERTS, BATCH = 3, 3
+VAE = pytest.mark.parametrize("setting", ["vae"], indirect=True)
 KINDS = ("conv", "unet", "vae")
 
 
@@ -51,11 +52,11 @@ def in_a_loop(model, params, images, keys):
     return jnp.stack(outputs), jnp.stack(penalties)
 
 
-@pytest.mark.parametrize("winner", [[0, 2, 2, 1], [2, 0, 0, 0]])
-def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting, winner):
+def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting):
     model, state, images, keys = setting
     params = state.experts.params
     score = functools.partial(model.logits, state.discriminator.params)
+    winner = [2, 0, 0]
     wins = competition.winners(jax.nn.one_hot(jnp.array(winner), EXPERTS, axis=0))
 
     @functools.partial(jax.jit, static_argnums=0)
@@ -85,24 +86,28 @@ def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting, winner):
         chex.assert_trees_all_close(gradients, expected, rtol=2e-3, atol=2e-5 * largest)
 
 
+@VAE
 def test_a_vaes_reproduction_error_and_penalty_are_those_of_a_plain_loop(setting):
     model, state, images, keys = setting
     _, metrics = jax.jit(functools.partial(icm_steps.reproduction_step, model, momentum=0.9))(
         state, images, 1 - images, keys=keys
     )
-    outputs, penalties = in_a_loop(model, state.experts.params, images, keys)
+    outputs, penalties = jax.jit(functools.partial(in_a_loop, model))(
+        state.experts.params, images, keys
+    )
     errors = ((outputs - (1 - images)[None]) ** 2).mean(axis=(1, 2, 3, 4))
     np.testing.assert_allclose(metrics["reproduction_error"].total, errors, rtol=1e-4)
-    assert ("penalty" in metrics) == bool(penalties.any())
-    if penalties.any():
-        np.testing.assert_allclose(metrics["penalty"].total, penalties.mean(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(metrics["penalty"].total, penalties.mean(axis=1), rtol=1e-4)
 
 
+@VAE
 def test_a_winner_pays_loss_and_penalty(setting):
     model, state, images, keys = setting
     step = functools.partial(icm_steps.competition_step, model, momentum=0.9)
     _, metrics = jax.jit(step)(state, images, images, None, keys=Keys(keys))
-    outputs, penalties = in_a_loop(model, state.experts.params, images, keys)
+    outputs, penalties = jax.jit(functools.partial(in_a_loop, model))(
+        state.experts.params, images, keys
+    )
     scores = np.asarray(model.logits(state.discriminator.params, outputs))
     losses = (1 / (1 + np.exp(scores))) ** 2 + penalties
     paid = losses * (scores.argmax(axis=0) == np.arange(EXPERTS)[:, None])
@@ -122,8 +127,8 @@ def test_a_trained_model_makes_the_same_of_the_same_images_anywhere(setting, tmp
     restorer = restore.Restorer(model, state, numbers, images.shape[1:], images.shape[1:])
     restore.export(restorer, tmp_path / "model.jax")
     exported = jax.export.deserialize((tmp_path / "model.jax").read_bytes())
-    found = exported.call(images[:3])
-    chex.assert_trees_all_close(found, tuple(one(first, slice(3))), atol=1e-5)
+    found = exported.call(images[:2])
+    chex.assert_trees_all_close(found, tuple(one(first, slice(2))), atol=1e-5)
 
 
 def test_the_steps_of_a_vae_trace_once_and_draw_the_same_on_four_devices():
