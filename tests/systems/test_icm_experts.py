@@ -52,7 +52,7 @@ def plain(setting):
             penalties.append(sum(jax.tree.leaves(updates.get(PENALTY)), jnp.zeros(BATCH)))
         outputs, penalties = jnp.stack(outputs), jnp.stack(penalties)
         logits = model.logits(state.discriminator.params, outputs)
-        won = jnp.array(WINNER) == jnp.arange(EXPERTS)[:, None]
+        won = jnp.array(WINNER)[None] == jnp.arange(EXPERTS)[:, None]
         losses = won * (jax.nn.sigmoid(-logits) ** 2 + penalties)
         return (losses.sum(axis=1) / jnp.maximum(won.sum(axis=1), 1)).sum(), (outputs, penalties)
 
