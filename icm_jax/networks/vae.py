@@ -31,7 +31,9 @@ class VAEExpert(nn.Module):
 
     It sows, as its penalty, `beta` times the KL divergence of the latent from a standard normal,
     summed over latents and divided by H W C as the mean squared error is: whatever the sides,
-    `beta = 1` weighs it like the sum of squares, a normal likelihood of variance 1/2.
+    `beta = 1` weighs it like the sum of squares, a normal likelihood of variance 1/2. From about
+    there on many latents are mere noise, to which the decoder's batch statistics are used: the
+    mean latents of evaluation then give worse images than drawn ones.
 
     Attributes:
       latent: numbers that an image passes through.
