@@ -33,7 +33,9 @@ class Step(NamedTuple):
 
 
 def expert_layers(config: ConfigDict, shape: Shape) -> list[Layer]:
-    """The layers of one expert (`config.experts`) on images of `shape`."""
+    """The layers of one expert (`config.experts`, of kind 'conv') on images of `shape`."""
+    if config.experts.kind != "conv":
+        raise ValueError(f"experts.kind: {config.experts.kind!r} is not counted; choose 'conv'")
     height, width, channels = shape
     sizes = [channels] + [config.experts.filters] * config.experts.layers + [channels]
     return [_conv(height * width, i, o) for i, o in zip(sizes, sizes[1:], strict=False)]

@@ -16,10 +16,15 @@ import optax
 from icm_jax import collectives
 
 PyTree = Any
-# (params, statistics, images [B, H, W, C]) -> images [B, H, W, C], for one expert
-ExpertFn = Callable[[PyTree, PyTree, jax.Array], jax.Array]
+# (params, statistics, images [B, H, W, C], keys [B] or None) -> images [B, H, W, C] and what they
+# cost besides, [B] or None; for one expert
+ExpertFn = Callable[
+    [PyTree, PyTree, jax.Array, jax.Array | None], tuple[jax.Array, jax.Array | None]
+]
 # images [B, H, W, C] -> logits [B]
 ScoreFn = Callable[[jax.Array], jax.Array]
+# logits [...] -> losses [...]
+LossFn = Callable[[jax.Array], jax.Array]
 
 
 class Wins(NamedTuple):
@@ -50,10 +55,22 @@ def winners(scores: jax.Array, axis_name: str | None = None) -> Wins:
 def canonical_loss(logits: jax.Array) -> jax.Array:
     """-log D(x) for each logit: what the discriminator pays for a canonical image.
 
-    It is also what a winner pays for its output (Parascandolo et al. 2018: the winner maximises
-    log D). Any shape in, the same shape out.
+    It is also what a winner of the paper pays for its output (Parascandolo et al. 2018: the winner
+    maximises log D). Any shape in, the same shape out.
     """
     return jax.nn.softplus(-logits)
+
+
+def squared_loss(logits: jax.Array) -> jax.Array:
+    """(1 - D(x))^2 for each logit: what a winner pays for its output in the reproduction on faces.
+
+    Unlike -log D it hardly draws back an output that the discriminator is sure about.
+    """
+    return jnp.square(jax.nn.sigmoid(-logits))
+
+
+# What a winner pays for its output, as a config names it.
+WINNER_LOSSES: dict[str, LossFn] = {"log": canonical_loss, "squared": squared_loss}
 
 
 def expert_output_loss(logits: jax.Array) -> jax.Array:
@@ -61,21 +78,33 @@ def expert_output_loss(logits: jax.Array) -> jax.Array:
     return jax.nn.softplus(logits)
 
 
-def winner_gradient(score: ScoreFn, outputs: jax.Array, wins: Wins) -> jax.Array:
-    """The gradient of all experts' losses, as in `winners_loss`, by their outputs ("masked").
+def winner_gradient(
+    score: ScoreFn,
+    outputs: jax.Array,
+    penalties: jax.Array | None,
+    wins: Wins,
+    loss: LossFn = canonical_loss,
+) -> tuple[jax.Array, jax.Array | None]:
+    """The gradient of all experts' losses, as in `winners_loss`, by what they made ("masked").
 
     Args:
       score: images to logits, with the discriminator's parameters closed over.
       outputs: float32 `[E, B, H, W, C]` of all experts on this device's images.
+      penalties: float32 `[E, B]`, what the outputs cost besides; None where they cost nothing.
       wins: of the scores of these outputs.
+      loss: what a winner pays for its output.
 
     Returns:
-      float32 `[E, B, H, W, C]`, zero for the losers of an image, to be pulled back through the
-      experts.
+      By outputs and penalties, of their shapes; zero for the losers of an image, to be pulled back
+      through the experts.
     """
-    won = outputs[wins.winner, jnp.arange(outputs.shape[1])]
-    gradient = jax.grad(lambda images: _loss_of_won(score, images, wins))(won)
-    return wins.onehot[..., None, None, None] * gradient[None]
+    won = jax.tree.map(
+        lambda made: made[wins.winner, jnp.arange(made.shape[1])], (outputs, penalties)
+    )
+    gradient = jax.grad(lambda won: _loss_of_won(score, *won, wins, loss))(won)
+    return jax.tree.map(
+        lambda g: wins.onehot.reshape(*wins.onehot.shape, *[1] * (g.ndim - 1)) * g[None], gradient
+    )
 
 
 def winners_loss(
@@ -85,8 +114,10 @@ def winners_loss(
     statistics: PyTree,
     images: jax.Array,
     wins: Wins,
+    keys: jax.Array | None = None,
+    loss: LossFn = canonical_loss,
 ) -> jax.Array:
-    """The sum of all experts' losses, each the mean `canonical_loss` of the images it won.
+    """The sum of all experts' losses, each the mean of `loss` and penalty of the images it won.
 
     Every image runs through the expert that won it and no other ("gathered"): one image is one
     entry of a `vmap` over parameters, so that any split of the wins has the same shape. An expert
@@ -100,19 +131,29 @@ def winners_loss(
       statistics: the experts' batch statistics, leaves `[E, ...]`.
       images: float32 `[B, H, W, C]`, this device's share.
       wins: of these images.
+      keys: `[B]`, one an image for what experts draw, or None.
+      loss: what a winner pays for its output.
 
     Returns:
       float32 `[]`; this device's share of the sum.
     """
     own = jax.tree.map(lambda t: t[wins.winner], (params, statistics))  # leaves [B, ...]
-    outputs = jax.vmap(expert)(*own, images[:, None])[:, 0]
-    return _loss_of_won(score, outputs, wins)
+    alone = jax.tree.map(lambda t: t[:, None], (images, keys))
+    made = jax.tree.map(lambda t: t[:, 0], jax.vmap(expert)(*own, *alone))
+    return _loss_of_won(score, *made, wins, loss)
 
 
-def _loss_of_won(score: ScoreFn, outputs: jax.Array, wins: Wins) -> jax.Array:
+def _loss_of_won(
+    score: ScoreFn, outputs: jax.Array, penalties: jax.Array | None, wins: Wins, loss: LossFn
+) -> jax.Array:
     """The sum of all experts' losses, given what the winner of each image made of it."""
     weight = 1.0 / wins.count[wins.winner]  # [B]; a winner's count is at least 1
-    return (weight * canonical_loss(score(outputs))).sum()
+    return (weight * with_penalties(loss(score(outputs)), penalties)).sum()
+
+
+def with_penalties(losses: jax.Array, penalties: jax.Array | None) -> jax.Array:
+    """Losses plus penalties, of one shape; the losses alone where there are none."""
+    return losses if penalties is None else losses + penalties
 
 
 def update_won(

@@ -9,12 +9,15 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from icm_jax import mechanisms
+from icm_jax.competition import WINNER_LOSSES
 from icm_jax.data import SOURCES
-from icm_jax.networks.activations import ACTIVATIONS
+from icm_jax.networks.activations import ACTIVATIONS, OUTPUTS
 from icm_jax.networks.compute import PRECISIONS
 from icm_jax.networks.convolution import LOWERINGS
 
 SYSTEMS = ("icm", "oracle")
+EXPERTS = ("conv", "unet", "vae")
+CLASSIFIERS = ("conv", "faces")
 
 
 def icm() -> ConfigDict:
@@ -47,9 +50,17 @@ def icm() -> ConfigDict:
             "experts": {
                 "count": 10,
                 "prune": 0.0,  # experts with less than this share of wins are dropped at the end
-                "filters": 32,
-                "layers": 4,
+                # conv, the paper's | unet, sees far and keeps detail | vae, through few numbers
+                "kind": "conv",
+                "filters": 32,  # conv: of every hidden layer; unet: at the images' own scale
+                "layers": 4,  # conv: hidden layers
+                "scales": 3,  # unet: the images' own, half, quarter, ...
+                "latent": 256,  # vae: the numbers that an image passes through
+                # vae: weight of the KL divergence of a latent, summed over its numbers and divided
+                # by those of an image, as the mean squared error is.
+                "beta": 0.1,
                 "activation": "elu",
+                "output": "sigmoid",  # sigmoid | relu: what makes pixels
                 "learning_rate": 1e-3,
                 "momentum": 0.9,  # of the running batch statistics, used in evaluation
             },
@@ -64,6 +75,8 @@ def icm() -> ConfigDict:
             "initialization": {"steps": 200, "threshold": 0.002},
             "competition": {
                 "steps": 1000,  # the paper: about 2000
+                # What a winner pays for its output: log, -log D | squared, (1 - D)^2.
+                "loss": "log",
                 # Learning rates fall to 0 over this last fraction of the steps; the paper: 0.
                 "decay": 0.5,
                 # Images of a batch that the gradient of the batch statistics goes through; the
@@ -79,6 +92,8 @@ def icm() -> ConfigDict:
                 },
             },
             "classifier": {
+                # conv, as the next three say | faces, two classes, layers of its own
+                "kind": "conv",
                 "stages": ((16,), (32, 32), (64, 64)),
                 "hidden": 128,
                 "dropout": 0.3,
@@ -265,9 +280,14 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
         ("mixture", ("shares above 0", lambda shares: all(_is_positive(s) for s in shares))),
         ("experts.count", _at_least(1)),
         ("experts.prune", _fraction()),
+        ("experts.kind", _one_of(EXPERTS)),
         ("experts.filters", _at_least(1)),
         ("experts.layers", _at_least(1)),
+        ("experts.scales", _at_least(1)),
+        ("experts.latent", _at_least(1)),
+        ("experts.beta", _at_least(0)),
         ("experts.activation", _one_of(tuple(ACTIVATIONS))),
+        ("experts.output", _one_of(tuple(OUTPUTS))),
         ("experts.learning_rate", _positive()),
         ("experts.momentum", _fraction()),
         ("discriminator.stages", _STAGES),
@@ -277,6 +297,7 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
         ("initialization.steps", _at_least(0)),
         ("initialization.threshold", _at_least(0)),
         ("competition.steps", _at_least(0)),
+        ("competition.loss", _one_of(tuple(WINNER_LOSSES))),
         ("competition.decay", ("from 0 to 1", lambda decay: 0 <= decay <= 1)),
         ("competition.reference", _at_least(0)),
         ("competition.restart.every", _at_least(0)),
@@ -284,6 +305,7 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = tuple(
         ("competition.restart.crowded", _at_least(1)),
         ("competition.restart.noise", _at_least(0)),
         ("competition.restart.memory", _fraction()),
+        ("classifier.kind", _one_of(CLASSIFIERS)),
         ("classifier.stages", _STAGES),
         ("classifier.hidden", _at_least(1)),
         ("classifier.dropout", _fraction()),

@@ -16,8 +16,9 @@ EXPERT = ConvExpert(filters=3, layers=2)
 DISCRIMINATOR = ConvDiscriminator(stages=((3,), (4,)), hidden=5)
 
 
-def expert(params, statistics, images):
-    return EXPERT.apply({"params": params, "batch_stats": statistics}, images, "given")
+def expert(params, statistics, images, keys=None):
+    variables = {"params": params, "batch_stats": statistics}
+    return EXPERT.apply(variables, images, "given"), None
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def masked_gradient(setting, winner):
     @jax.jit
     def one(one_expert, won):
         def loss(one_expert):
-            losses = jnp.log1p(jnp.exp(-score(expert(*one_expert, images))))
+            losses = jnp.log1p(jnp.exp(-score(expert(*one_expert, images)[0])))
             return (won * losses).sum() / jnp.maximum(won.sum(), 1)
 
         return jax.grad(loss)(one_expert)
@@ -88,6 +89,7 @@ def test_losses_by_hand():
     logit = jnp.log(3.0)
     np.testing.assert_allclose(competition.canonical_loss(logit), np.log(4 / 3), rtol=1e-6)
     np.testing.assert_allclose(competition.expert_output_loss(logit), np.log(4), rtol=1e-6)
+    np.testing.assert_allclose(competition.squared_loss(logit), 1 / 16, rtol=1e-6)
 
 
 def test_discriminator_loss_by_hand():

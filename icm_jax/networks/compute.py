@@ -34,12 +34,17 @@ class Compute(NamedTuple):
         """Of activations."""
         return _FORMATS[self.precision][0]
 
-    def conv(self, features: int, size: int = 3) -> nn.Conv:
-        """A convolution of `size` x `size`, zero padded to keep the sides of images."""
+    def conv(self, features: int, size: int = 3, stride: int = 1) -> nn.Conv:
+        """A convolution of `size` x `size`, zero padded: a side s becomes ceil(s / `stride`)."""
         dtype, precision = _FORMATS[self.precision]
         lowered = functools.partial(conv_general_dilated, lowering=self.convolution)
         return nn.Conv(
-            features, (size, size), dtype=dtype, precision=precision, conv_general_dilated=lowered
+            features,
+            (size, size),
+            (stride, stride),
+            dtype=dtype,
+            precision=precision,
+            conv_general_dilated=lowered,
         )
 
     def dense(self, features: int) -> nn.Dense:

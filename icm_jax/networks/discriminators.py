@@ -30,12 +30,34 @@ class ConvDiscriminator(nn.Module):
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
         """Maps images `[B, H, W, C]` in [0, 1] to logits `[B]`."""
-        x = images
-        for stage in self.stages:
-            for filters in stage:
-                x = self.compute.conv(filters)(x)
-                x = self.activation(x)
-            x = nn.avg_pool(x, (2, 2), (2, 2))
-        x = x.reshape(x.shape[0], -1)
-        x = self.activation(self.compute.dense(self.hidden)(x))
-        return self.compute.dense(1)(x)[:, 0].astype(jnp.float32)
+        return one_logit(images, self.stages, (self.hidden,), self.activation, self.compute)
+
+
+def one_logit(
+    images: jax.Array,
+    stages: Sequence[Sequence[int]],
+    hidden: Sequence[int],
+    activation: Callable[[jax.Array], jax.Array],
+    compute: Compute,
+) -> jax.Array:
+    """The layers of a network of one logit, within the module that calls it.
+
+    Args:
+      images: `[B, H, W, C]` in [0, 1].
+      stages: as in `ConvDiscriminator`.
+      hidden: widths of the dense layers before the logit.
+      activation: after each convolution and dense layer.
+      compute: number formats and convolutions.
+
+    Returns:
+      Logits, float32 `[B]`.
+    """
+    x = images
+    for stage in stages:
+        for filters in stage:
+            x = activation(compute.conv(filters)(x))
+        x = nn.avg_pool(x, (2, 2), (2, 2))
+    x = x.reshape(x.shape[0], -1)
+    for width in hidden:
+        x = activation(compute.dense(width)(x))
+    return compute.dense(1)(x)[:, 0].astype(jnp.float32)

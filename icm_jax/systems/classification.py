@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +13,7 @@ from ml_collections import ConfigDict
 from icm_jax import collectives
 from icm_jax.chunks import in_chunks
 from icm_jax.data import Dataset, Pool, draw_indices, pad, to_float
-from icm_jax.networks.classifiers import ConvClassifier
+from icm_jax.networks.classifiers import ConvClassifier, FacesClassifier
 from icm_jax.report import lines
 from icm_jax.system import Evaluation, Mean, Metrics, Phase, System
 
@@ -35,11 +36,14 @@ def build(
     `data["pool"]` says which images of `train` are drawn: all of them.
 
     Args:
-      config: `config.classifier`: stages, hidden, dropout, batch_size, steps, learning_rate.
+      config: `config.classifier`: kind, stages, hidden, dropout, batch_size, steps, learning_rate.
       train: images uint8 `[N, H, W, C]` and labels int32 `[N]`.
       test: likewise, never trained on.
       size: side that images are padded to with zeros; 0 leaves them.
       axis_name: device axis, or None.
+
+    Raises:
+      ValueError: if the classifier is one of faces and there are not two classes.
     """
     network = _network(config, class_count(train), axis_name)
     schedule = optax.cosine_decay_schedule(config.learning_rate, max(config.steps, 1))
@@ -66,7 +70,8 @@ def build(
                 rngs={"dropout": dropout_key},
             )
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
-            return losses.sum() / config.batch_size, (losses, logits, updates["batch_stats"])
+            batch_stats = updates.get("batch_stats", {})
+            return losses.sum() / config.batch_size, (losses, logits, batch_stats)
 
         gradients, (losses, logits, batch_stats) = jax.grad(loss_fn, has_aux=True)(state.params)
         gradients = collectives.psum(gradients, axis_name)
@@ -110,7 +115,7 @@ def build(
 def untrained(config: ConfigDict, classes: int, example: jax.Array, key: jax.Array) -> State:
     """A fresh classifier of images like `example` `[1, H, W, C]`, without an optimizer's state."""
     variables = _network(config, classes, None).init(key, example)
-    return State(variables["params"], variables["batch_stats"], ())
+    return State(variables["params"], variables.get("batch_stats", {}), ())
 
 
 def class_count(dataset: Dataset) -> int:
@@ -136,7 +141,11 @@ def predictor(
     return predict
 
 
-def _network(config: ConfigDict, classes: int, axis_name: str | None) -> ConvClassifier:
+def _network(config: ConfigDict, classes: int, axis_name: str | None) -> nn.Module:
+    if config.kind == "faces":
+        if classes != 2:
+            raise ValueError(f"classifier.kind: 'faces' tells two classes apart, not {classes}")
+        return FacesClassifier()
     return ConvClassifier(
         classes=classes,
         stages=config.stages,

@@ -9,88 +9,153 @@ import optax
 from ml_collections import ConfigDict
 
 from icm_jax import competition
-from icm_jax.networks.activations import ACTIVATIONS
+from icm_jax.networks.activations import ACTIVATIONS, OUTPUTS
 from icm_jax.networks.compute import Compute
 from icm_jax.networks.discriminators import ConvDiscriminator
-from icm_jax.networks.experts import ConvExpert
+from icm_jax.networks.experts import PENALTY, ConvExpert
+from icm_jax.networks.normalization import Statistics
+from icm_jax.networks.unet import UNetExpert
+from icm_jax.networks.vae import VAEExpert
 
 PyTree = Any
 # (score, wins) -> the experts' gradients, leaves [E, ...]; this device's share
 WinnersGradient = Callable[[competition.ScoreFn, competition.Wins], PyTree]
 
 
+class Keys(NamedTuple):
+    """What experts that draw something draw with in training: typed keys, one an image.
+
+    Attributes:
+      images: `[B]`, of this device's images, or None: then nothing is drawn.
+      reference: `[R]`, of the reference images; where these are images of the batch, their keys
+        are too, so that the statistics are those of the same outputs.
+    """
+
+    images: jax.Array | None = None
+    reference: jax.Array | None = None
+
+
+class Made(NamedTuple):
+    """What experts make of images.
+
+    Attributes:
+      outputs: `[..., B, H, W, C]`.
+      penalties: float32 `[..., B]`, what an output costs its expert besides, or None.
+    """
+
+    outputs: jax.Array
+    penalties: jax.Array | None
+
+
 class Model(NamedTuple):
-    """The networks and optimizers that a config names; pure functions hang on them."""
+    """The networks and optimizers that a config names; pure functions hang on them.
+
+    `winner_loss` is what a winner pays for its output, logits to losses.
+    """
 
     expert: nn.Module
     discriminator: nn.Module
     expert_optimizer: optax.GradientTransformation
     discriminator_optimizer: optax.GradientTransformation
+    winner_loss: competition.LossFn = competition.canonical_loss
 
-    def scoring_pass(self, params: PyTree, images: jax.Array) -> tuple[jax.Array, PyTree]:
-        """Outputs `[E, B, H, W, C]` of all experts, and their batch statistics.
+    def scoring_pass(
+        self, params: PyTree, images: jax.Array, keys: jax.Array | None = None
+    ) -> tuple[Made, PyTree]:
+        """What all experts make, leaves `[E, B, ...]`, and their batch statistics.
 
-        Images are `[B, H, W, C]`, the same for all, or `[E, B, H, W, C]`.
+        Images are `[B, H, W, C]`, the same for all, or `[E, B, H, W, C]`; keys `[B]`, the same for
+        all, for experts that draw something.
         """
 
         def one(params, images):
-            outputs, updates = self.expert.apply(
-                {"params": params}, images, mutable=["batch_stats"]
-            )
-            return outputs, updates["batch_stats"]
+            return self._applied({"params": params}, images, "batch", keys)
 
         return jax.vmap(one, (0, 0 if images.ndim == 5 else None))(params, images)
 
-    def differentiable(self, params: PyTree, statistics: PyTree, reference: jax.Array) -> PyTree:
+    def differentiable(
+        self,
+        params: PyTree,
+        statistics: PyTree,
+        reference: jax.Array,
+        keys: jax.Array | None = None,
+    ) -> PyTree:
         """`statistics` of all experts with the gradient of those of the `reference` images."""
 
         def one(params, statistics):
             variables = {"params": params, "batch_stats": statistics}
-            _, updates = self.expert.apply(
-                variables, reference, "reference", mutable=["batch_stats"]
-            )
-            return updates["batch_stats"]
+            return self._applied(variables, reference, "reference", keys)[1]
 
         return jax.vmap(one)(params, statistics)
 
     def restore(self, params: PyTree, statistics: PyTree, images: jax.Array) -> jax.Array:
-        """Outputs `[B, H, W, C]` of one expert that normalises with the statistics given."""
+        """Outputs `[B, H, W, C]` of one expert that normalises with the statistics given.
+
+        Nothing is drawn: the same images give the same outputs.
+        """
+        return self._alone(params, statistics, images).outputs
+
+    def _alone(
+        self,
+        params: PyTree,
+        statistics: PyTree,
+        images: jax.Array,
+        keys: jax.Array | None = None,
+    ) -> Made:
+        """What one expert makes; no image has a part in what it makes of another."""
         variables = {"params": params, "batch_stats": statistics}
-        return self.expert.apply(variables, images, "given")
+        return self._applied(variables, images, "given", keys)[0]
+
+    def _applied(
+        self, variables: PyTree, images: jax.Array, statistics: Statistics, keys: jax.Array | None
+    ) -> tuple[Made, PyTree]:
+        outputs, updates = self.expert.apply(
+            variables, images, statistics, keys, mutable=["batch_stats", PENALTY]
+        )
+        penalties = jax.tree.leaves(updates.get(PENALTY))
+        return Made(outputs, sum(penalties) if penalties else None), updates["batch_stats"]
 
     def competing(
-        self, params: PyTree, images: jax.Array, reference: jax.Array | None
-    ) -> tuple[jax.Array, PyTree, WinnersGradient]:
+        self,
+        params: PyTree,
+        images: jax.Array,
+        reference: jax.Array | None,
+        keys: Keys = Keys(),  # noqa: B008 - immutable
+    ) -> tuple[Made, PyTree, WinnersGradient]:
         """The scoring pass of all experts, and the gradient that its winners will have.
 
         Args:
           params: leaves `[E, ...]`.
           images: `[B, H, W, C]`.
           reference: `[R, H, W, C]`; None for the masked form, which takes the whole batch.
+          keys: of both.
 
         Returns:
           As `scoring_pass`, and the function that computes the gradient.
         """
         if reference is None:
-            outputs, pull_back, statistics = jax.vjp(
-                lambda params: self.scoring_pass(params, images), params, has_aux=True
+            made, pull_back, statistics = jax.vjp(
+                lambda params: self.scoring_pass(params, images, keys.images), params, has_aux=True
             )
 
             def masked(score, wins):
-                return pull_back(competition.winner_gradient(score, outputs, wins))[0]
+                gradient = competition.winner_gradient(score, *made, wins, self.winner_loss)
+                return pull_back(Made(*gradient))[0]
 
-            return outputs, statistics, masked
+            return made, statistics, masked
 
-        outputs, statistics = self.scoring_pass(params, images)
+        made, statistics = self.scoring_pass(params, images, keys.images)
 
         def gathered(score, wins):
             def loss(params):
-                moving = self.differentiable(params, statistics, reference)
-                return competition.winners_loss(self.restore, score, params, moving, images, wins)
+                moving = self.differentiable(params, statistics, reference, keys.reference)
+                return competition.winners_loss(
+                    self._alone, score, params, moving, images, wins, keys.images, self.winner_loss
+                )
 
             return jax.grad(loss)(params)
 
-        return outputs, statistics, gathered
+        return made, statistics, gathered
 
     def logits(self, params: PyTree, images: jax.Array) -> jax.Array:
         """The discriminator's logits `[...]` of images `[..., H, W, C]`."""
@@ -102,13 +167,7 @@ def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
     """The networks and optimizers of `config.experts` and `config.discriminator`."""
     compute = Compute(config.precision, config.convolution)
     return Model(
-        expert=ConvExpert(
-            filters=config.experts.filters,
-            layers=config.experts.layers,
-            activation=ACTIVATIONS[config.experts.activation],
-            axis_name=axis_name,
-            compute=compute,
-        ),
+        expert=_expert(config.experts, axis_name, compute),
         discriminator=ConvDiscriminator(
             stages=config.discriminator.stages,
             hidden=config.discriminator.hidden,
@@ -117,4 +176,21 @@ def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
         ),
         expert_optimizer=optax.adam(config.experts.learning_rate),
         discriminator_optimizer=optax.adam(config.discriminator.learning_rate),
+        winner_loss=competition.WINNER_LOSSES[config.competition.loss],
     )
+
+
+def _expert(config: ConfigDict, axis_name: str | None, compute: Compute) -> nn.Module:
+    """The network of `config.experts`; each kind has fields of its own."""
+    common = {
+        "activation": ACTIVATIONS[config.activation],
+        "output": OUTPUTS[config.output],
+        "axis_name": axis_name,
+        "compute": compute,
+    }
+    match config.kind:
+        case "unet":
+            return UNetExpert(config.filters, config.scales, **common)
+        case "vae":
+            return VAEExpert(config.latent, config.beta, **common)
+    return ConvExpert(config.filters, config.layers, **common)

@@ -8,7 +8,7 @@ from icm_jax import collectives, mechanisms, restarts
 from icm_jax.data import draw
 from icm_jax.system import Phase
 from icm_jax.systems.icm_images import Source
-from icm_jax.systems.icm_model import make_model
+from icm_jax.systems.icm_model import Keys, make_model
 from icm_jax.systems.icm_steps import (
     competition_step,
     decayed,
@@ -29,19 +29,25 @@ def icm(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[Phas
     settings = restarts.Settings(**config.competition.restart)
 
     def initialize(state, data, key):
-        images = collectives.share(source.draw(data, key), axis_name)
-        return reproduction_step(model, state, images, images, momentum, axis_name=axis_name)
+        batch = source.draw(data, key), _experts_keys(key, config.batch_size)
+        images, keys = collectives.share(batch, axis_name)
+        return reproduction_step(
+            model, state, images, images, momentum, axis_name=axis_name, keys=keys
+        )
 
     def compete(state, data, key):
         canonical_key, transformed_key, restart_key = jax.random.split(key, 3)
         transformed = source.draw(data, transformed_key)
         canonical = draw(canonical_key, data["images"], data["canonical"], config.batch_size)
-        shares = collectives.share((transformed, source.prepare(canonical)), axis_name)
+        keys = _experts_keys(key, config.batch_size)
+        *shares, own_keys = collectives.share(
+            (transformed, source.prepare(canonical), keys), axis_name
+        )
         some = config.competition.reference
         reference = transformed[:some] if some else None
         rate = decayed(state.steps, config.competition.steps, config.competition.decay)
         state, metrics = competition_step(
-            model, state, *shares, reference, momentum, rate, axis_name
+            model, state, *shares, reference, momentum, rate, axis_name, Keys(own_keys, keys[:some])
         )
         share = restarts.running_share(state.share, metrics["wins"].total, settings)
         state = state._replace(share=share)
@@ -74,11 +80,17 @@ def oracle(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[P
             mechanisms.apply([mechanism], key, originals, all_of_one)
             for mechanism, key in zip(source.bank, keys, strict=True)
         ]
-        shares = [collectives.share(images, axis_name) for images in (*inputs, originals)]
+        keys = _experts_keys(key, config.batch_size)
+        *shares, targets, keys = collectives.share((*inputs, originals, keys), axis_name)
         rate = decayed(state.steps, config.competition.steps, config.competition.decay)
         state, metrics = reproduction_step(
-            model, state, jnp.stack(shares[:-1]), shares[-1], momentum, rate, axis_name
+            model, state, jnp.stack(shares), targets, momentum, rate, axis_name, keys
         )
         return state._replace(steps=state.steps + 1), metrics
 
     return (Phase("supervised", config.competition.steps, learn),)
+
+
+def _experts_keys(key: jax.Array, batch: int) -> jax.Array:
+    """Keys `[batch]` for what experts draw, apart from those that a step splits off its key."""
+    return jax.random.split(jax.random.fold_in(key, 2**31 - 1), batch)

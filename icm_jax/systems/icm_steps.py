@@ -10,7 +10,7 @@ import optax
 
 from icm_jax import collectives, competition, restarts
 from icm_jax.system import Mean, Metrics
-from icm_jax.systems.icm_model import Model
+from icm_jax.systems.icm_model import Keys, Model
 
 PyTree = Any
 
@@ -69,10 +69,12 @@ def reproduction_step(
     momentum: float,
     rate: jax.Array | float = 1.0,
     axis_name: str | None = None,
+    keys: jax.Array | None = None,
 ) -> tuple[State, Metrics]:
     """Every expert learns, by its squared error, to make the targets of its inputs.
 
-    Where both are the same transformed images this is the approximate identity initialization.
+    Where both are the same transformed images this is the approximate identity initialization. An
+    expert also pays the penalties of its outputs.
 
     Args:
       model: networks and optimizers.
@@ -83,26 +85,31 @@ def reproduction_step(
       momentum: of the running batch statistics.
       rate: factor on the learning rate, `[]`.
       axis_name: device axis, or None.
+      keys: `[B]`, this device's share, for what experts draw.
 
     Returns:
-      The state after the step and `reproduction_error`, the mean squared error of each expert.
+      The state after the step and `reproduction_error`, the mean squared error of each expert,
+      with `penalty`, the mean of what its outputs cost besides, where they cost anything.
     """
     experts = state.experts
     devices = collectives.size(axis_name)
 
     def loss(params):
-        outputs, statistics = model.scoring_pass(params, inputs)
-        errors = jnp.square(outputs - targets[None]).mean(axis=(1, 2, 3, 4)) / devices  # [E]
-        return errors.sum(), (errors, statistics)
+        made, statistics = model.scoring_pass(params, inputs, keys)
+        errors = jnp.square(made.outputs - targets[None]).mean(axis=(1, 2, 3, 4)) / devices  # [E]
+        means = {"reproduction_error": errors}
+        if made.penalties is not None:
+            means["penalty"] = made.penalties.mean(axis=1) / devices
+        return sum(means.values()).sum(), (means, statistics)
 
-    gradients, (errors, statistics) = jax.grad(loss, has_aux=True)(experts.params)
-    gradients, errors = collectives.psum((gradients, errors), axis_name)
-    everyone = jnp.ones(errors.shape, bool)
+    gradients, (means, statistics) = jax.grad(loss, has_aux=True)(experts.params)
+    gradients, means = collectives.psum((gradients, means), axis_name)
+    everyone = jnp.ones(means["reproduction_error"].shape, bool)
     params, opt_state = competition.update_won(
         model.expert_optimizer, gradients, experts.opt_state, experts.params, everyone, rate
     )
     statistics = _running(experts.statistics, statistics, momentum)
-    metrics = {"reproduction_error": Mean(errors, jnp.ones_like(errors))}
+    metrics = {name: Mean(mean, jnp.ones_like(mean)) for name, mean in means.items()}
     return state._replace(experts=Experts(params, statistics, opt_state)), metrics
 
 
@@ -115,6 +122,7 @@ def competition_step(
     momentum: float,
     rate: jax.Array | float = 1.0,
     axis_name: str | None = None,
+    keys: Keys = Keys(),  # noqa: B008 - immutable
 ) -> tuple[State, dict[str, Mean]]:
     """One step of experts and discriminator, both against the other's present parameters.
 
@@ -129,16 +137,19 @@ def competition_step(
       momentum: of the running batch statistics.
       rate: factor on all learning rates, `[]`.
       axis_name: device axis, or None.
+      keys: of transformed images and reference, for what experts draw.
 
     Returns:
       The state after the step and the metrics (see `_metrics`).
     """
     experts, discriminator = state.experts, state.discriminator
-    outputs, statistics, winners_gradient = model.competing(experts.params, transformed, reference)
+    made, statistics, winners_gradient = model.competing(
+        experts.params, transformed, reference, keys
+    )
 
     def d_loss_and_scores(params):
         # One forward pass gives the scores and the discriminator's own loss.
-        scores = model.logits(params, outputs)
+        scores = model.logits(params, made.outputs)
         canonical_scores = model.logits(params, canonical)
         value = competition.discriminator_loss(scores, canonical_scores, axis_name)
         return value, (value, scores, canonical_scores)
@@ -167,7 +178,8 @@ def competition_step(
         discriminator=Discriminator(d_params, d_opt_state),
         steps=state.steps + 1,
     )
-    return state, _metrics(wins, scores, canonical_scores, d_loss, axis_name)
+    losses = competition.with_penalties(model.winner_loss(scores), made.penalties)
+    return state, _metrics(wins, losses, scores, canonical_scores, d_loss, axis_name)
 
 
 def decayed(steps: jax.Array, total: int, decay: float) -> jax.Array | float:
@@ -222,16 +234,17 @@ def _running(average: PyTree, batch: PyTree, momentum: float) -> PyTree:
 
 def _metrics(
     wins: competition.Wins,
+    losses: jax.Array,
     scores: jax.Array,
     canonical_scores: jax.Array,
     d_loss: jax.Array,
     axis_name: str | None,
 ) -> dict[str, Mean]:
-    """`wins` `[E]` fraction of images, `expert_loss` `[E]` over won images, and scalars.
+    """`wins` `[E]` fraction of images, `expert_loss` `[E]` paid over won images, and scalars.
 
     `winner_score` and `canonical_score` are mean probabilities of being canonical.
     """
-    losses = (wins.onehot * competition.canonical_loss(scores)).sum(axis=1)
+    losses = (wins.onehot * losses).sum(axis=1)
     sums = losses, jax.nn.sigmoid(scores.max(axis=0)).sum(), jax.nn.sigmoid(canonical_scores).sum()
     losses, winner_score, canonical_score = collectives.psum(sums, axis_name)
     batch = wins.count.sum()

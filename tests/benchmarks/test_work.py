@@ -1,3 +1,5 @@
+import pytest
+
 from benchmarks import work
 from icm_jax import config
 
@@ -21,6 +23,13 @@ def test_weights_are_the_networks_parameters_without_biases_and_batch_norm():
     discriminator = work.discriminator_layers(config.icm(), SHAPE)
     biases = 3 * 16 + 2 * 32 + 2 * 64 + 1024 + 1
     assert sum(layer.parameters for layer in discriminator) == 665_985 - biases
+
+
+def test_other_experts_are_not_counted():
+    c = config.icm()
+    c.experts.kind = "vae"
+    with pytest.raises(ValueError, match="experts.kind: 'vae' is not counted"):
+        work.expert_layers(c, SHAPE)
 
 
 def tiny():

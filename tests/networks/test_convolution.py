@@ -54,10 +54,10 @@ def test_values_and_gradients_are_those_of_xla(stride):
     )
 
 
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (6, 1), (1, 1)])
 @pytest.mark.parametrize("lowering", convolution.LOWERINGS)
-def test_vmap_over_kernels_is_a_loop_over_kernels(lowering, stride):
-    x, k = arrays((4, 8, 8, 3), (5, 3, 3, 3, 4))
+def test_vmap_over_kernels_is_a_loop_over_kernels(lowering, size, stride):
+    x, k = arrays((4, 7, 8, 3), (5, size, size, 3, 4))
     conv = functools.partial(fast, stride=stride, lowering=lowering)
     each = [reference(x, k[e], stride) for e in range(5)]
     chex.assert_trees_all_close(jax.vmap(conv, (None, 0))(x, k), jnp.stack(each), atol=1e-5)

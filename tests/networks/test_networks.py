@@ -1,9 +1,10 @@
 import chex
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import pytest
 
-from icm_jax.networks.classifiers import ConvClassifier
+from icm_jax.networks.classifiers import ConvClassifier, FacesClassifier
 from icm_jax.networks.compute import Compute
 from icm_jax.networks.discriminators import ConvDiscriminator
 from icm_jax.networks.experts import ConvExpert
@@ -19,6 +20,23 @@ def test_parameter_counts_are_those_of_the_papers_tables():
     assert parameters(ConvExpert(), (1, 28, 28, 1)) == 28_609
     # 160 + 2*2320 + 4640 + 9248 + 18496 + 36928 + (3*3*64*1024 + 1024) + 1025 = 665,985
     assert parameters(ConvDiscriminator(), (1, 28, 28, 1)) == 665_985
+    # Three channels, and 8x8 pixels into the dense layer in place of 3x3.
+    more = 9 * 2 * 16 + (64 - 9) * 64 * 1024
+    assert parameters(ConvDiscriminator(), (1, 64, 64, 3)) == 665_985 + more
+
+
+def test_the_faces_classifier_has_the_parameters_of_its_table_and_one_logit():
+    # 448 + 2320 + 4640 + 2*9248 + 18496 + 36928, then 3*3*64 = 576 -> 576 -> 25 -> 1
+    convolutions, dense = 81_328, 332_352 + 14_425 + 26
+    assert parameters(FacesClassifier(), (1, 28, 28, 3)) == convolutions + dense == 428_131
+    images = jax.random.uniform(jax.random.key(1), (3, 8, 8, 1))
+    logits, variables = FacesClassifier().init_with_output(jax.random.key(0), images)
+    assert list(variables) == ["params"]
+    # A softmax over [0, z] is the sigmoid of z.
+    z = logits[:, 1]
+    assert jnp.abs(z).min() > 0
+    sigmoid = jnp.stack([1 - nn.sigmoid(z), nn.sigmoid(z)], axis=1)
+    chex.assert_trees_all_close(nn.softmax(logits), sigmoid, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(2, 28, 28, 1), (2, 32, 32, 3)])

@@ -57,6 +57,24 @@ def test_it_reads_padded_images():
     assert predict(state, tiny.splits().test.images).shape == (12,)
 
 
+def test_the_faces_classifier_pays_binary_cross_entropy_and_tells_two_classes_apart():
+    c = tiny.icm().classifier
+    c.kind, c.steps, c.learning_rate = "faces", 40, 3e-3
+    system = classification.build(c, *tiny.splits())
+    data = jax.tree.map(jnp.asarray, system.data)
+    state = jax.jit(system.init)(jax.random.key(0))
+    step = jax.jit(chex.assert_max_traces(system.phases[0].step, n=1))
+    losses = []
+    for i in range(c.steps):
+        state, metrics = step(state, data, jax.random.key(i))
+        losses.append(metrics["loss"].total / metrics["loss"].count)
+    assert losses[-1] < 0.5 * losses[0]
+    assert system.evaluate(state, {}, True).summary == {"accuracy": {"test": 1.0}}
+    train, test = tiny.splits()
+    with pytest.raises(ValueError, match="classifier.kind: 'faces' tells two classes apart, not 3"):
+        classification.build(c, train._replace(labels=np.arange(40) % 3), test)
+
+
 def test_classes_are_counted_up_to_the_largest_label():
     train, _ = tiny.splits()
     train = train._replace(labels=np.where(train.labels == 1, 4, 0))

@@ -124,8 +124,8 @@ def test_masked_and_gathered_with_all_images_are_the_gradient_of_a_plain_loop(
     score = functools.partial(model.logits, state.discriminator.params)
 
     def gradient(reference):
-        outputs, _, of_winners = model.competing(params, images, reference)
-        return of_winners(score, competition.winners(score(outputs)))
+        made, _, of_winners = model.competing(params, images, reference)
+        return of_winners(score, competition.winners(score(made.outputs)))
 
     def plain(params):
         """The loss of masked losers, through the statistics of the whole batch."""

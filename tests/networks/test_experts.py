@@ -1,0 +1,126 @@
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from icm_jax.networks.experts import PENALTY, ConvExpert
+from icm_jax.networks.unet import UNetExpert
+from icm_jax.networks.vae import VAEExpert, kl_divergence
+
+SMALL = {
+    "conv": ConvExpert(filters=2, layers=1),
+    "unet": UNetExpert(filters=2, scales=3),
+    "vae": VAEExpert(latent=3),
+}
+FULL = {"conv": ConvExpert(), "unet": UNetExpert(), "vae": VAEExpert()}
+
+
+def parameters(network, shape):
+    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros(shape))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+
+
+def test_the_reproductions_rgb_expert_has_the_parameters_of_its_table():
+    # (9*3*32 + 32) + 3 (9*32*32 + 32) + 4 * 2*32 (batch norm) + (9*32*3 + 3)
+    expert = ConvExpert(activation=nn.relu, output=nn.relu)
+    assert parameters(expert, (1, 28, 28, 3)) == 896 + 27_744 + 256 + 867 == 29_763
+
+
+def test_the_reproductions_vae_has_the_parameters_of_its_table():
+    encoder = (9 * 3 * 32 + 32) + (9 * 32 * 64 + 64) + (9 * 64 * 64 + 64) + 2 * (32 + 64 + 64)
+    latent = 4 * 4 * 64 * 2 * 256 + 2 * 256  # 28 -> 14 -> 7 -> 4; mean and log variance
+    first = 256 * 36 * 64 + 36 * 64  # 6x6 pixels of 64 channels from one pixel
+    decoder = (36 * 64 * 64 + 64) + (36 * 64 * 32 + 32) + (36 * 32 * 3 + 3)
+    decoder += first + 2 * (64 + 64 + 32 + 3)
+    count = parameters(VAEExpert(), (1, 28, 28, 3))
+    assert count == encoder + latent + decoder == 1_398_633
+    # Of larger images the encoder's dense layer alone has more: 64 -> 32 -> 16 -> 8.
+    more = (8 * 8 - 4 * 4) * 64 * 2 * 256
+    assert parameters(VAEExpert(), (1, 64, 64, 3)) == count + more
+
+
+def test_the_unet_has_the_parameters_that_its_description_says():
+    def block(inputs, filters, size=3):
+        return size * size * inputs * filters + filters + 2 * filters * (size == 3)
+
+    down = block(1, 32) + block(32, 64) + block(64, 64) + block(64, 128) + block(128, 128)
+    up = block(128, 64, 1) + block(64, 64) + block(64, 32, 1) + block(32, 32)
+    assert parameters(UNetExpert(), (1, 28, 28, 1)) == down + up + 9 * 32 * 2 + 2 == 335_298
+
+
+@pytest.mark.parametrize("kind", FULL)
+@pytest.mark.parametrize("shape", [(28, 28, 1), (28, 28, 3), (64, 64, 1), (64, 64, 3), (33, 30, 3)])
+def test_images_keep_their_shape(kind, shape):
+    images = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
+    outputs, _ = jax.eval_shape(FULL[kind].init_with_output, jax.random.key(0), images)
+    assert (outputs.shape, outputs.dtype) == (images.shape, images.dtype)
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_sigmoid_is_bounded_and_relu_below_only(kind):
+    images = jax.random.uniform(jax.random.key(1), (4, 11, 12, 3))
+    outputs, variables = SMALL[kind].init_with_output(jax.random.key(0), images)
+    assert outputs.min() >= 0 and outputs.max() <= 1 and outputs.std() > 0.01
+    # Batch norm scaled up, the last layer draws far above 1 and below 0.
+    params = jax.tree_util.tree_map_with_path(
+        lambda path, t: 9 * t if "BatchNorm" in str(path) else t, variables["params"]
+    )
+    expert = SMALL[kind].clone(output=nn.relu)
+    outputs, _ = expert.apply({"params": params}, images, mutable=["batch_stats"])
+    assert outputs.min() >= 0 and outputs.max() > 1
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_with_the_statistics_of_a_batch_an_image_alone_gives_what_it_gave_in_it(kind):
+    images = jax.random.uniform(jax.random.key(1), (4, 9, 10, 1))
+    keys = jax.random.split(jax.random.key(2), 4)
+    expert = SMALL[kind]
+    params = expert.init(jax.random.key(0), images)["params"]
+    kept = ["batch_stats", PENALTY]
+    outputs, updates = expert.apply({"params": params}, images, "batch", keys, mutable=kept)
+    variables = {"params": params, "batch_stats": updates["batch_stats"]}
+    for i in range(4):
+        one = slice(i, i + 1)
+        alone, own = expert.apply(variables, images[one], "given", keys[one], mutable=kept)
+        chex.assert_trees_all_close(alone, outputs[one], atol=1e-5)
+        penalty = jax.tree.map(lambda t, one=one: t[one], updates.get(PENALTY))
+        chex.assert_trees_all_close(own.get(PENALTY), penalty, rtol=1e-4)
+    # Only the VAE draws, and only with keys; without, always the same.
+    again, first = (expert.apply(variables, images, "given") for _ in range(2))
+    chex.assert_trees_all_equal(again, first)
+    assert (jnp.abs(first - outputs).max() > 1e-3) == (kind == "vae")
+
+
+def test_kl_divergence_by_hand():
+    # Mean 1, variance 1: 1/2. Mean 0, variance 4: (4 - 1 - log 4) / 2.
+    divergence = kl_divergence(jnp.array([[1.0, 0.0], [0.0, 0.0]]), jnp.log(jnp.eye(2) * 3 + 1))
+    np.testing.assert_allclose(divergence, np.array([0.5, 0]) + (3 - np.log(4)) / 2, rtol=1e-6)
+
+
+def test_the_vaes_penalty_by_hand():
+    expert, images = VAEExpert(latent=3, beta=8.0), jnp.ones((2, 4, 6, 1))
+    params = expert.init(jax.random.key(0), images)["params"]
+    # Every latent has mean 2 and variance 1: 3 * 4 / 2 nats, times 8, over 24 pixels.
+    latent = params["Dense_0"]
+    bias = jnp.concatenate([jnp.full(3, 2.0), jnp.zeros(3)])
+    params["Dense_0"] = {"kernel": jnp.zeros_like(latent["kernel"]), "bias": bias}
+    _, updates = expert.apply({"params": params}, images, mutable=["batch_stats", PENALTY])
+    chex.assert_trees_all_close(updates[PENALTY]["kl"], jnp.full(2, 2.0))
+
+
+def test_a_closed_gate_keeps_the_image():
+    expert, images = SMALL["unet"], jax.random.uniform(jax.random.key(1), (2, 8, 8, 3))
+    params = expert.init(jax.random.key(0), images)["params"]
+    last = max((k for k in params if "Conv" in k), key=lambda k: int(k.split("_")[1]))
+    params[last] = jax.tree.map(jnp.zeros_like, params[last])
+
+    def outputs():
+        return expert.apply({"params": params}, images, mutable=["batch_stats"])[0]
+
+    # As made, with a last layer of zeros: a part sigmoid(-2) of 1/2, the rest of the image.
+    gate = 1 / (1 + np.exp(2))
+    np.testing.assert_allclose(outputs(), (1 - gate) * images + gate / 2, atol=1e-6)
+    params[last]["bias"] = jnp.array([-50.0, 9.0, 9.0, 9.0])
+    np.testing.assert_allclose(outputs(), images, atol=1e-6)
