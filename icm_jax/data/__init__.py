@@ -1,20 +1,30 @@
 """Named data sets as uint8 arrays, their splits, and batches drawn from them on the device."""
 
 from icm_jax.data.batches import draw, draw_indices, pad, to_float
+from icm_jax.data.channels import TASKS, Task, tasks, to_channels
+from icm_jax.data.groups import Groups, draw_balanced, draw_each, group
 from icm_jax.data.sources import SOURCES, load
 from icm_jax.data.split import halve, restrict
 from icm_jax.data.types import Dataset, Pool, Splits
 
 __all__ = [
     "SOURCES",
+    "TASKS",
     "Dataset",
+    "Groups",
     "Pool",
     "Splits",
+    "Task",
     "draw",
+    "draw_balanced",
+    "draw_each",
     "draw_indices",
+    "group",
     "halve",
     "load",
     "pad",
     "restrict",
+    "tasks",
+    "to_channels",
     "to_float",
 ]

@@ -34,15 +34,20 @@ class Compute(NamedTuple):
         """Of activations."""
         return _FORMATS[self.precision][0]
 
-    def conv(self, features: int, size: int = 3) -> nn.Conv:
-        """A convolution of `size` x `size`, zero padded to keep the sides of images."""
+    def conv(self, features: int, size: int = 3, padding: str = "SAME") -> nn.Conv:
+        """A convolution of `size` x `size`; 'SAME' pads with zeros to keep the sides of images."""
         dtype, precision = _FORMATS[self.precision]
         lowered = functools.partial(conv_general_dilated, lowering=self.convolution)
         return nn.Conv(
-            features, (size, size), dtype=dtype, precision=precision, conv_general_dilated=lowered
+            features,
+            (size, size),
+            padding=padding,
+            dtype=dtype,
+            precision=precision,
+            conv_general_dilated=lowered,
         )
 
-    def dense(self, features: int) -> nn.Dense:
-        """A dense layer."""
+    def dense(self, features: int, use_bias: bool = True) -> nn.Dense:
+        """A dense layer; on images, a convolution of 1 x 1."""
         dtype, precision = _FORMATS[self.precision]
-        return nn.Dense(features, dtype=dtype, precision=precision)
+        return nn.Dense(features, use_bias, dtype=dtype, precision=precision)
