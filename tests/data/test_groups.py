@@ -41,7 +41,7 @@ def test_an_image_is_drawn_as_often_as_balance_wants():
 
 
 def test_the_odd_one_goes_to_any_group():
-    groups = group(NUMBERS, 3)
+    groups = jax.tree.map(jnp.asarray, group(NUMBERS, 3))
     keys = jax.random.split(jax.random.key(0), 400)
     _, numbers = jax.vmap(lambda key: draw_balanced(key, groups, 1))(keys)
     shares = np.bincount(numbers[:, 0], minlength=3) / 400
