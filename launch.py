@@ -78,12 +78,7 @@ def _print(summary: Mapping, workdir: Path) -> None:
     if "table" in summary:
         print(f"{(workdir / 'table.md').read_text()}{workdir}/table.md")
         return
-    found, accuracy = summary["specialization"], summary["accuracy"]
-    print(
-        f"{found['identified']} of {len(found['mechanisms'])} mechanisms identified; accuracy "
-        f"{accuracy['original']:.1%} original, {accuracy['transformed']:.1%} transformed, "
-        f"{accuracy['restored']:.1%} restored\n{workdir}/report.html"
-    )
+    print(f"{experiment.describe(summary)}\n{workdir}/report.html")
 
 
 def _use() -> str:

@@ -9,9 +9,17 @@ from ml_collections import ConfigDict
 
 from icm_jax import icm_config, schema, stable_config
 from icm_jax.icm_config import icm
-from icm_jax.stable_config import stable_features
+from icm_jax.stable_config import method_and_network, stable_features
 
-__all__ = ["SYSTEMS", "from_workdir", "icm", "stable_features", "to_dict", "validate"]
+__all__ = [
+    "SYSTEMS",
+    "from_workdir",
+    "icm",
+    "method_and_network",
+    "stable_features",
+    "to_dict",
+    "validate",
+]
 
 _SCHEMAS = {
     "icm": icm_config.SCHEMA,

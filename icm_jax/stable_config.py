@@ -119,3 +119,23 @@ _RULES = (
 )
 
 SCHEMA = Schema(stable_features, _RULES, _check)
+
+
+def method_and_network(choice: str) -> dict[str, str]:
+    """The fields that an argument like 'tofu,vgg', 'tofu' or 'vgg' chooses.
+
+    Raises:
+      ValueError: a part of it is neither a method nor a network, or one too many of either.
+    """
+    chosen = {}
+    for name in filter(None, choice.split(",")):
+        field = {**dict.fromkeys(METHODS, "method"), **dict.fromkeys(CLASSIFIERS, "network")}.get(
+            name
+        )
+        if field is None or field in chosen:
+            raise ValueError(
+                f"config: {choice!r} is not allowed; it must be one method of {', '.join(METHODS)} "
+                f"and one network of {', '.join(CLASSIFIERS)}"
+            )
+        chosen[field] = name
+    return chosen

@@ -47,7 +47,7 @@ class Compute(NamedTuple):
             conv_general_dilated=lowered,
         )
 
-    def dense(self, features: int, use_bias: bool = True) -> nn.Dense:
+    def dense(self, features: int, use_bias: bool = True, name: str | None = None) -> nn.Dense:
         """A dense layer; on images, a convolution of 1 x 1."""
         dtype, precision = _FORMATS[self.precision]
-        return nn.Dense(features, use_bias, dtype=dtype, precision=precision)
+        return nn.Dense(features, use_bias, dtype=dtype, precision=precision, name=name)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from icm_jax.networks.compute import Compute
-from icm_jax.networks.features import Outputs
+from icm_jax.networks.features import HEAD, Outputs
 
 
 class ExquisiteNetV2(nn.Module):
@@ -57,7 +57,7 @@ class ExquisiteNetV2(nn.Module):
         x = nn.hard_swish(_Depthwise(3)(x))
         features = x.mean(axis=(1, 2))
         x = nn.Dropout(self.dropout, deterministic=not train)(features)
-        return Outputs(self.compute.dense(self.classes)(x), features)
+        return Outputs(self.compute.dense(self.classes, name=HEAD)(x), features)
 
     def _block(self, x: jax.Array, widen: Callable) -> jax.Array:
         """DFSEB: two depthwise convolutions, the first weighted by channel; both add `x`."""

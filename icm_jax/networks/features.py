@@ -10,6 +10,8 @@ import jax
 
 from icm_jax.networks.compute import Compute
 
+HEAD = "head"  # the layer that makes logits of features, among a network's parameters
+
 
 class Outputs(NamedTuple):
     """What a classifier makes of images.
@@ -55,7 +57,7 @@ class CNN(nn.Module):
         x = nn.Dropout(self.dropout[0], broadcast_dims=(1, 2), deterministic=not train)(x)
         features = nn.relu(self.compute.dense(self.hidden)(x.reshape(x.shape[0], -1)))
         x = nn.Dropout(self.dropout[1], deterministic=not train)(features)
-        return Outputs(self.compute.dense(self.classes)(x), features)
+        return Outputs(self.compute.dense(self.classes, name=HEAD)(x), features)
 
 
 class VGG(nn.Module):
@@ -91,4 +93,4 @@ class VGG(nn.Module):
         for _ in range(2):
             features = nn.relu(self.compute.dense(self.hidden)(x))
             x = nn.Dropout(self.dropout, deterministic=not train)(features)
-        return Outputs(self.compute.dense(self.classes)(x), features)
+        return Outputs(self.compute.dense(self.classes, name=HEAD)(x), features)

@@ -7,7 +7,8 @@ discriminator learns to tell all experts' outputs from canonical images. The ora
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -91,6 +92,16 @@ def build_seeds(
         )
 
     return tuple(seeded(seed) for seed in seeds)
+
+
+def describe(summary: Mapping[str, Any]) -> str:
+    """What a run came to, in a line."""
+    found, accuracy = summary["specialization"], summary["accuracy"]
+    return (
+        f"{found['identified']} of {len(found['mechanisms'])} mechanisms identified; accuracy "
+        f"{accuracy['original']:.1%} original, {accuracy['transformed']:.1%} transformed, "
+        f"{accuracy['restored']:.1%} restored"
+    )
 
 
 def _evaluated(config: ConfigDict, splits: Splits) -> Dataset:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from icm_jax.networks.exquisite_net import ExquisiteNetV2, _Depthwise, _max_pool
+from icm_jax.networks.features import HEAD
 from icm_jax.networks.registry import CLASSIFIERS
 
 
@@ -36,11 +37,7 @@ def test_features_are_what_the_logits_are_made_of(name, features):
     images = jax.random.uniform(jax.random.key(1), (1, 28, 28, 2))
     outputs, variables = jax.jit(network.init_with_output)(jax.random.key(0), images)
     assert outputs.features.shape == (1, features)
-    last = max(
-        (name for name in variables["params"] if name.startswith("Dense")),
-        key=lambda name: int(name.split("_")[1]),
-    )
-    dense = variables["params"][last]
+    dense = variables["params"][HEAD]
     logits = outputs.features @ dense["kernel"] + dense["bias"][None]
     np.testing.assert_allclose(outputs.logits, logits, rtol=1e-4, atol=1e-5)
 
