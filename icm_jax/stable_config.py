@@ -16,9 +16,10 @@ def stable_features() -> ConfigDict:
         "stable_features",
         {
             "method": "balanced",  # erm | balanced | group_dro | irm | oracle | tofu
-            "network": "cnn",  # cnn | vgg | exquisite: see icm_jax.networks.registry
+            "network": "cnn",  # cnn | vgg | exquisite | mlp: see icm_jax.networks.registry
             "batch_size": 200,
-            "steps": 2000,
+            "steps": 1000,
+            "shift": 2,  # training images are moved by up to so many pixels; 0: as they are
             "data": {
                 "task": "same",  # same | transfer: see icm_jax.data.channels
                 "assignment": "",  # .npz with labels and channels of all images; '': by the seed
@@ -91,6 +92,7 @@ _RULES = (
     ("network", one_of(tuple(CLASSIFIERS))),
     ("batch_size", at_least(1)),
     ("steps", at_least(0)),
+    ("shift", at_least(0)),
     ("data.task", one_of(TASKS)),
     ("data.label_noise", _SHARE),
     ("data.channel_noise", _SHARE),

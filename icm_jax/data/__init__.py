@@ -1,6 +1,6 @@
 """Named data sets as uint8 arrays, their splits, and batches drawn from them on the device."""
 
-from icm_jax.data.batches import draw, draw_indices, pad, to_float
+from icm_jax.data.batches import draw, draw_indices, pad, shift, to_float
 from icm_jax.data.channels import TASKS, Task, tasks, to_channels
 from icm_jax.data.groups import Groups, draw_balanced, draw_each, group
 from icm_jax.data.sources import SOURCES, load
@@ -24,6 +24,7 @@ __all__ = [
     "load",
     "pad",
     "restrict",
+    "shift",
     "tasks",
     "to_channels",
     "to_float",

@@ -94,3 +94,28 @@ class VGG(nn.Module):
             features = nn.relu(self.compute.dense(self.hidden)(x))
             x = nn.Dropout(self.dropout, deterministic=not train)(features)
         return Outputs(self.compute.dense(self.classes, name=HEAD)(x), features)
+
+
+class MLP(nn.Module):
+    """A dense layer and the logits: a first look, and tests.
+
+    Attributes:
+      classes: number of logits.
+      hidden: number of features.
+      dropout: fraction of the features dropped in training.
+      axis_name: device axis; without batch norm there is nothing to reduce over it.
+      compute: number formats.
+    """
+
+    classes: int
+    hidden: int = 300
+    dropout: float = 0.3
+    axis_name: str | None = None
+    compute: Compute = Compute()
+
+    @nn.compact
+    def __call__(self, images: jax.Array, train: bool = False) -> Outputs:
+        """Maps images `[B, H, W, C]` in [0, 1]; with `train` a `dropout` key is needed."""
+        features = nn.relu(self.compute.dense(self.hidden)(images.reshape(len(images), -1)))
+        x = nn.Dropout(self.dropout, deterministic=not train)(features)
+        return Outputs(self.compute.dense(self.classes, name=HEAD)(x), features)

@@ -60,7 +60,7 @@ def phases(
     draw = stable_steps.balanced(lambda state, data: data["groups"], size)
     optimizer = make_optimizer(config.optimizer, config.steps)
     step = stable_steps.make_step(model, optimizer, draw, objective, axis_name)
-    by_groups = held_out_score(put_through, config, task.classes)
+    by_groups = held_out_score(put_through, config)
 
     def worst_group(state: State, data: Data) -> float:
         index = np.flatnonzero(data["held_out"] & (data["group"] >= 0))

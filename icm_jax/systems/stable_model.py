@@ -11,7 +11,7 @@ import optax
 from ml_collections import ConfigDict
 
 from icm_jax import collectives
-from icm_jax.data import to_channels, to_float
+from icm_jax.data import shift, to_channels, to_float
 from icm_jax.networks.compute import Compute
 from icm_jax.networks.features import Outputs
 from icm_jax.networks.registry import CLASSIFIERS
@@ -41,11 +41,13 @@ class Model(NamedTuple):
       network: maps images `[B, H, W, C]` to `Outputs`; reduces batch statistics over the devices.
       channels: C; 0 leaves images grey, so that the channel cannot be seen.
       outside: the same network where there are no devices to reduce over.
+      shift: how many pixels images are moved at most in training.
     """
 
     network: nn.Module
     channels: int
     outside: nn.Module
+    shift: int = 0
 
     def init(self, key: jax.Array, shape: tuple[int, ...]) -> Parameters:
         """Fresh parameters for grey images of a shape `(H, W, 1)`."""
@@ -60,13 +62,14 @@ class Model(NamedTuple):
     def learn(
         self, parameters: Parameters, images: jax.Array, channel: jax.Array, key: jax.Array
     ) -> tuple[Outputs, PyTree]:
-        """Outputs in training, with dropout, and the running batch statistics after it."""
+        """Outputs of moved images, with dropout, and the running batch statistics after it."""
+        shift_key, dropout_key = jax.random.split(key)
         outputs, updates = self.network.apply(
             parameters._asdict(),
-            self.see(images, channel),
+            self.see(shift(shift_key, images, self.shift), channel),
             train=True,
             mutable=["batch_stats"],
-            rngs={"dropout": key},
+            rngs={"dropout": dropout_key},
         )
         return outputs, updates.get("batch_stats", {})
 
@@ -84,7 +87,8 @@ def make_model(
     inside, outside = (
         network(classes, axis_name=axis, compute=compute) for axis in (axis_name, None)
     )
-    return Model(inside, 0 if config.method == "oracle" else channels, outside)
+    seen = 0 if config.method == "oracle" else channels
+    return Model(inside, seen, outside, config.shift)
 
 
 def make_optimizer(config: ConfigDict, steps: int) -> optax.GradientTransformation:

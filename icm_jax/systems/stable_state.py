@@ -15,7 +15,7 @@ from icm_jax.systems.stable_model import Learner, Parameters, PutThrough
 
 PyTree = Any
 Data = Mapping[str, Any]
-# (state, data) -> the images to be judged on, int [M], and how good the parameters are on them
+# How good the present parameters of a state are
 Score = Callable[["State", Data], float]
 
 
@@ -94,7 +94,7 @@ def observed(phase: Phase, score: Score, config: ConfigDict) -> Phase:
     return phase._replace(observe=observe)
 
 
-def held_out_score(put_through: PutThrough, config: ConfigDict, classes: int) -> Callable:
+def held_out_score(put_through: PutThrough, config: ConfigDict) -> Callable[..., float]:
     """`(parameters, data, index [M], group [M], groups) -> accuracy in the worst group`.
 
     `index` are images of the training data that were held out, judged by their given labels.
@@ -103,7 +103,7 @@ def held_out_score(put_through: PutThrough, config: ConfigDict, classes: int) ->
     def score(parameters, data, index, group, groups) -> float:
         given = data["given"][index]
         outputs = put_through(parameters, data["images"][index], data["channel"][index])
-        correct = outputs.logits[:, :classes].argmax(axis=1) == given
+        correct = outputs.logits.argmax(axis=1) == given
         return worst_group(correct, group, given, groups, config.selection.least)
 
     return score

@@ -30,7 +30,9 @@ def test_networks_have_the_published_number_of_parameters(name, channels, count)
     assert outputs.logits.shape == (2, 10)
 
 
-@pytest.mark.parametrize(("name", "features"), [("cnn", 300), ("vgg", 1024), ("exquisite", 384)])
+@pytest.mark.parametrize(
+    ("name", "features"), [("cnn", 300), ("vgg", 1024), ("exquisite", 384), ("mlp", 300)]
+)
 def test_features_are_what_the_logits_are_made_of(name, features):
     network = CLASSIFIERS[name](4)
     # One image: kernels of the tests are small, the networks as they are.
