@@ -142,6 +142,8 @@ def load(workdir: str | os.PathLike) -> Restorer:
     """
     folder = Path(workdir).resolve()
     config, summary = configs.from_workdir(folder), read_json(folder / "summary.json")
+    if config.system != "icm":
+        raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without winners")
     if summary is None:
         raise WorkdirError(f"workdir: the run in {folder} is not finished; train it first")
     if "seeds" in summary:
@@ -152,8 +154,6 @@ def load(workdir: str | os.PathLike) -> Restorer:
             f"workdir: {folder / 'summary.json'} says no image_shape; evaluate the run again with "
             "--mode=evaluate"
         )
-    if config.system != "icm":
-        raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without winners")
     shape, side = tuple(summary["image_shape"]), config.data.pad
     padded_shape = (side, side, shape[-1]) if side else shape
     model, example = make_model(config), jnp.zeros((1, *padded_shape))
