@@ -5,9 +5,10 @@
     python launch.py --config=configs/channel_mnist.py:erm --config.data.assignment=assignment.npz
 
 The argument is a method (erm, balanced, group_dro, irm, oracle, tofu), a network (cnn, vgg,
-exquisite, mlp), or both; balanced and cnn by default. A quarter of the labels is wrong, and nine tenths of the images lie in the
-channel of their given label; in validation and test images the channel says nothing. Labels and
-channels are drawn by the seed, or are those of a file (`data.assignment`).
+exquisite, mlp), or both; balanced and cnn by default. A quarter of the labels is wrong, and nine
+tenths of the images lie in the channel of their given label; in validation and test images the
+channel says nothing. Labels and channels are drawn by the seed, or are those of a file
+(`data.assignment`).
 """
 
 from ml_collections import ConfigDict

@@ -29,7 +29,7 @@ def worst_group(
     nothing. So examples of groups smaller than `least` form one group for each label.
 
     Args:
-      correct: bool `[N]`.
+      correct: bool `[N]`, of at least one example.
       group: int `[N]`, 0 to G - 1.
       label: int `[N]`, from 0 on.
       groups: G.
@@ -37,8 +37,8 @@ def worst_group(
     """
     small = np.bincount(group, minlength=groups)[group] < least
     together = np.where(small, groups + label, group)
-    accuracies = means(correct.astype(float), together, int(together.max(initial=0)) + 1)
-    return float(np.nanmin(accuracies)) if len(correct) else float("nan")
+    accuracies = means(correct.astype(float), together, int(together.max()) + 1)
+    return float(np.nanmin(accuracies))
 
 
 def measure(

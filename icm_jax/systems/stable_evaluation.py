@@ -30,7 +30,8 @@ def make_evaluate(
     def evaluate(task: Task, state: State, auxiliary: Mapping, complete: bool) -> Evaluation:
         del auxiliary
         parameters = chosen(state) if complete else state.learner.parameters
-        test = task.test if complete else task.test.take(np.arange(config.evaluation.images))
+        some = np.arange(min(config.evaluation.images, len(task.test.labels)))
+        test = task.test if complete else task.test.take(some)
         parts = {
             name: _measured(put_through, parameters, part, task.channels)
             for name, part in (("validation", task.validation), ("test", test))

@@ -97,10 +97,13 @@ def observed(phase: Phase, score: Score, config: ConfigDict) -> Phase:
 def held_out_score(put_through: PutThrough, config: ConfigDict) -> Callable[..., float]:
     """`(parameters, data, index [M], group [M], groups) -> accuracy in the worst group`.
 
-    `index` are images of the training data that were held out, judged by their given labels.
+    `index` are images of the training data that were held out, judged by their given labels; NaN
+    where there are none.
     """
 
     def score(parameters, data, index, group, groups) -> float:
+        if not len(index):
+            return float("nan")
         given = data["given"][index]
         outputs = put_through(parameters, data["images"][index], data["channel"][index])
         correct = outputs.logits.argmax(axis=1) == given
