@@ -103,7 +103,7 @@ def main(argv: list[str]) -> int | None:
     absl_logging.set_verbosity(absl_logging.WARNING)  # Orbax tells much at INFO.
     log = logging.getLogger("icm_jax")
     try:
-        if _MODE.value not in experiment.MODES:
+        if _MODE.value in ("restore", "export"):
             print(_use())
             return None
         _connect()

@@ -46,7 +46,7 @@ def icm() -> ConfigDict:
                 "decay": 0.5,
                 # Images of a batch that the gradient of the batch statistics goes through; the
                 # winners then run again. 0: all images, which costs little with few experts.
-                "reference": 2,
+                "reference": 8,
                 # Not in the paper (every=0 is the paper): see icm_jax.restarts.
                 "restart": {
                     "every": 20,

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import operator
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,18 +13,21 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export as jax_export
 from ml_collections import ConfigDict
-from tqdm import tqdm
 
 from icm_jax import config as configs
+from icm_jax.chunks import in_chunks
 from icm_jax.data import pad, to_float
+from icm_jax.system import PyTree
+from icm_jax.systems import classification
 from icm_jax.systems.icm_model import Model, make_model
 from icm_jax.systems.icm_steps import State, init, prune
 from icm_jax.training import WorkdirError, stacking
-from icm_jax.training.checkpoints import Checkpoints
+from icm_jax.training.checkpoints import Checkpoints, Leaves
 from icm_jax.training.steps import saved_state
 from icm_jax.training.workdir import read_json, reasons
 
-_CHUNK = 40  # images a call, as in evaluation
+_Shape = tuple[int, int, int]  # height, width, channels
+_LAST_BIAS = ".state.params['Dense_1']['bias']"  # in the checkpoint of a judge
 
 
 class Restored(NamedTuple):
@@ -74,8 +78,8 @@ class Restorer(NamedTuple):
     model: Model
     state: State
     numbers: np.ndarray
-    shape: tuple[int, int, int]
-    padded_shape: tuple[int, int, int]
+    shape: _Shape
+    padded_shape: _Shape
 
     def __call__(self, images: np.ndarray | jax.Array) -> Restored:
         """Restores images, in chunks of one compiled shape.
@@ -92,13 +96,11 @@ class Restorer(NamedTuple):
             range.
         """
         images = self.fitted(np.asarray(images))
-        count = len(images)
-        chunks = []
-        for i in tqdm(range(0, count, _CHUNK), "restore", unit="chunk", delay=2, disable=None):
-            # The last chunk is filled up with repeated images, so that one shape is compiled.
-            chunk = images[np.minimum(np.arange(i, i + _CHUNK), count - 1)]
-            chunks.append(jax.device_get(apply(self.model, self.state, self.numbers, chunk)))
-        return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *chunks)
+        return in_chunks(lambda index: self.compete(images[index]), len(images), name="restore")
+
+    def compete(self, images: np.ndarray | jax.Array) -> Restored:
+        """Restores float32 images `[B, H, W, C]` in [0, 1] of `padded_shape` in one call."""
+        return apply(self.model, self.state, self.numbers, images)
 
     def fitted(self, images: np.ndarray, name: str = "images") -> np.ndarray:
         """Images as in a call, as float32 in [0, 1] of `padded_shape`; errors say `name`."""
@@ -140,30 +142,12 @@ def load(workdir: str | os.PathLike) -> Restorer:
       WorkdirError: the run is not finished, of several seeds, or not of a competition.
       CheckpointError: there is no undamaged checkpoint.
     """
-    folder = Path(workdir).resolve()
-    config, summary = configs.from_workdir(folder), read_json(folder / "summary.json")
+    folder, config, shape, padded_shape = _finished(workdir)
     if config.system != "icm":
         raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without winners")
-    if summary is None:
-        raise WorkdirError(f"workdir: the run in {folder} is not finished; train it first")
-    if "seeds" in summary:
-        choice = ", ".join(str(folder / f"seed_{seed}") for seed in summary["seeds"])
-        raise WorkdirError(f"workdir: {folder} holds several seeds; choose one of {choice}")
-    if "image_shape" not in summary:
-        raise WorkdirError(
-            f"workdir: {folder / 'summary.json'} says no image_shape; evaluate the run again with "
-            "--mode=evaluate"
-        )
-    shape, side = tuple(summary["image_shape"]), config.data.pad
-    padded_shape = (side, side, shape[-1]) if side else shape
     model, example = make_model(config), jnp.zeros((1, *padded_shape))
     start = functools.partial(init, model, config.experts.count, example)
-    of_all, index, count = _checkpoints(folder, config)
-    with contextlib.closing(Checkpoints(of_all, config.checkpoint.keep)) as saved:
-        restored = saved.restore()
-    if restored is None:
-        raise WorkdirError(f"workdir: there is no checkpoint in {of_all}")
-    state = stacking.part(saved_state(start, restored.leaves, count), index, count)
+    state = _saved(folder, config).state(start)
     numbers = np.arange(config.experts.count)
     if config.experts.prune:
         state, numbers = prune(state, config.experts.prune)
@@ -173,6 +157,25 @@ def load(workdir: str | os.PathLike) -> Restorer:
         discriminator=state.discriminator._replace(opt_state=()),
     )
     return Restorer(model, jax.device_put(state), numbers.astype(np.int32), shape, padded_shape)
+
+
+def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray], jax.Array]:
+    """The judge of a finished run, the classifier of canonical images that it was evaluated with.
+
+    Takes and raises what `load` does.
+
+    Returns:
+      A compiled function of uint8 images, which are padded as in training, or of float32 ones in
+      [0, 1], taken as they are, `[B, H, W, C]`. It returns their classes, int32 `[B]`.
+    """
+    folder, config, _, padded_shape = _finished(workdir)
+    saved = _saved(folder, config, "classifier")
+    # No file says how many classes there are, but the last layer has a bias for each.
+    settings, classes = config.classifier, saved.leaves[_LAST_BIAS].shape[-1]
+    example = jnp.zeros((1, *padded_shape))
+    start = functools.partial(classification.untrained, settings, classes, example)
+    predict = jax.jit(classification.predictor(settings, classes, config.data.pad))
+    return functools.partial(predict, jax.device_put(saved.state(start)))
 
 
 def export(restorer: Restorer, path: str | os.PathLike) -> None:
@@ -187,14 +190,55 @@ def export(restorer: Restorer, path: str | os.PathLike) -> None:
     """
     height, width, channels = restorer.padded_shape
     shape = jax_export.symbolic_shape(f"b, {height}, {width}, {channels}")
-    model, state, numbers, *_ = restorer
-    function = jax.jit(lambda images: tuple(apply(model, state, numbers, images)))
+    function = jax.jit(lambda images: tuple(restorer.compete(images)))
     exported = jax_export.export(function, platforms=("cpu", "cuda"))(
         jax.ShapeDtypeStruct(shape, jnp.float32)
     )
     path = Path(path).expanduser()
     with reasons(path):
         path.write_bytes(exported.serialize())
+
+
+class _Saved(NamedTuple):
+    """The leaves of a checkpoint, of `count` runs of which that at `index` is meant."""
+
+    leaves: Leaves
+    index: int
+    count: int
+
+    def state(self, init: Callable[[jax.Array], PyTree]) -> PyTree:
+        """The run's state, for the `init` that made it."""
+        return stacking.part(saved_state(init, self.leaves, self.count), self.index, self.count)
+
+
+def _finished(workdir: str | os.PathLike) -> tuple[Path, ConfigDict, _Shape, _Shape]:
+    """The folder and the config of a finished run, the shape of its images and with padding."""
+    folder = Path(workdir).resolve()
+    config, summary = configs.from_workdir(folder), read_json(folder / "summary.json")
+    if summary is None:
+        raise WorkdirError(f"workdir: the run in {folder} is not finished; train it first")
+    if "seeds" in summary:
+        choice = ", ".join(str(folder / f"seed_{seed}") for seed in summary["seeds"])
+        raise WorkdirError(f"workdir: {folder} holds several seeds; choose one of {choice}")
+    if config.system not in ("icm", "oracle"):
+        raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without experts")
+    if "image_shape" not in summary:
+        raise WorkdirError(
+            f"workdir: {folder / 'summary.json'} says no image_shape; evaluate the run again with "
+            "--mode=evaluate"
+        )
+    shape, side = tuple(summary["image_shape"]), config.data.pad
+    return folder, config, shape, (side, side, shape[-1]) if side else shape
+
+
+def _saved(folder: Path, config: ConfigDict, part: str = "") -> _Saved:
+    """What is saved of the run in a folder, or of another that was trained as a part of it."""
+    of_all, index, count = _checkpoints(folder, config)
+    with contextlib.closing(Checkpoints(of_all / part, config.checkpoint.keep)) as saved:
+        restored = saved.restore()
+    if restored is None:
+        raise WorkdirError(f"workdir: there is no checkpoint in {of_all / part}")
+    return _Saved(restored.leaves, index, count)
 
 
 def _checkpoints(folder: Path, config: ConfigDict) -> tuple[Path, int, int]:

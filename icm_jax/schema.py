@@ -46,6 +46,9 @@ def with_shared(system: str, own: Mapping[str, Any]) -> ConfigDict:
                 "dir": "",  # of the TFDS or image folder, or a zip of images
                 "size": 0,  # resize images to this side; 0 leaves them
                 "invert": False,  # images dark on bright become bright on dark, as MNIST is
+                # Drawings made as MNIST's digits were: see icm_jax.data.drawings.
+                "thicken": 0,  # pixels of the neighbourhood lines spread over, before resizing
+                "box": 0,  # pixels of the longer side of the ink within `size`; 0 crops nothing
             },
             "log": {"every": 10},
             "checkpoint": {"every": 100, "keep": 3},
@@ -133,6 +136,8 @@ SHARED_RULES: tuple[tuple[str, Allowed], ...] = (
     ("convolution", one_of(LOWERINGS)),
     ("data.source", one_of(tuple(SOURCES))),
     ("data.size", at_least(0)),
+    ("data.thicken", at_least(0)),
+    ("data.box", at_least(0)),
     ("log.every", at_least(1)),
     ("evaluation.every", at_least(1)),
     ("checkpoint.every", at_least(1)),

@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 
 import jax
 from ml_collections import ConfigDict
+from tqdm import tqdm
 
+from icm_jax import composition, experiment, study_config, study_table, training, transfer
 from icm_jax import config as configs
-from icm_jax import experiment, study_config, study_table, training
 from icm_jax.evaluation.specialization import first_kept
 from icm_jax.report import lines, series, study_figures
 from icm_jax.systems import icm_evaluation
@@ -32,8 +33,8 @@ from icm_jax.training.workdir import read_json, write_json, write_text
 _log = logging.getLogger(__name__)
 
 # What can be done with a finished run: examine(workdir, settings) -> found, numbers(found),
-# figures(founds).
-_KINDS = {}
+# tables(founds), figures(founds).
+_KINDS = {"transfer": transfer, "composition": composition}
 _UNUSABLE = (ValueError, FileNotFoundError, training.CheckpointError)
 
 
@@ -80,7 +81,7 @@ def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
         (own / "figures").mkdir(parents=True, exist_ok=True)
     cells = list(_cells(study, root / "runs"))
     rows, found, curves = [], {name: [] for name in study.examinations}, {}
-    for number, cell in enumerate(cells, 1):
+    for number, cell in enumerate(tqdm(cells, study.name, unit="run", disable=None), 1):
         _log.info("run %d of %d: %s, seed %d", number, len(cells), cell.variant, cell.config.seed)
         if not _train(cell, root / "judges"):
             continue
@@ -88,12 +89,10 @@ def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
             numbers, curve = _read(folder)
             curves.setdefault(cell.variant, {})[f"seed {seed}"] = curve
             row = {"variant": cell.variant, "seed": seed, **numbers}
-            for name, settings in study.examinations.items():
-                examined = _examine(folder, name, settings, own / "examined")
-                if examined is not None:
-                    found[name].append(examined)
-                    numbers = _KINDS[settings.kind].numbers(examined)
-                    row |= {f"{name}: {key}": value for key, value in numbers.items()}
+            for name, examined in _examine(study, folder, own / "examined").items():
+                found[name].append(examined)
+                numbers = _KINDS[study.examinations[name].kind].numbers(examined)
+                row |= {f"{name}: {key}": value for key, value in numbers.items()}
             rows.append(row)
         # What stands so far can be read while the rest is in work.
         summary = _write(study, own, rows)
@@ -137,7 +136,7 @@ def _train(cell: Cell, judges: Path) -> bool:
 
 def _judge_of(config: ConfigDict) -> str:
     """The digest of all that a judge depends on."""
-    fields = ("source", "name", "dir", "size", "pad", "invert")
+    fields = ("source", "name", "dir", "size", "pad", "invert", "thicken", "box")
     data = {field: config.data[field] for field in fields}
     return experiment.digest(
         ConfigDict(
@@ -176,20 +175,24 @@ def _read(folder: Path) -> tuple[dict[str, Any], tuple[list, list]]:
     return numbers, series.evaluated(records, "identified")
 
 
-def _examine(folder: Path, name: str, settings: ConfigDict, examined: Path) -> dict | None:
-    """What an examination found, from the disk where it was done before; None if it cannot be."""
-    done = (
-        examined / f"{name}-{folder.parent.name}-{folder.name}-{experiment.digest(settings)}.json"
-    )
-    found = read_json(done)
-    if found is None:
+def _examine(study: ConfigDict, folder: Path, examined: Path) -> dict[str, dict]:
+    """What each examination found in a run, from the disk where it was done before."""
+    found = {}
+    for name, settings in study.examinations.items():
+        run = f"{folder.parent.name}-{folder.name}"
+        path = examined / f"{name}-{run}-{experiment.digest(settings)}.json"
+        found[name] = read_json(path)
+        if found[name] is not None:
+            continue
         try:
-            found = _KINDS[settings.kind].examine(folder, settings)
+            found[name] = _KINDS[settings.kind].examine(folder, settings)
         except _UNUSABLE as error:
+            # Data that are not here, say: the runs are worth having without.
             _log.error("%s of %s failed: %s", name, folder, error)
-            return None
+            del found[name]
+            continue
         examined.mkdir(exist_ok=True)
-        write_json(done, found)
+        write_json(path, found[name])
     return found
 
 
@@ -222,15 +225,19 @@ def _draw(
     found: dict[str, list[dict]],
     curves: dict[str, dict],
 ) -> None:
-    """Draws what is known: along training, at the end, and what examinations found."""
+    """Draws what is known, and writes the tables of examinations."""
     drawn = {
         "identified": lines.panels(curves, "Mechanisms identified along training", share_y=True),
         "comparison": study_figures.comparison(study_table.by_variant(rows)),
     }
     for name, founds in found.items():
         if founds:
-            figures = _KINDS[study.examinations[name].kind].figures(founds)
-            drawn |= {f"{name}_{key}": figure for key, figure in figures.items()}
+            kind = _KINDS[study.examinations[name].kind]
+            figures = kind.figures(founds).items()
+            drawn |= {f"{name}_{key}": figure for key, figure in figures}
+            for key, (head, lines_) in kind.tables(founds).items():
+                text = study_table.markdown((head, study_table.texts(head, lines_)))
+                write_text(own / f"{name}_{key}.md", text)
     folder = own / "figures"
     with training.reasons(folder):
         for name, figure in drawn.items():

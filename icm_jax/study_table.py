@@ -53,6 +53,14 @@ def markdown(table: tuple[Sequence[str], Sequence[Sequence[str]]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def texts(head: Sequence[str], rows: Sequence[Sequence[str | float]]) -> list[list[str]]:
+    """The rows of a table as text, numbers as in `compare`."""
+    return [
+        [cell if isinstance(cell, str) else _number(name, cell) for name, cell in pairs]
+        for pairs in (zip(head, row, strict=True) for row in rows)
+    ]
+
+
 def _cell(name: str, rows: Sequence[Row]) -> str:
     values = [row[name] for row in rows if row.get(name) is not None]
     if not values:

@@ -6,6 +6,23 @@ import os
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
 
 import jax  # noqa: E402
+import pytest  # noqa: E402
+import tiny  # noqa: E402
+
+from icm_jax import experiment  # noqa: E402
 
 # What is summed by accident of broadcasting is an error.
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(scope="session")
+def folder_run(tmp_path_factory):
+    """The folder and the config of a finished run, whose data are in a folder of images."""
+    root = tmp_path_factory.mktemp("folder_run")
+    config = tiny.icm()
+    # No step need be compiled: what it learned does not matter.
+    config.classifier.steps = config.initialization.steps = config.competition.steps = 0
+    config.data.source, config.data.dir = "folder", str(root / "images")
+    tiny.write(tiny.splits(), root / "images")
+    experiment.run(config, root / "run")
+    return root / "run", config

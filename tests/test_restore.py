@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,8 @@ from absl.testing import flagsaver
 
 import launch
 from icm_jax import experiment, restore, training
-from icm_jax.systems import icm_evaluation, icm_model
+from icm_jax.systems import classification, icm_evaluation, icm_model
+from icm_jax.training import steps
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -112,6 +114,28 @@ def test_one_of_several_seeds_and_padding_as_in_training(seeds):
     message = "images: 13x13 .*trained on 12x12 .*, padded to 15x15 .*data.pad.; give either size"
     with pytest.raises(ValueError, match=message):
         restorer(padded[:, 1:-1, 1:-1])
+
+
+def test_the_judge_is_the_one_of_each_seed(seeds):
+    workdir, _ = seeds
+    images, labels = tiny.splits().test[:2]
+    states = []
+    for seed in range(2):
+        judge = restore.load_judge(workdir / f"seed_{seed}")
+        padded = np.pad(images, ((0, 0), (1, 2), (1, 2), (0, 0)))
+        classes = np.asarray(judge(images))
+        np.testing.assert_array_equal(judge(padded / np.float32(255)), classes)
+        summary = json.loads((workdir / f"seed_{seed}" / "summary.json").read_text())
+        assert (classes == labels).mean() == summary["accuracy"]["original"]
+        (state,) = judge.args
+        # It took no step: it is what it started as.
+        start = classification.build(config().classifier, *tiny.splits(), 15).init(
+            steps.stream(seed, 0)
+        )
+        chex.assert_trees_all_close(state.params, start.params)
+        states.append(state)
+    kernels = [state.params["Dense_1"]["kernel"] for state in states]
+    assert (kernels[0] != kernels[1]).any()
 
 
 def test_workdirs_that_hold_no_trained_model(run, tmp_path):

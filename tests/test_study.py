@@ -3,7 +3,10 @@ import json
 
 import pytest
 import tiny
+from absl import flags
+from absl.testing import flagsaver
 
+import launch
 from icm_jax import config, data, experiment, study, study_config, training
 from icm_jax.training.workdir import opened
 
@@ -153,6 +156,16 @@ def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(runner, tmp_pa
     runner.fails = {}
     assert study.run(make_study(), tmp_path)["missing_runs"] == 0
     assert runner.runs[-1] == (10, 0)
+
+
+def test_launch_runs_a_study_and_prints_its_table(runner, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(launch, "_config", lambda: (make_study(), ""))
+    flags.FLAGS.mark_as_parsed()
+    with flagsaver.flagsaver(mode="study", workdir=str(tmp_path)):
+        assert not launch.main([])
+    table = (tmp_path / "tiny_short" / "table.md").read_text()
+    assert "| 9 steps | 0, 1 |" in table
+    assert capsys.readouterr().out == f"{table}{tmp_path}/tiny_short\n"
 
 
 def test_nothing_finished_is_an_error(runner, tmp_path):

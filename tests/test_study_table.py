@@ -17,6 +17,11 @@ def test_means_and_spreads_by_hand():
     ]
 
 
+def test_numbers_of_other_tables():
+    rows = study_table.texts(["pair", "accuracy", "PSNR"], [["a", 0.5, 20.123456]])
+    assert rows == [["a", "50.0%", "20.12"]]
+
+
 def test_it_reads_as_csv_and_markdown():
     assert study_table.csv_text(ROWS[:2]) == (
         "variant,seed,solved,accuracy,steps\na,0,True,0.5,100\nb,0,False,0.25,\n"

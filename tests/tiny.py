@@ -4,6 +4,7 @@ ICM: two experts, two mechanisms, 12x12 images of two classes. Stable features: 
 """
 
 import numpy as np
+from PIL import Image
 
 from icm_jax import config
 from icm_jax.data import Dataset, Splits
@@ -21,6 +22,15 @@ def splits(train=40, test=12):
         return Dataset(images, labels)
 
     return Splits(dataset(train), dataset(test))
+
+
+def write(splits, root):
+    """Writes splits as files that `data.source` 'folder' reads."""
+    for name, split in splits._asdict().items():
+        for i, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
+            path = root / name / str(label) / f"{i:03}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image[..., 0]).save(path)
 
 
 def icm():

@@ -2,9 +2,8 @@
 
     python launch.py --mode=study --config=configs/study/seeds.py:short
 
-The shipped defaults over seeds, beside them without restarts of idle experts, which is the paper.
-A mechanism is identified when one expert wins at least 90 % of its images and is the main winner
-of no other.
+The shipped defaults over seeds. A mechanism is identified when one expert wins at least 90 % of
+its images and is the main winner of no other.
 """
 
 from ml_collections import ConfigDict
@@ -14,6 +13,6 @@ from icm_jax.study_config import study
 
 def get_config(form: str = "full") -> ConfigDict:
     """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
-    variants = {"defaults": {}, "no restarts": {"competition": {"restart": {"every": 0}}}}
+    variants = {"defaults": {}}
     question = "How often are all ten mechanisms identified, and after how many steps?"
     return study("seeds", question, form, variants, seeds=(20, 5))

@@ -4,7 +4,7 @@ from icm_jax.data.batches import draw, draw_indices, pad, shift, to_float
 from icm_jax.data.channels import TASKS, Task, tasks, to_channels
 from icm_jax.data.groups import Groups, draw_balanced, draw_each, group
 from icm_jax.data.sources import SOURCES, load
-from icm_jax.data.split import halve, restrict
+from icm_jax.data.split import evenly, halve, restrict
 from icm_jax.data.types import Dataset, Pool, Splits
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "draw_balanced",
     "draw_each",
     "draw_indices",
+    "evenly",
     "group",
     "halve",
     "load",

@@ -42,7 +42,7 @@ def pad(images: jax.Array, size: int) -> jax.Array:
     """
     height, width = images.shape[-3:-1]
     if max(height, width) > size:
-        raise ValueError(f"size: {size} is too small for images of {height}x{width}")
+        raise ValueError(f"data.pad: {size} is too small for images of {height}x{width}")
     margins = [((size - length) // 2, (size - length + 1) // 2) for length in (height, width)]
     return jnp.pad(images, [(0, 0)] * (images.ndim - 3) + margins + [(0, 0)])
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from icm_jax.data import bundled, folder
+from icm_jax.data.drawings import like_digits
 from icm_jax.data.images import resize, stack
 from icm_jax.data.types import Dataset, Splits
 
@@ -19,7 +20,8 @@ def load(config: Any) -> Splits:
         `dir`: for `folder`, a directory or zip of images; for `tfds`, where data sets are
           prepared, '' for its default; unused by `bundled`;
         `size`: images are resized to this many pixels a side; 0 leaves them;
-        `invert`: pixels x become 255 - x.
+        `invert`: pixels x become 255 - x;
+        `box`, `thicken`: where `box` is not 0, drawings are made like digits, see `drawings`.
 
     Returns:
       uint8 images `[N, H, W, C]`, int32 labels `[N]` and attributes `[N]` of both splits.
@@ -31,10 +33,22 @@ def load(config: Any) -> Splits:
     size = config.size
     if size < 0:
         raise ValueError(f"data.size: {size} is negative; choose 0 to keep images as they are")
-    splits = _splits(config, size)
-    if not config.invert:
+    if config.box > size or (config.thicken and not config.box):
+        raise ValueError(
+            f"data.box: {config.box} is not allowed with data.size {size} and data.thicken "
+            f"{config.thicken}; it must be from 1 to data.size, or 0 without data.thicken"
+        )
+    splits = _splits(config, 0 if config.box else size)
+    if config.invert:
+        splits = Splits(*(split._replace(images=255 - split.images) for split in splits))
+    if not config.box:
         return splits
-    return Splits(*(split._replace(images=255 - split.images) for split in splits))
+    return Splits(
+        *(
+            split._replace(images=like_digits(split.images, config.thicken, config.box, size))
+            for split in splits
+        )
+    )
 
 
 def _splits(config: Any, size: int) -> Splits:

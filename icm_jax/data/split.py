@@ -1,4 +1,4 @@
-"""Choosing images: by class, and into two halves that share none."""
+"""Choosing images: by class, into two halves that share none, and a few of many evenly."""
 
 from collections.abc import Sequence
 
@@ -31,6 +31,40 @@ def restrict(splits: Splits, labels: Sequence[int]) -> Splits:
                 f"the labels that exist there are {np.unique(split.labels).tolist()}"
             )
     return Splits(*(split.take(np.isin(split.labels, labels)) for split in splits))
+
+
+def evenly(labels: np.ndarray, count: int, groups: np.ndarray | None = None) -> np.ndarray:
+    """Draws `count` of N images as evenly as can be over groups, and over the classes of each.
+
+    Always the same ones, whatever the seed. The first k of them are spread evenly too.
+
+    Args:
+      labels: `[N]`, the class of each image.
+      count: how many; 0 or N and more for all of them.
+      groups: `[N]`, of each image's class, such as its alphabet; all are one by default.
+
+    Returns:
+      int64 `[count]`, in the order of drawing.
+
+    Raises:
+      ValueError: `count` is negative.
+    """
+    if count < 0:
+        raise ValueError(f"images: {count} is negative; choose 0 for all there are")
+    order = np.random.RandomState(0).permutation(len(labels))
+    # Every class gives its first image before any gives its second; then likewise the groups.
+    for values in (labels, np.zeros_like(labels) if groups is None else groups):
+        order = order[np.argsort(_turns(values[order]), kind="stable")]
+    return order[:count] if count else order
+
+
+def _turns(values: np.ndarray) -> np.ndarray:
+    """How many values before each one are equal to it: int64 `[N]`."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    turns = np.empty(len(values), np.int64)
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    turns[np.argsort(inverse, kind="stable")] = np.arange(len(values)) - starts
+    return turns
 
 
 def halve(dataset: Dataset, seed: int, labels: Sequence[int] = ()) -> tuple[Pool, Pool]:

@@ -122,3 +122,20 @@ def match(wins: np.ndarray) -> np.ndarray:
     matching = np.full(len(wins), -1, dtype=np.int64)
     matching[rows] = columns
     return matching
+
+
+def own_expert(wins: np.ndarray) -> np.ndarray:
+    """The expert that each mechanism is matched with, where it is the main winner there.
+
+    Args:
+      wins: float `[M, E]`, as `win_matrix` returns it.
+
+    Returns:
+      int64 `[M]`; -1 for the mechanisms whose match wins less of them than another expert.
+
+    Raises:
+      AssertionError: `wins` is not a matrix.
+    """
+    matching = match(wins)
+    won = np.take_along_axis(np.asarray(wins), np.maximum(matching, 0)[:, None], axis=1)[:, 0]
+    return np.where((matching >= 0) & (won > 0) & (won == np.max(wins, axis=1)), matching, -1)

@@ -158,11 +158,14 @@ def _legend(figure: Figure, charts: Sequence[Axes], columns: int) -> None:
         for line, label in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, line)
     if entries:
+        # A handle with its margins takes as much room as 8 letters, a letter half its height.
+        letters = max(map(len, entries)) + 8
+        fitting = int(figure.get_figwidth() / (0.55 * style.SMALL / 72 * letters))
         legend = figure.legend(
             list(entries.values()),
             list(entries),
             loc="outside lower center",
-            ncols=min(columns, len(entries)),
+            ncols=max(min(columns, len(entries), fitting), 1),
             fontsize=style.SMALL,
             frameon=False,
         )

@@ -10,6 +10,7 @@ import optax
 from ml_collections import ConfigDict
 
 from icm_jax import collectives
+from icm_jax.chunks import in_chunks
 from icm_jax.data import Dataset, Pool, draw_indices, pad, to_float
 from icm_jax.networks.classifiers import ConvClassifier
 from icm_jax.report import lines
@@ -46,9 +47,9 @@ def build(
     prepare = _prepare(size)
 
     def init(key: jax.Array) -> State:
-        variables = network.init(key, prepare(jnp.asarray(train.images[:1])))
-        params = variables["params"]
-        return State(params, variables["batch_stats"], optimizer.init(params))
+        example = prepare(jnp.asarray(train.images[:1]))
+        state = untrained(config, class_count(train), example, key)
+        return state._replace(opt_state=optimizer.init(state.params))
 
     def step(state: State, data: Mapping[str, jax.Array], key: jax.Array) -> tuple[State, Metrics]:
         draw_key, dropout_key = jax.random.split(key)
@@ -83,9 +84,7 @@ def build(
         del auxiliary
         images = test.images if complete else test.images[:1000]
         labels = test.labels[: len(images)]
-        predicted = np.concatenate(
-            [np.asarray(classify(state, images[i : i + 500])) for i in range(0, len(images), 500)]
-        )
+        predicted = in_chunks(lambda index: classify(state, images[index]), len(images), 500)
         accuracy = float((predicted == labels).mean())
         return Evaluation({"accuracy": accuracy}, {"accuracy": {"test": accuracy}}, {})
 
@@ -106,6 +105,12 @@ def build(
         figures=draw_figures,
         headline=lambda summary: {"accuracy": summary["accuracy"]["test"]},
     )
+
+
+def untrained(config: ConfigDict, classes: int, example: jax.Array, key: jax.Array) -> State:
+    """A fresh classifier of images like `example` `[1, H, W, C]`, without an optimizer's state."""
+    variables = _network(config, classes, None).init(key, example)
+    return State(variables["params"], variables["batch_stats"], ())
 
 
 def class_count(dataset: Dataset) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from icm_jax import mechanisms
+from icm_jax.chunks import in_chunks
 from icm_jax.data import to_float
 from icm_jax.evaluation.restoration import group_mean, psnr
 from icm_jax.evaluation.specialization import identified, idle, match, win_matrix
@@ -18,7 +19,6 @@ from icm_jax.system import Evaluation
 from icm_jax.systems.icm_steps import prune
 
 PyTree = Any
-_CHUNK = 40  # images an evaluation call: larger ones wait for memory
 
 
 class Found(NamedTuple):
@@ -92,15 +92,13 @@ def make_evaluate(
         if complete and config.experts.prune:
             state, kept = prune(state, config.experts.prune)
         mechanism = np.arange(n) % count
-        chunks = []
-        for i in range(0, n, _CHUNK):
-            # The last chunk is filled up with repeated images, so that one shape is compiled.
-            index = np.minimum(np.arange(i, i + _CHUNK), n - 1)
-            chunk_key = jax.random.fold_in(key, i)
+
+        def call(index):
+            chunk_key = jax.random.fold_in(key, index[0])
             judge = auxiliary["classifier"]
-            found = on_chunk(state, judge, images[index], mechanism[index], chunk_key)
-            chunks.append(jax.device_get(found))
-        found = jax.tree.map(lambda *parts: np.concatenate(parts)[:n], *chunks)
+            return on_chunk(state, judge, images[index], mechanism[index], chunk_key)
+
+        found = in_chunks(call, n)
         # Image i < M was transformed by mechanism i: one sample of each for the grid.
         outputs, _ = score_all(model, whole, jnp.asarray(found.transformed[:count]))
         # Experts keep their numbers, whichever are dropped.

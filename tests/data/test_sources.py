@@ -8,11 +8,11 @@ from PIL import Image
 
 from icm_jax import data
 
+OFF = {"invert": False, "thicken": 0, "box": 0}
+
 
 def config(**fields):
-    return ConfigDict(
-        {"source": "bundled", "name": "mnist", "dir": "", "size": 0, "invert": False, **fields}
-    )
+    return ConfigDict({"source": "bundled", "name": "mnist", "dir": "", "size": 0, **OFF, **fields})
 
 
 def test_bundled_and_one_digit_of_it():
@@ -34,6 +34,21 @@ def test_dark_on_bright_becomes_bright_on_dark():
     one, _ = data.load(config())
     inverted, _ = data.load(config(invert=True))
     np.testing.assert_array_equal(inverted.images[:5], 255 - one.images[:5])
+
+
+def test_drawings_become_like_digits_after_they_are_inverted(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / split / "a").mkdir(parents=True)
+        image = Image.new("L", (40, 30), 255)
+        image.paste(0, (3, 4, 11, 20))  # 16 high, 8 wide, dark
+        image.save(tmp_path / split / "a" / "0.png")
+    fields = {"source": "folder", "dir": str(tmp_path), "size": 14, "box": 10, "invert": True}
+    train, _ = data.load(config(**fields))
+    assert train.images.shape == (1, 14, 14, 1)
+    assert (train.images[0, 2:12, 5:9] > 250).all()
+    for wrong in ({"box": 15}, {"box": 0, "thicken": 3}):
+        with pytest.raises(ValueError, match="data.box: .* must be from 1 to data.size, or 0"):
+            data.load(config(**fields | wrong))
 
 
 def test_folder(tmp_path):

@@ -76,3 +76,24 @@ def test_restrict_that_leaves_nothing_in_a_split():
     splits = data.Splits(numbered(7), numbered(2))
     with pytest.raises(ValueError, match=r"data.labels: \(2,\) .*the test split.*\[0, 1\]"):
         data.restrict(splits, (2,))
+
+
+def test_images_are_drawn_evenly_over_groups_and_their_classes():
+    # Group x has classes 0 (six images) and 1 (two), group y class 2 (four).
+    labels = np.array([0] * 6 + [1] * 2 + [2] * 4)
+    groups = np.array(["x"] * 8 + ["y"] * 4)
+    order = data.evenly(labels, 0, groups)
+    assert sorted(order) == list(range(12))
+    np.testing.assert_array_equal(data.evenly(labels, 6, groups), order[:6])
+    # Of four images two are of each group, those of x of both classes.
+    assert sorted(labels[order[:4]]) == [0, 1, 2, 2]
+    # Without groups a third is of each class.
+    assert sorted(labels[data.evenly(labels, 6)]) == [0, 0, 1, 1, 2, 2]
+    # Within a class they are drawn, not the first ones.
+    many = data.evenly(np.zeros(100, int), 10)
+    assert len(set(many)) == 10 and many.max() > 50
+
+
+def test_a_negative_number_of_images_is_refused():
+    with pytest.raises(ValueError, match="images: -1 is negative"):
+        data.evenly(np.zeros(3, int), -1)

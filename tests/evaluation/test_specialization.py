@@ -96,3 +96,12 @@ def test_first_kept():
 )
 def test_match(wins, expected):
     np.testing.assert_array_equal(specialization.match(np.array(wins)), expected)
+
+
+def test_a_mechanism_has_an_expert_of_its_own_where_its_match_wins_most():
+    # Expert 0 is the main winner of two mechanisms; the second is matched with 1, which wins less.
+    wins = np.array([[0.9, 0.1, 0], [0.7, 0.3, 0], [0, 0, 1]])
+    assert specialization.own_expert(wins).tolist() == [0, -1, 2]
+    # Three mechanisms and two experts: one is left over. Nobody won anything of the last.
+    assert specialization.own_expert(wins[:, :2]).tolist() == [0, -1, -1]
+    assert specialization.own_expert(np.zeros((2, 2))).tolist() == [-1, -1]

@@ -74,3 +74,11 @@ def test_logarithmic_only_where_it_can_be_read(values, scale):
 def test_steps_without_values_are_refused():
     with pytest.raises(ValueError):
         lines.curves({"a": ([0, 1], [1.0])})
+
+
+def test_a_legend_never_leaves_the_figure():
+    series = {f"a name of thirty-four letters, no {i}": ([0, 1], [0, 1]) for i in range(4)}
+    figure = lines.curves(series)
+    figure.canvas.draw()
+    box, (width, _) = figure.legends[0].get_window_extent(), figure.canvas.get_width_height()
+    assert box.x0 >= 0 and box.x1 <= width

@@ -1,0 +1,42 @@
+"""Question 7: experts trained on MNIST meet the same mechanisms on Omniglot, without training.
+
+    python launch.py --mode=study --config=configs/study/transfer.py:short \\
+      --config.examinations.omniglot.data.dir=images_background.zip \\
+      --config.examinations.omniglot_evaluation.data.dir=images_evaluation.zip
+
+The zips are those that Omniglot is published as (Lake et al. 2015, MIT licence). Characters are
+inverted, thickened and put into a box as MNIST's digits are, their centre of mass in the middle:
+without, an expert of shifts takes them for shifted ones. Fashion-MNIST is prepared by TFDS; data
+that are not there are left out. The runs are those of configs/study/seeds.py.
+"""
+
+from ml_collections import ConfigDict
+
+from icm_jax import config
+from icm_jax.study_config import study
+
+
+def get_config(form: str = "full") -> ConfigDict:
+    """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
+    data = config.icm().data
+    drawings = {"source": "folder", "size": 28, "box": 20, "thicken": 5, "invert": True}
+    images = 300 if form == "short" else 3000
+    omniglot = {
+        "kind": "transfer",
+        "data": data.to_dict() | drawings,
+        "images": images,
+        "group_by": "alphabet",
+    }
+    fashion = {
+        "kind": "transfer",
+        "data": data.to_dict() | {"source": "tfds", "name": "fashion_mnist"},
+        "images": images,
+        "group_by": "",
+    }
+    examinations = {
+        "omniglot": omniglot,
+        "omniglot_evaluation": omniglot,
+        "fashion_mnist": fashion,
+    }
+    question = "Do experts of digits invert their mechanisms on other images?"
+    return study("transfer", question, form, {"defaults": {}}, examinations=examinations)
