@@ -42,7 +42,7 @@ def stable_features() -> ConfigDict:
             "selection": {
                 "by": "worst_group",  # worst_group | validation | last
                 "fraction": 0.1,  # of the training data, held out
-                "least": 30,  # smaller groups of a label are judged together
+                "least": 200,  # smaller groups are judged together: see evaluation.groups
             },
             "group_dro": {"rate": 0.05},  # step size of the groups' weights
             "irm": {"penalty": 10.0, "after": 200},  # 1 before `after` steps

@@ -23,22 +23,28 @@ def means(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
 def worst_group(
     correct: np.ndarray, group: np.ndarray, label: np.ndarray, groups: int, least: int
 ) -> float:
-    """Accuracy in the worst group; the small groups of a label are judged together.
+    """Accuracy in the worst group; groups that are too small are judged together.
 
     The accuracy in a handful of examples says little, and the worst of many such numbers says
-    nothing. So examples of groups smaller than `least` form one group for each label.
+    nothing. So the examples of a label's groups smaller than `least` form one group, and where
+    that is too small as well, those of all such labels do.
 
     Args:
       correct: bool `[N]`, of at least one example.
       group: int `[N]`, 0 to G - 1.
-      label: int `[N]`, from 0 on.
+      label: int `[N]`, 0 to L - 1.
       groups: G.
       least: size from which on a group counts by itself.
     """
-    small = np.bincount(group, minlength=groups)[group] < least
-    together = np.where(small, groups + label, group)
-    accuracies = means(correct.astype(float), together, int(together.max()) + 1)
-    return float(np.nanmin(accuracies))
+    together = np.where(_size(group) < least, groups + label, group)
+    rest = groups + int(label.max()) + 1
+    together = np.where(_size(together) < least, rest, together)
+    return float(np.nanmin(means(correct.astype(float), together, rest + 1)))
+
+
+def _size(group: np.ndarray) -> np.ndarray:
+    """How many examples the group of each has, int `[N]`."""
+    return np.bincount(group)[group]
 
 
 def measure(

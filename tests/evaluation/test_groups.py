@@ -17,17 +17,31 @@ def test_means_leave_empty_groups_open():
     np.testing.assert_array_equal(made, [2.0, np.nan, 8.0])
 
 
-@pytest.mark.parametrize(("least", "expected"), [(1, 0.0), (2, 0.25), (4, 0.25), (5, 0.0)])
-def test_small_groups_of_a_label_are_judged_together(least, expected):
-    # Label 0 in groups 0 (3 of 3 right), 1 (0 of 1), 2 (1 of 1); label 1 in group 3 (1 of 4).
-    group = np.array([0, 0, 0, 1, 2, 3, 3, 3, 3])
-    label = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1])
-    correct = np.array([1, 1, 1, 0, 1, 1, 0, 0, 0], bool)
-    # 1: group 1 alone; 2: groups 1 and 2 have 1 of 2; 4: label 0 has 4 of 5, group 3 1 of 4.
-    if least == 5:
-        # All are small: label 0 has 4 of 5, and label 1 is made wrong.
-        correct[5] = False
-    assert worst_group(correct, group, label, 4, least) == expected
+# Label 0 in groups 0 (3 of 3 right), 1 (0 of 1), 2 (1 of 1); label 1 in groups 3 (1 of 4), 4 (0 of
+# 1).
+#   1: group 1 alone;
+#   2: groups 1 and 2 have 1 of 2, group 4 alone is all that is left, 0 of 1;
+#   3: groups 1, 2 and 4, of which no label has enough, 1 of 3, and group 3 1 of 4;
+#   4: groups 0 to 2 have 4 of 5, group 3 1 of 4, group 4 0 of 1;
+#   5: groups 0 to 2 as before, groups 3 and 4 1 of 5;
+#   6: no label has enough: 5 of 10.
+@pytest.mark.parametrize(
+    ("least", "expected"), [(1, 0.0), (2, 0.0), (3, 0.25), (4, 0.0), (5, 0.2), (6, 0.5)]
+)
+def test_small_groups_are_judged_together(least, expected):
+    group = np.array([0, 0, 0, 1, 2, 3, 3, 3, 3, 4])
+    label = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
+    correct = np.array([1, 1, 1, 0, 1, 1, 0, 0, 0, 0], bool)
+    assert worst_group(correct, group, label, 5, least) == expected
+
+
+def test_the_smallest_groups_of_two_labels_are_one():
+    # Groups of 4 count; 1 and 3 hold one example each, of different labels: 1 of 2 right.
+    group = np.array([0, 0, 0, 0, 1, 2, 2, 2, 2, 3])
+    label = np.repeat([0, 1], 5)
+    correct = np.array([1, 1, 1, 1, 0, 1, 1, 1, 1, 1], bool)
+    assert worst_group(correct, group, label, 4, 1) == 0.0
+    assert worst_group(correct, group, label, 4, 3) == 0.5
 
 
 def test_measures_of_a_part():
