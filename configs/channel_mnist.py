@@ -9,6 +9,11 @@ exquisite, mlp), or both; balanced and cnn by default. A quarter of the labels i
 tenths of the images lie in the channel of their given label; in validation and test images the
 channel says nothing. Labels and channels are drawn by the seed, or are those of a file
 (`data.assignment`).
+
+A thousand steps of balanced,cnn take 6 to 7 minutes of one processor core, evaluations included.
+With `--config.shift=0` the CNN learns the wrong labels by heart: 90 % of clean test labels after
+200 steps, 87 % after 1000. With the default shifts it is at 93 % after 200 (1000 test images, one
+seed); how far it comes has not been measured to the end. ERM stays near 11 %.
 """
 
 from ml_collections import ConfigDict
