@@ -78,14 +78,7 @@ def _print(summary: Mapping, workdir: Path) -> None:
     if "table" in summary:
         print(f"{(workdir / 'table.md').read_text()}{workdir}/table.md")
         return
-    found, accuracy = summary["specialization"], summary["accuracy"]
-    said = f"{found['identified']} of {len(found['mechanisms'])} mechanisms identified"
-    if accuracy is not None:
-        said += (
-            f"; accuracy {accuracy['original']:.1%} original, "
-            f"{accuracy['transformed']:.1%} transformed, {accuracy['restored']:.1%} restored"
-        )
-    print(f"{said}\n{workdir}/report.html")
+    print(f"{experiment.describe(summary)}\n{workdir}/report.html")
 
 
 def _use() -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from ml_collections import ConfigDict
@@ -11,10 +12,13 @@ from icm_jax import config as configs
 from icm_jax import data
 from icm_jax.report import html
 from icm_jax.system import System
-from icm_jax.systems import icm
+from icm_jax.systems import icm, stable_features
 from icm_jax.training import AXIS, Result, Seeded, evaluate, train
 
 MODES = ("train", "evaluate")
+
+# Of each system `build_seeds(config, splits, seeds, axis_name)` and `describe(summary)`.
+_SYSTEMS = {"icm": icm, "oracle": icm, "stable_features": stable_features}
 
 
 def build(config: ConfigDict, splits: data.Splits | None = None) -> tuple[System, ...]:
@@ -27,7 +31,12 @@ def build(config: ConfigDict, splits: data.Splits | None = None) -> tuple[System
     configs.validate(config)
     if splits is None:
         splits = data.load(config.data)
-    return icm.build_seeds(config, splits, _seeds(config), AXIS)
+    return _SYSTEMS[config.system].build_seeds(config, splits, _seeds(config), AXIS)
+
+
+def describe(summary: Mapping) -> str:
+    """What the run of a summary (as in `summary.json`) came to, in a line."""
+    return _SYSTEMS[summary["system"]].describe(summary)
 
 
 def run(

@@ -220,6 +220,8 @@ def _finished(workdir: str | os.PathLike) -> tuple[Path, ConfigDict, _Shape, _Sh
     if "seeds" in summary:
         choice = ", ".join(str(folder / f"seed_{seed}") for seed in summary["seeds"])
         raise WorkdirError(f"workdir: {folder} holds several seeds; choose one of {choice}")
+    if config.system not in ("icm", "oracle"):
+        raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without experts")
     if "image_shape" not in summary:
         raise WorkdirError(
             f"workdir: {folder / 'summary.json'} says no image_shape; evaluate the run again with "

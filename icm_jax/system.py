@@ -41,12 +41,21 @@ class Phase(NamedTuple):
         the system was built with).
       stop_below: `(metric, threshold)`: the phase ends early at the first logging interval in
         which every entry of the metric's mean is below the threshold.
+      begin: `(state, data, key) -> state`, called before the first step where it is not None, for
+        what is computed from all the data at once: groups that an earlier phase's network finds,
+        say. It runs on the host and may compile what it likes; it must be deterministic, since a
+        run that stopped between two phases calls it again. `data` are the host arrays.
+      observe: `(state, data) -> state`, likewise, called at every evaluation interval and after
+        the last of `steps`, before the evaluation: to remember the best parameters so far, say.
+        What it returned belongs to the checkpoint of that step: nothing is observed twice.
     """
 
     name: str
     steps: int
     step: Callable[[PyTree, PyTree, jax.Array], tuple[PyTree, Metrics]]
     stop_below: tuple[str, float] | None = None
+    begin: Callable[[PyTree, PyTree, jax.Array], PyTree] | None = None
+    observe: Callable[[PyTree, PyTree], PyTree] | None = None
 
 
 class Evaluation(NamedTuple):
@@ -56,11 +65,13 @@ class Evaluation(NamedTuple):
       scalars: name -> number or nested lists of them, recorded with the step.
       summary: nested dict of JSON values: the system's part of `summary.json`.
       arrays: name -> array, what the figures are drawn from.
+      files: name -> text, written into the folder of the run at its end.
     """
 
     scalars: Mapping[str, Any]
     summary: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray]
+    files: Mapping[str, str] = MappingProxyType({})
 
 
 class System(NamedTuple):

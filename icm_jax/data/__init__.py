@@ -1,24 +1,35 @@
 """Named data sets as uint8 arrays, their splits, and batches drawn from them on the device."""
 
-from icm_jax.data.batches import draw, draw_indices, draw_of_groups, pad, to_float
+from icm_jax.data.batches import draw, draw_indices, draw_of_groups, pad, shift, to_float
+from icm_jax.data.channels import TASKS, Task, tasks, to_channels
+from icm_jax.data.groups import Groups, draw_balanced, draw_each, group
 from icm_jax.data.sources import SOURCES, load
 from icm_jax.data.split import divide, evenly, halve, restrict, values_of
 from icm_jax.data.types import Dataset, Pool, Splits
 
 __all__ = [
     "SOURCES",
+    "TASKS",
     "Dataset",
+    "Groups",
     "Pool",
     "Splits",
+    "Task",
     "divide",
     "draw",
+    "draw_balanced",
+    "draw_each",
     "draw_indices",
     "draw_of_groups",
     "evenly",
+    "group",
     "halve",
     "load",
     "pad",
     "restrict",
+    "shift",
+    "tasks",
+    "to_channels",
     "to_float",
     "values_of",
 ]

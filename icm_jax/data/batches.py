@@ -62,3 +62,23 @@ def pad(images: jax.Array, size: int) -> jax.Array:
         raise ValueError(f"data.pad: {size} is too small for images of {height}x{width}")
     margins = [((size - length) // 2, (size - length + 1) // 2) for length in (height, width)]
     return jnp.pad(images, [(0, 0)] * (images.ndim - 3) + margins + [(0, 0)])
+
+
+def shift(key: jax.Array, images: jax.Array, most: int) -> jax.Array:
+    """Moves each image by up to `most` pixels in both directions; what comes in is 0.
+
+    Args:
+      key: typed key.
+      images: `[B, H, W, C]`, any dtype.
+      most: 0 moves nothing.
+
+    Returns:
+      Images of the same shape; all of the (2 most + 1)^2 moves have the same chance.
+    """
+    padded = jnp.pad(images, ((0, 0), (most, most), (most, most), (0, 0)))
+    start = jax.random.randint(key, (len(images), 2), 0, 2 * most + 1)
+
+    def cut(image, start):
+        return jax.lax.dynamic_slice(image, (start[0], start[1], 0), images.shape[1:])
+
+    return jax.vmap(cut)(padded, start)

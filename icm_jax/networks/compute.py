@@ -34,20 +34,24 @@ class Compute(NamedTuple):
         """Of activations."""
         return _FORMATS[self.precision][0]
 
-    def conv(self, features: int, size: int = 3, stride: int = 1) -> nn.Conv:
-        """A convolution of `size` x `size`, zero padded: a side s becomes ceil(s / `stride`)."""
+    def conv(self, features: int, size: int = 3, stride: int = 1, padding: str = "SAME") -> nn.Conv:
+        """A convolution of `size` x `size`; with 'SAME', zeros around, a side s becomes s / stride.
+
+        That is rounded up.
+        """
         dtype, precision = _FORMATS[self.precision]
         lowered = functools.partial(conv_general_dilated, lowering=self.convolution)
         return nn.Conv(
             features,
             (size, size),
             (stride, stride),
+            padding=padding,
             dtype=dtype,
             precision=precision,
             conv_general_dilated=lowered,
         )
 
-    def dense(self, features: int) -> nn.Dense:
-        """A dense layer."""
+    def dense(self, features: int, use_bias: bool = True, name: str | None = None) -> nn.Dense:
+        """A dense layer; on images, a convolution of 1 x 1."""
         dtype, precision = _FORMATS[self.precision]
-        return nn.Dense(features, dtype=dtype, precision=precision)
+        return nn.Dense(features, use_bias, dtype=dtype, precision=precision, name=name)

@@ -7,7 +7,8 @@ discriminator learns to tell all experts' outputs from canonical images. The ora
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -85,6 +86,18 @@ def build_seeds(
         )
 
     return tuple(seeded(seed) for seed in seeds)
+
+
+def describe(summary: Mapping[str, Any]) -> str:
+    """What a run came to, in a line."""
+    found, accuracy = summary["specialization"], summary["accuracy"]
+    said = f"{found['identified']} of {len(found['mechanisms'])} mechanisms identified"
+    if accuracy is None:
+        return said
+    kinds = ", ".join(
+        f"{accuracy[kind]:.1%} {kind}" for kind in ("original", "transformed", "restored")
+    )
+    return f"{said}; accuracy {kinds}"
 
 
 def _is_judged(source: icm_images.Source, splits: Splits) -> bool:

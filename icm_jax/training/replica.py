@@ -11,7 +11,7 @@ from icm_jax.system import Evaluation, Phase, PyTree, System
 from icm_jax.training.devices import is_writer
 from icm_jax.training.position import Position
 from icm_jax.training.records import Records
-from icm_jax.training.workdir import plain, write_json
+from icm_jax.training.workdir import plain, write_json, write_text
 
 WriteReport = Callable[..., None]
 
@@ -83,7 +83,7 @@ class Replica:
         self.position.records = self.records.size
 
     def conclude(self, state: PyTree, write_report: WriteReport | None) -> dict:
-        """Evaluates completely; writes figures, report and, last, the summary that it returns."""
+        """Evaluates completely; writes files, figures, report and, last, the summary it returns."""
         system = self.run.system
         evaluation = self.evaluate(state, complete=True)
         self.record(evaluation)
@@ -97,6 +97,8 @@ class Replica:
                 **evaluation.summary,
             }
         )
+        for name, text in evaluation.files.items():
+            write_text(self.folder / name, text)
         if is_writer():
             figures = system.figures(evaluation, self.records.all)
             paths = self.records.figures(figures, self.folder / "figures", self.position.total)

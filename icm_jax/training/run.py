@@ -63,6 +63,8 @@ class Run:
             if index != self.lead.position.phase:
                 self._enter(index)
                 leaves = None
+            if leaves is None:
+                state = self._begin(state)
             state = self._phase(state, leaves)
         if self._saved.latest is None:
             # No phase has a step: there is the initial state alone.
@@ -71,6 +73,31 @@ class Run:
             meta = to_meta([r.position for r in self._replicas])
             self._saved.save(0, flatten(steps.Start(state)), meta)
         return [self._part(state, index) for index in range(len(self._replicas))]
+
+    def _begin(self, state: PyTree) -> PyTree:
+        """The state that the current phase begins with."""
+        begin = self.lead.phase.begin
+        if begin is None:
+            return state
+
+        def of_one(replica, state):
+            key = steps.beginning(replica.run.seed, replica.position.phase)
+            return begin(state, replica.run.system.data, key)
+
+        began = time.monotonic()
+        with self._stop.at_once():
+            state = self._changed(state, of_one)
+        self._add_time("seconds", began)
+        return state
+
+    def _changed(self, state: PyTree, change: Callable[[Replica, PyTree], PyTree]) -> PyTree:
+        """The state after `change`, here, of those of the replicas that are still in the phase."""
+        parts = [
+            part if replica.position.ended else change(replica, part)
+            for index, replica in enumerate(self._replicas)
+            for part in [self._part(state, index)]
+        ]
+        return self._devices.put(stacking.stack(parts))
 
     @property
     def lead(self) -> Replica:
@@ -164,11 +191,29 @@ class Run:
             self._hand_out(done)
             if last or phase.stop_below:
                 self._record()
+        if last or done % self._every.evaluate == 0:
+            self._observe(phase)
         if last:
             self._end(self._active)
         saves = not self._active or done % self._every.checkpoint == 0
         if saves or self._to_evaluate() or self._signum is not None:
             self._boundary(saves)
+
+    def _observe(self, phase: Phase) -> None:
+        """Lets the phase look at the states of the replicas that are still in it.
+
+        What it finds is saved no earlier than here and with this step, so that a run that goes on
+        does not look again.
+        """
+        if phase.observe is None:
+            return
+        with self._aside():
+
+            def of_one(replica, state):
+                return phase.observe(state, replica.run.system.data)
+
+            state = self._changed(self._carry.state, of_one)
+            self._carry = self._carry._replace(state=state)
 
     @property
     def _signum(self) -> int | None:

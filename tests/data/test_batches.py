@@ -87,3 +87,14 @@ def test_pad_of_an_odd_margin_and_any_leading_axes():
 def test_pad_to_less():
     with pytest.raises(ValueError, match="data.pad: 16 is too small for images of 28x20"):
         data.pad(jnp.zeros((1, 28, 20, 1)), 16)
+
+
+def test_shift_moves_whole_images_by_all_amounts():
+    images = jnp.zeros((400, 5, 4, 2), jnp.uint8).at[:, 2, 1].set(jnp.array([7, 9], jnp.uint8))
+    moved = np.asarray(jax.jit(data.shift, static_argnums=2)(jax.random.key(0), images, 1))
+    assert moved.dtype == np.uint8 and moved.shape == images.shape
+    places = {tuple(p) for p in np.argwhere(moved[..., 0] == 7)[:, 1:]}
+    assert places == {(row, column) for row in (1, 2, 3) for column in (0, 1, 2)}
+    assert (moved[..., 0] == 7).sum() == 400 == (moved[..., 1] == 9).sum()
+    assert (moved > 0).sum() == 800
+    np.testing.assert_array_equal(data.shift(jax.random.key(0), images, 0), images)
