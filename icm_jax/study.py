@@ -83,7 +83,8 @@ def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
     rows, found, curves = [], {name: [] for name in study.examinations}, {}
     for number, cell in enumerate(tqdm(cells, study.name, unit="run", disable=None), 1):
         _log.info("run %d of %d: %s, seed %d", number, len(cells), cell.variant, cell.config.seed)
-        if not _train(cell, root / "judges"):
+        was_finished = _is_finished(cell)
+        if not (was_finished or _train(cell, root / "judges")):
             continue
         for seed, folder in cell.seeds():
             numbers, curve = _read(folder)
@@ -94,13 +95,15 @@ def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
                 numbers = _KINDS[study.examinations[name].kind].numbers(examined)
                 row |= {f"{name}: {key}": value for key, value in numbers.items()}
             rows.append(row)
-        # What stands so far can be read while the rest is in work.
-        summary = _write(study, own, rows)
-        _draw(study, own, rows, found, curves)
         jax.clear_caches()
+        if not was_finished and number < len(cells):
+            # What stands so far can be read while the rest is in work.
+            _write(study, own, rows)
+            _draw(study, own, rows, found, curves)
     if not rows:
         raise training.WorkdirError(f"{study.name}: no run is finished")
-    return summary
+    _draw(study, own, rows, found, curves)
+    return _write(study, own, rows)
 
 
 def _cells(study: ConfigDict, runs: Path) -> Iterator[Cell]:
@@ -113,10 +116,12 @@ def _cells(study: ConfigDict, runs: Path) -> Iterator[Cell]:
             yield Cell(name, config, runs / experiment.digest(config))
 
 
+def _is_finished(cell: Cell) -> bool:
+    return (cell.folder / "summary.json").exists()
+
+
 def _train(cell: Cell, judges: Path) -> bool:
-    """Trains a cell where it is not yet; says whether it is finished."""
-    if read_json(cell.folder / "summary.json") is not None:
-        return True
+    """Trains a cell, going on where it was stopped; says whether it is finished."""
     judge = judges / _judge_of(cell.config)
     began = time.monotonic()
     try:

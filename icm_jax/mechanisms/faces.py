@@ -47,6 +47,11 @@ def _lenses(height: int, width: int, *, eyes: float) -> np.ndarray:
     return lenses | bridge
 
 
+def _cover(image: jax.Array, region: np.ndarray, brightness: float) -> jax.Array:
+    """The image `[H, W, C]` with an even `brightness` in a region, bool `[H, W]`."""
+    return jnp.where(region[..., None], jnp.asarray(brightness, image.dtype), image)
+
+
 @register("mouth_mask", region=_below_the_eyes)
 def mouth_mask(
     key: jax.Array, image: jax.Array, *, top: float = 0.48, brightness: float = 0.8
@@ -56,8 +61,7 @@ def mouth_mask(
     Destroys what it covers; the rest of the face stays as it is.
     """
     del key
-    covered = _below_the_eyes(*image.shape[:2], top=top)
-    return jnp.where(covered[..., None], jnp.asarray(brightness, image.dtype), image)
+    return _cover(image, _below_the_eyes(*image.shape[:2], top=top), brightness)
 
 
 @register("dark_glasses", region=_lenses)
@@ -69,8 +73,7 @@ def dark_glasses(
     Destroys what it covers; the rest of the face stays as it is.
     """
     del key
-    covered = _lenses(*image.shape[:2], eyes=eyes)
-    return jnp.where(covered[..., None], jnp.asarray(brightness, image.dtype), image)
+    return _cover(image, _lenses(*image.shape[:2], eyes=eyes), brightness)
 
 
 @register("light_left")

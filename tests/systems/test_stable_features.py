@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny
+from crashes import Crash, crashing
 
 from icm_jax import experiment
 from icm_jax.systems import stable_features
@@ -192,26 +193,6 @@ def test_tofu_passes_on_what_it_found(tofu_run):
     assert max(float(jnp.abs(x).max()) for x in jax.tree.leaves(found.robust)) > 0
 
 
-class Crash(BaseException):
-    pass
-
-
-def crashing(method, at, after):
-    """A method whose call number `at` (from 0) crashes, before or after it did its work."""
-    calls = []
-
-    def wrapped(*args, **kwargs):
-        calls.append(args)
-        if len(calls) == at + 1 and not after:
-            raise Crash
-        result = method(*args, **kwargs)
-        if len(calls) == at + 1:
-            raise Crash
-        return result
-
-    return wrapped
-
-
 def test_tofu_goes_on_bit_for_bit(tmp_path, monkeypatch, tofu_run):
     crashes = [
         (Checkpoints, "save", 1, True),  # between the classifiers of two environments
@@ -221,7 +202,7 @@ def test_tofu_goes_on_bit_for_bit(tmp_path, monkeypatch, tofu_run):
     ]
     for owner, name, at, after in crashes:
         with monkeypatch.context() as patch, pytest.raises(Crash):
-            patch.setattr(owner, name, crashing(getattr(owner, name), at, after))
+            crashing(patch, owner, name, at, after)
             experiment.run(tofu(), tmp_path, splits=tiny.quarters())
     resumed = experiment.run(tofu(), tmp_path, splits=tiny.quarters())
     workdir, result = tofu_run

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import toy
+from crashes import Crash, crashing
 
 from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.progress import Progress
@@ -69,10 +70,6 @@ def test_phases_and_seeds_begin_with_keys_of_their_own(tmp_path):
     assert len({tuple(key) for key in keys}) == len(keys) == 4
 
 
-class Crash(BaseException):
-    pass
-
-
 @pytest.mark.parametrize(
     ("owner", "name", "at", "after"),
     [
@@ -86,19 +83,8 @@ class Crash(BaseException):
     ],
 )
 def test_it_goes_on_bit_for_bit(tmp_path, monkeypatch, whole, owner, name, at, after):
-    calls, method = [], getattr(owner, name)
-
-    def crashing(*args, **kwargs):
-        calls.append(name)
-        if after:
-            method(*args, **kwargs)
-        if len(calls) == at + 1:
-            raise Crash
-        if not after:
-            return method(*args, **kwargs)
-
     with monkeypatch.context() as patch, pytest.raises(Crash):
-        patch.setattr(owner, name, crashing)
+        crashing(patch, owner, name, at, after)
         toy.train(tmp_path, system())
     state, _, records = whole
     resumed = toy.train(tmp_path, system())

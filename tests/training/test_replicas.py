@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 import toy
-from test_resume import Crash, crashing
+from crashes import Crash, crashing
 
 from icm_jax import training
 from icm_jax.training import loop

@@ -12,6 +12,7 @@ import chex
 import numpy as np
 import pytest
 import toy
+from crashes import Crash, crashing
 
 from icm_jax import training
 from icm_jax.training.checkpoints import Checkpoints
@@ -37,26 +38,6 @@ def assert_same(workdir, result, uninterrupted):
         "warmup": 13,
         "fit": 30,
     }
-
-
-class Crash(BaseException):
-    """The end of a process without a chance to save."""
-
-
-def crashing(monkeypatch, owner, name, at, after=False):
-    """Lets the call number `at` (from 0) of a method crash, before or after it did its work."""
-    calls, method = [], getattr(owner, name)
-
-    def wrapped(*args, **kwargs):
-        calls.append(name)
-        if after:
-            method(*args, **kwargs)
-        if len(calls) == at + 1:
-            raise Crash
-        if not after:
-            return method(*args, **kwargs)
-
-    monkeypatch.setattr(owner, name, wrapped)
 
 
 @pytest.mark.parametrize(
