@@ -24,6 +24,7 @@ __all__ = [
 _SCHEMAS = {
     "icm": icm_config.SCHEMA,
     "oracle": icm_config.SCHEMA,
+    "classification": icm_config.SCHEMA,
     "stable_features": stable_config.SCHEMA,
 }
 SYSTEMS = tuple(_SCHEMAS)

@@ -18,7 +18,7 @@ from icm_jax.training import AXIS, Result, Seeded, evaluate, train
 MODES = ("train", "evaluate")
 
 # Of each system `build_seeds(config, splits, seeds, axis_name)` and `describe(summary)`.
-_SYSTEMS = {"icm": icm, "oracle": icm, "stable_features": stable_features}
+_SYSTEMS = {"icm": icm, "oracle": icm, "classification": icm, "stable_features": stable_features}
 
 
 def build(config: ConfigDict, splits: data.Splits | None = None) -> tuple[System, ...]:

@@ -16,7 +16,7 @@ CLASSIFIERS = ("conv", "faces")
 def icm() -> ConfigDict:
     """The paper's experiment on MNIST: ten mechanisms, ten experts (Parascandolo et al. 2018)."""
     return with_shared(
-        "icm",  # icm | oracle: see icm_jax.systems
+        "icm",  # icm | oracle | classification, the judge alone
         {
             "batch_size": 32,
             "data": {
@@ -73,6 +73,8 @@ def icm() -> ConfigDict:
                 },
             },
             "classifier": {
+                # labels: of images that stay what they are | canonical: from transformed images
+                "learns": "labels",
                 # conv, as the next three say | faces, two classes, layers of its own
                 "kind": "conv",
                 "stages": ((16,), (32, 32), (64, 64)),
@@ -182,6 +184,7 @@ _RULES = (
     ("competition.restart.crowded", at_least(1)),
     ("competition.restart.noise", at_least(0)),
     ("competition.restart.memory", fraction()),
+    ("classifier.learns", one_of(("labels", "canonical"))),
     ("classifier.kind", one_of(CLASSIFIERS)),
     ("classifier.stages", _STAGES),
     ("classifier.hidden", at_least(1)),

@@ -27,7 +27,7 @@ from icm_jax.training.steps import saved_state
 from icm_jax.training.workdir import read_json, reasons
 
 _Shape = tuple[int, int, int]  # height, width, channels
-_LAST_BIAS = ".state.params['Dense_1']['bias']"  # in the checkpoint of a judge
+_LAST_BIAS = ".state.params['Dense_1']['bias']"  # in the checkpoint of a judge of any classes
 
 
 class Restored(NamedTuple):
@@ -169,9 +169,12 @@ def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray],
       [0, 1], taken as they are, `[B, H, W, C]`. It returns their classes, int32 `[B]`.
     """
     folder, config, _, padded_shape = _finished(workdir)
+    settings = config.classifier
+    if settings.learns != "labels":
+        raise WorkdirError(f"workdir: the run in {folder} has no judge of labels")
     saved = _saved(folder, config, "classifier")
     # No file says how many classes there are, but the last layer has a bias for each.
-    settings, classes = config.classifier, saved.leaves[_LAST_BIAS].shape[-1]
+    classes = 2 if settings.kind == "faces" else saved.leaves[_LAST_BIAS].shape[-1]
     example = jnp.zeros((1, *padded_shape))
     start = functools.partial(classification.untrained, settings, classes, example)
     predict = jax.jit(classification.predictor(settings, classes, config.data.pad))

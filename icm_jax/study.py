@@ -27,7 +27,7 @@ from icm_jax import composition, experiment, study_config, study_table, training
 from icm_jax import config as configs
 from icm_jax.evaluation.specialization import first_kept
 from icm_jax.report import lines, series, study_figures
-from icm_jax.systems import icm_evaluation
+from icm_jax.systems import icm_summary
 from icm_jax.training.workdir import read_json, write_json, write_text
 
 _log = logging.getLogger(__name__)
@@ -143,6 +143,9 @@ def _judge_of(config: ConfigDict) -> str:
     """The digest of all that a judge depends on."""
     fields = ("source", "name", "dir", "size", "pad", "invert", "thicken", "box")
     data = {field: config.data[field] for field in fields}
+    if config.classifier.learns == "canonical":
+        data |= {field: config.data[field] for field in ("labels", "canonical", "groups")}
+        data |= {field: config[field] for field in ("mechanisms", "mixture")}
     return experiment.digest(
         ConfigDict(
             {
@@ -173,7 +176,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], tuple[list, list]]:
     kept = first_kept(*series.evaluated(records, "identified_mechanisms"))
     phases = summary["phases"].values()
     numbers = {
-        **icm_evaluation.headline(summary),
+        **icm_summary.headline(summary),
         "steps until all stay identified": None if None in kept else max(kept),
         "minutes of training": sum(p["seconds"] + p["compile_seconds"] for p in phases) / 60,
     }

@@ -129,9 +129,9 @@ def test_the_judge_is_the_one_of_each_seed(seeds):
         assert (classes == labels).mean() == summary["accuracy"]["original"]
         (state,) = judge.args
         # It took no step: it is what it started as.
-        start = classification.build(config().classifier, *tiny.splits(), 15).init(
-            steps.stream(seed, 0)
-        )
+        c = config().classifier
+        task = classification.labelled(c, *tiny.splits(), 15)
+        start = classification.build(c, task, 15).init(steps.stream(seed, 0))
         chex.assert_trees_all_close(state.params, start.params)
         states.append(state)
     kernels = [state.params["Dense_1"]["kernel"] for state in states]

@@ -3,6 +3,7 @@
 import chex
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import distance
 
 from icm_jax.evaluation import indices
 
@@ -12,7 +13,7 @@ _SMALLEST_MSE = 1e-10
 
 # Of Wang et al. 2004: a Gaussian window of 11 pixels, and what keeps quotients of dark or even
 # windows stable, for values in [0, 1].
-_WINDOW, _DEVIATION = 11, 1.5
+SSIM_SIDE, _DEVIATION = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2
 
 
@@ -60,7 +61,7 @@ def ssim(images: np.ndarray, reference: np.ndarray, where: np.ndarray | None = N
       AssertionError: as `psnr` does, or if images are smaller than a window.
     """
     images, reference, where = _checked(images, reference, where)
-    assert min(images.shape[1:3]) >= _WINDOW, f"SSIM needs {_WINDOW} pixels, got {images.shape}"
+    assert min(images.shape[1:3]) >= SSIM_SIDE, f"SSIM needs {SSIM_SIDE} pixels, got {images.shape}"
     counted = where[..., None].astype(np.float64)
     x, y = images.astype(np.float64), reference.astype(np.float64)
     weight = _windows(counted)
@@ -77,8 +78,30 @@ def ssim(images: np.ndarray, reference: np.ndarray, where: np.ndarray | None = N
     covariance = average(x * y) - mean_x * mean_y
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
     structure = (2 * covariance + _C2) / (variance_x + variance_y + _C2)
-    margin = _WINDOW // 2
+    margin = SSIM_SIDE // 2
     return _mean((luminance * structure).mean(axis=-1), where[:, margin:-margin, margin:-margin])
+
+
+def variation(images: np.ndarray) -> float:
+    """Measures how much images differ: the mean distance of two of them.
+
+    Args:
+      images: float `[N, H, W, C]` in `[0, 1]`.
+
+    Returns:
+      The root of the mean squared difference of two images, averaged over all pairs; nan for
+      fewer than two images. 0 says that all are the same.
+
+    Raises:
+      AssertionError: the array is of another kind.
+    """
+    images = np.asarray(images)
+    chex.assert_rank(images, 4)
+    chex.assert_type(images, float)
+    if len(images) < 2:
+        return float("nan")
+    flat = images.reshape(len(images), -1)
+    return float(distance.pdist(flat).mean() / np.sqrt(flat.shape[1]))
 
 
 def group_mean(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
@@ -129,11 +152,11 @@ def _mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 def _windows(values: np.ndarray) -> np.ndarray:
     """The Gaussian average of every window within images `[N, H, W, C]`: 10 pixels less a side."""
-    places = np.arange(_WINDOW) - _WINDOW // 2
+    places = np.arange(SSIM_SIDE) - SSIM_SIDE // 2
     weights = np.exp(-0.5 * (places / _DEVIATION) ** 2)
     weights /= weights.sum()
     for axis in (1, 2):
         inside = [slice(None)] * 4
-        inside[axis] = slice(_WINDOW // 2, -(_WINDOW // 2))
+        inside[axis] = slice(SSIM_SIDE // 2, -(SSIM_SIDE // 2))
         values = ndimage.correlate1d(values, weights, axis=axis)[tuple(inside)]
     return values

@@ -140,26 +140,21 @@ def score_curves(steps: np.ndarray, scores: np.ndarray, mechanisms: Sequence[str
     )
 
 
-def accuracy_curve(
-    steps: Sequence[int], restored: Sequence[float], original: float, transformed: float
+def judged_curve(
+    steps: Sequence[int], restored: Sequence[float], bounds: Mapping[str, float], title: str
 ) -> Figure:
-    """Draws the accuracy on restored images along training between its two bounds (figure 4).
+    """Draws the fraction of restored images that a judge lets pass between bounds (figure 4).
 
     Args:
       steps: int `[T]`.
       restored: float `[T]` in `[0, 1]`.
-      original: accuracy on the original images, in `[0, 1]`.
-      transformed: accuracy on the transformed images, in `[0, 1]`.
+      bounds: name -> the fraction in `[0, 1]` of other images, such as original and transformed.
+      title: what the judge says, above the figure.
 
     Returns:
       A figure with one axes.
     """
-    return lines.curves(
-        {"restored": (steps, restored)},
-        "Accuracy of a classifier on restored images",
-        "accuracy",
-        {"original": original, "transformed": transformed},
-    )
+    return lines.curves({"restored": (steps, restored)}, title, "fraction of images", bounds)
 
 
 def losses(records: Sequence[Mapping[str, Any]]) -> Figure:

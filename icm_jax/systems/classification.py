@@ -28,38 +28,70 @@ class State(NamedTuple):
     opt_state: PyTree
 
 
-def build(
+class Task(NamedTuple):
+    """What there is to tell apart.
+
+    Attributes:
+      classes: how many there are.
+      data: pytree of host arrays, see `System.data`.
+      draw: `(data, key) -> (images, labels)`, float32 `[B, H, W, C]` in [0, 1] and int32 `[B]`:
+        this device's share of a batch.
+      images: to test on, `[N, H, W, C]`: uint8, or float32 in [0, 1] as they are to be seen.
+      labels: int32 `[N]` of those.
+    """
+
+    classes: int
+    data: PyTree
+    draw: Callable[[Mapping[str, jax.Array], jax.Array], tuple[jax.Array, jax.Array]]
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def labelled(
     config: ConfigDict, train: Dataset, test: Dataset, size: int = 0, axis_name: str | None = None
-) -> System:
-    """A classifier of `train`, evaluated on `test`.
+) -> Task:
+    """The labels of `train`, tested on `test`. Arguments are as in `build`, but for both.
 
     `data["pool"]` says which images of `train` are drawn: all of them.
+    """
+    prepare = _prepare(size)
+
+    def draw(data, key):
+        index = draw_indices(key, data["pool"], config.batch_size)
+        index = collectives.share(index, axis_name)
+        return prepare(data["images"][index]), data["labels"][index]
+
+    count = len(train.labels)
+    everything = Pool(np.arange(count, dtype=np.int32), np.int32(count))
+    data = {"images": train.images, "labels": train.labels, "pool": everything}
+    return Task(class_count(train), data, draw, test.images, test.labels)
+
+
+def build(config: ConfigDict, task: Task, size: int = 0, axis_name: str | None = None) -> System:
+    """A classifier that learns a task.
 
     Args:
       config: `config.classifier`: kind, stages, hidden, dropout, batch_size, steps, learning_rate.
-      train: images uint8 `[N, H, W, C]` and labels int32 `[N]`.
-      test: likewise, never trained on.
-      size: side that images are padded to with zeros; 0 leaves them.
+      task: what it learns and is tested on.
+      size: side that images of uint8 are padded to with zeros; 0 leaves them.
       axis_name: device axis, or None.
 
     Raises:
       ValueError: if the classifier is one of faces and there are not two classes.
     """
-    network = _network(config, class_count(train), axis_name)
+    network = _network(config, task.classes, axis_name)
     schedule = optax.cosine_decay_schedule(config.learning_rate, max(config.steps, 1))
     optimizer = optax.adam(schedule)
-    prepare = _prepare(size)
+    classify = jax.jit(predictor(config, task.classes, size))
 
     def init(key: jax.Array) -> State:
-        example = prepare(jnp.asarray(train.images[:1]))
-        state = untrained(config, class_count(train), example, key)
+        example = _prepare(size)(jnp.asarray(task.images[:1]))
+        state = untrained(config, task.classes, example, key)
         return state._replace(opt_state=optimizer.init(state.params))
 
     def step(state: State, data: Mapping[str, jax.Array], key: jax.Array) -> tuple[State, Metrics]:
         draw_key, dropout_key = jax.random.split(key)
-        index = draw_indices(draw_key, data["pool"], config.batch_size)
-        index = collectives.share(index, axis_name)
-        images, labels = prepare(data["images"][index]), data["labels"][index]
+        images, labels = task.draw(data, draw_key)
 
         def loss_fn(params):
             logits, updates = network.apply(
@@ -83,12 +115,10 @@ def build(
         metrics = {"loss": Mean(totals[0], count), "accuracy": Mean(totals[1], count)}
         return State(params, batch_stats, opt_state), metrics
 
-    classify = jax.jit(predictor(config, class_count(train), size))
-
     def evaluate(state: State, auxiliary: Mapping[str, PyTree], complete: bool) -> Evaluation:
         del auxiliary
-        images = test.images if complete else test.images[:1000]
-        labels = test.labels[: len(images)]
+        images = task.images if complete else task.images[:1000]
+        labels = task.labels[: len(images)]
         predicted = in_chunks(lambda index: classify(state, images[index]), len(images), 500)
         accuracy = float((predicted == labels).mean())
         return Evaluation({"accuracy": accuracy}, {"accuracy": {"test": accuracy}}, {})
@@ -99,13 +129,11 @@ def build(
         steps = [r["step"] for r in training]
         return {"loss": lines.curves({"loss": (steps, [r["loss"] for r in training])}, "Loss")}
 
-    count = len(train.labels)
-    everything = Pool(np.arange(count, dtype=np.int32), np.int32(count))
     return System(
         name="classification",
         init=init,
         phases=(Phase("classification", config.steps, step),),
-        data={"images": train.images, "labels": train.labels, "pool": everything},
+        data=task.data,
         evaluate=evaluate,
         figures=draw_figures,
         headline=lambda summary: {"accuracy": summary["accuracy"]["test"]},
@@ -134,7 +162,7 @@ def predictor(
     prepare = _prepare(size)
 
     def predict(state: State, images: jax.Array) -> jax.Array:
-        images = prepare(images) if images.dtype == jnp.uint8 else images
+        images = prepare(images)
         variables = {"params": state.params, "batch_stats": state.batch_stats}
         return network.apply(variables, images).argmax(axis=1).astype(jnp.int32)
 
@@ -157,6 +185,8 @@ def _network(config: ConfigDict, classes: int, axis_name: str | None) -> nn.Modu
 
 def _prepare(size: int) -> Callable[[jax.Array], jax.Array]:
     def prepare(images: jax.Array) -> jax.Array:
+        if images.dtype != jnp.uint8:
+            return images
         return to_float(pad(images, size) if size else images)
 
     return prepare

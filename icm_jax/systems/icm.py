@@ -11,12 +11,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from ml_collections import ConfigDict
 
-from icm_jax.data import Splits, halve
+from icm_jax.data import Splits
 from icm_jax.system import System
-from icm_jax.systems import classification, icm_evaluation, icm_images, icm_phases
+from icm_jax.systems import (
+    icm_evaluation,
+    icm_figures,
+    icm_images,
+    icm_judge,
+    icm_phases,
+    icm_summary,
+)
 from icm_jax.systems.icm_model import make_model
 from icm_jax.systems.icm_steps import init
 
@@ -45,23 +51,25 @@ def build_seeds(
       axis_name: device axis that the steps reduce over, or None for one device without one.
 
     Raises:
-      ValueError: if labels or groups leave no image, fewer than a batch, or too few to evaluate
-        with, if padding is smaller than the images, or a mechanism does not suit them.
+      ValueError: if there is nothing to learn for a classifier asked for, labels or groups leave
+        no image, fewer than a batch, or too few to evaluate with, padding is smaller than the
+        images, or a mechanism does not suit them.
     """
     source = icm_images.build(config, splits)
-    judged = _is_judged(source, splits)
-    classify = None
-    if judged:
-        judge = classification.build(config.classifier, *splits, config.data.pad, axis_name)
-        classes = classification.class_count(splits.train)
-        classify = classification.predictor(config.classifier, classes)
+    judge = icm_judge.build(config, source, splits, axis_name)
+    if config.system == "classification":
+        if judge is None:
+            raise ValueError(
+                "classifier.learns: 'labels' says nothing about these images; choose 'canonical'"
+            )
+        return tuple(judge.train(seed) for seed in seeds)
     oracle = config.system == "oracle"
     phases = icm_phases.oracle if oracle else icm_phases.icm
     example = jnp.zeros((1, *source.test.images.shape[1:]))
     evaluate = icm_evaluation.make_evaluate(
-        make_model(config), classify, source, config, by_score=not oracle
+        make_model(config), judge, source, config, by_score=not oracle
     )
-    draw = icm_evaluation.draw_restoration if oracle else icm_evaluation.draw_figures
+    draw = icm_figures.draw_restoration if oracle else icm_figures.draw_figures
     shared = System(
         name=config.system,
         init=functools.partial(init, make_model(config), config.experts.count, example),
@@ -69,20 +77,15 @@ def build_seeds(
         data={"images": splits.train.images},
         evaluate=evaluate,
         figures=functools.partial(draw, source.names),
-        headline=icm_evaluation.headline,
+        headline=icm_summary.headline,
     )
 
     def seeded(seed: int) -> System:
         canonical, transformed = source.pools(seed)
-        auxiliary = {}
-        if judged:
-            # The judge learns from all classes, whichever compete.
-            learned = {"pool": halve(splits.train, seed)[0]}
-            auxiliary["classifier"] = judge._replace(data=judge.data | learned)
         return shared._replace(
             data=shared.data | {"canonical": canonical, "transformed": transformed},
             evaluate=functools.partial(evaluate, seed),
-            auxiliary=auxiliary,
+            auxiliary={"classifier": judge.train(seed)} if judge else {},
         )
 
     return tuple(seeded(seed) for seed in seeds)
@@ -90,21 +93,12 @@ def build_seeds(
 
 def describe(summary: Mapping[str, Any]) -> str:
     """What a run came to, in a line."""
+    if summary["system"] == "classification":
+        return f"{summary['accuracy']['test']:.1%} of held-out images classified as they should be"
     found, accuracy = summary["specialization"], summary["accuracy"]
     said = f"{found['identified']} of {len(found['mechanisms'])} mechanisms identified"
-    if accuracy is None:
+    shares = accuracy or summary.get("called_canonical")
+    if shares is None:
         return said
-    kinds = ", ".join(
-        f"{accuracy[kind]:.1%} {kind}" for kind in ("original", "transformed", "restored")
-    )
-    return f"{said}; accuracy {kinds}"
-
-
-def _is_judged(source: icm_images.Source, splits: Splits) -> bool:
-    """Whether a classifier can say what restored images show.
-
-    Not where images have no original, nor of classes that it does not learn (people who are in
-    the test split alone), nor where there is one class.
-    """
-    learned, asked = (np.unique(split.labels) for split in splits)
-    return source.bank is not None and len(learned) > 1 and bool(np.isin(asked, learned).all())
+    kinds = ", ".join(f"{s:.1%} {kind}" for kind, s in shares.items() if kind != "per_mechanism")
+    return f"{said}; {'accuracy' if accuracy else 'called canonical:'} {kinds}"

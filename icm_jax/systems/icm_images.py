@@ -28,8 +28,8 @@ from icm_jax.data import (
     values_of,
 )
 
-# (data, key) -> float32 images [B, H, W, C] in [0, 1], a batch of all devices
-Draw = Callable[[Mapping[str, jax.Array], jax.Array], jax.Array]
+# (data, key, B) -> float32 images [B, H, W, C] in [0, 1], a batch of all devices
+Draw = Callable[[Mapping[str, jax.Array], jax.Array, int], jax.Array]
 
 
 class Source(NamedTuple):
@@ -42,6 +42,8 @@ class Source(NamedTuple):
         `transformed` has one more axis `[M, ...]`.
       draw: draws transformed images, padded, from those pools.
       test: the images to evaluate with, padded; of groups the transformed ones.
+      canonical: uint8 `[K, H, W, C]`, canonical images to evaluate with, padded; without groups
+        they are those of `test`.
       index: int64 `[N]`, the mechanism or group of each image of `test`; that of image i < M is i.
       prepare: pads images `[..., H, W, C]`, where that is to be done.
       shape: `(H, W, C)` of images before any padding.
@@ -52,6 +54,7 @@ class Source(NamedTuple):
     pools: Callable[[int], tuple[Pool, Pool]]
     draw: Draw
     test: Dataset
+    canonical: np.ndarray
     index: np.ndarray
     prepare: Callable[[jax.Array], jax.Array]
     shape: tuple[int, ...]
@@ -75,7 +78,11 @@ def build(config: ConfigDict, splits: Splits) -> Source:
     make = _grouped if config.data.groups.attribute else _designed
     source = make(config, splits.train, test, prepare)
     _check_evaluated(config, source)
-    return source._replace(test=source.test._replace(images=prepare(source.test.images)))
+    padded = np.asarray(prepare(source.test.images))
+    return source._replace(
+        test=source.test._replace(images=padded),
+        canonical=padded if source.bank else np.asarray(prepare(source.canonical)),
+    )
 
 
 def _designed(
@@ -87,17 +94,17 @@ def _designed(
     mechanisms.check(config.mechanisms, example.shape)
     choose = _choose(config, len(bank))
 
-    def draw_transformed(data, key):
+    def draw_transformed(data, key, count):
         image_key, index_key, mechanism_key = jax.random.split(key, 3)
-        images = draw(image_key, data["images"], data["transformed"], config.batch_size)
-        return mechanisms.apply(bank, mechanism_key, prepare(images), choose(index_key))
+        images = draw(image_key, data["images"], data["transformed"], count)
+        return mechanisms.apply(bank, mechanism_key, prepare(images), choose(index_key, count))
 
     def pools(seed):
         return _checked(config, *halve(train, seed, config.data.labels))
 
     index = np.arange(len(test.labels)) % len(bank)
     shape = test.images.shape[1:]
-    return Source(names, bank, pools, draw_transformed, test, index, prepare, shape)
+    return Source(names, bank, pools, draw_transformed, test, test.images, index, prepare, shape)
 
 
 def _grouped(
@@ -107,17 +114,19 @@ def _grouped(
     values = [str(value) for value in groups.transformed]
     choose = _choose(config, len(values))
 
-    def draw_transformed(data, key):
+    def draw_transformed(data, key, count):
         image_key, index_key = jax.random.split(key)
-        group = choose(index_key)
+        group = choose(index_key, count)
         return prepare(draw_of_groups(image_key, data["images"], data["transformed"], group))
 
     def pools(seed):
         cut = divide(train, seed, groups.attribute, groups.canonical, values, config.data.labels)
         return _checked(config, *cut)
 
-    values_of(train, groups.attribute, [groups.canonical, *values], "train")
-    found = values_of(test, groups.attribute, values, "test")
+    all_values = [groups.canonical, *values]
+    values_of(train, groups.attribute, all_values, "train")
+    found = values_of(test, groups.attribute, all_values, "test")
+    canonical = test.images[found == groups.canonical]
     members = [np.flatnonzero(found == value) for value in values]
     group = np.repeat(np.arange(len(values)), [len(images) for images in members])
     # The groups take turns, so that the first images are one of each.
@@ -126,17 +135,19 @@ def _grouped(
     test, index = test.take(np.concatenate(members)[order]), group[order]
     names = tuple(f"{groups.attribute}={value}" for value in values)
     shape = test.images.shape[1:]
-    return Source(names, None, pools, draw_transformed, test, index, prepare, shape)
+    return Source(names, None, pools, draw_transformed, test, canonical, index, prepare, shape)
 
 
-def _choose(config: ConfigDict, count: int) -> Callable[[jax.Array], jax.Array]:
-    """`key -> int32 [B]`, which of `count` mechanisms or groups, as often as the mixture says."""
-    if config.mixture:
-        logits = jnp.log(jnp.asarray(config.mixture, jnp.float32))
-        choose = functools.partial(jax.random.categorical, logits=logits)
-    else:
-        choose = functools.partial(jax.random.randint, minval=0, maxval=count)
-    return functools.partial(choose, shape=(config.batch_size,))
+def _choose(config: ConfigDict, among: int) -> Callable[[jax.Array, int], jax.Array]:
+    """`(key, B) -> int32 [B]`, which of `among` mechanisms or groups, as the mixture says."""
+    logits = jnp.log(jnp.asarray(config.mixture, jnp.float32)) if config.mixture else None
+
+    def choose(key, count):
+        if logits is None:
+            return jax.random.randint(key, (count,), 0, among)
+        return jax.random.categorical(key, logits, shape=(count,))
+
+    return choose
 
 
 def _checked(config: ConfigDict, canonical: Pool, transformed: Pool) -> tuple[Pool, Pool]:

@@ -29,7 +29,7 @@ def icm(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[Phas
     settings = restarts.Settings(**config.competition.restart)
 
     def initialize(state, data, key):
-        batch = source.draw(data, key), _experts_keys(key, config.batch_size)
+        batch = source.draw(data, key, config.batch_size), _experts_keys(key, config.batch_size)
         images, keys = collectives.share(batch, axis_name)
         return reproduction_step(
             model, state, images, images, momentum, axis_name=axis_name, keys=keys
@@ -37,7 +37,7 @@ def icm(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[Phas
 
     def compete(state, data, key):
         canonical_key, transformed_key, restart_key = jax.random.split(key, 3)
-        transformed = source.draw(data, transformed_key)
+        transformed = source.draw(data, transformed_key, config.batch_size)
         canonical = draw(canonical_key, data["images"], data["canonical"], config.batch_size)
         keys = _experts_keys(key, config.batch_size)
         *shares, own_keys = collectives.share(

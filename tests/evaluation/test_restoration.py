@@ -108,3 +108,17 @@ def test_group_mean_of_right_and_wrong_is_an_accuracy():
 def test_group_mean_refuses_a_group_out_of_range():
     with pytest.raises(ValueError, match="group"):
         restoration.group_mean(np.ones(2), np.array([0, 2]), 2)
+
+
+def test_variation_is_the_mean_distance_of_two_images():
+    # Pairs of even images 0, 0.3 and 0.9: 0.3, 0.6 and 0.9 apart, 0.6 on average.
+    images = np.array([0, 0.3, 0.9])[:, None, None, None] * np.ones((1, 4, 5, 3))
+    assert restoration.variation(images) == pytest.approx(0.6)
+    assert restoration.variation(images[:1].repeat(3, axis=0)) == 0
+    # One pixel of four differs by 0.4: the root of 0.16 / 4.
+    images = np.zeros((2, 2, 2, 1))
+    images[0, 0, 0] = 0.4
+    assert restoration.variation(images) == pytest.approx(0.2)
+    assert np.isnan(restoration.variation(images[:1]))
+    with pytest.raises(AssertionError):
+        restoration.variation(np.zeros((2, 2, 2, 1), np.uint8))

@@ -31,8 +31,9 @@ def test_records_become_charts():
     assert series.evaluated(RECORDS, "accuracy") == ([10, 20], [0.5, 0.75])
 
 
-def test_accuracy_is_drawn_between_its_bounds():
-    figure = competition_figures.accuracy_curve([10, 20], [0.5, 0.75], 0.99, 0.4)
+def test_what_a_judge_says_is_drawn_between_its_bounds():
+    bounds = {"original": 0.99, "transformed": 0.4}
+    figure = competition_figures.judged_curve([10, 20], [0.5, 0.75], bounds, "Accuracy")
     (axes,) = figure.axes
     ys = [np.asarray(y, float) for _, y in drawn(axes).values()]
     assert any(len(y) == 2 and np.allclose(y, [0.5, 0.75]) for y in ys)

@@ -8,13 +8,17 @@ import tiny
 from icm_jax.systems import classification
 
 
+def build(c, train, test, size=0):
+    return classification.build(c, classification.labelled(c, train, test, size), size)
+
+
 @pytest.fixture(scope="module")
 def trained():
     """A classifier of the two classes of `tiny`, 60 steps old, and its metrics."""
     c = tiny.icm().classifier
     c.steps = 60
     c.learning_rate = 1e-2
-    system = classification.build(c, *tiny.splits())
+    system = build(c, *tiny.splits())
     data = jax.tree.map(jnp.asarray, system.data)
     state = jax.jit(system.init)(jax.random.key(0))
     step = jax.jit(chex.assert_max_traces(system.phases[0].step, n=1))
@@ -49,7 +53,7 @@ def test_bytes_and_floats_are_classified_alike(trained):
 
 def test_it_reads_padded_images():
     c = tiny.icm().classifier
-    system = classification.build(c, *tiny.splits(), size=16)
+    system = build(c, *tiny.splits(), size=16)
     state = jax.jit(system.init)(jax.random.key(0))
     # 16 / 2 / 2 = 4 a side, 4 channels, into the first dense layer.
     assert state.params["Dense_0"]["kernel"].shape == (4 * 4 * 4, 8)
@@ -60,7 +64,7 @@ def test_it_reads_padded_images():
 def test_the_faces_classifier_pays_binary_cross_entropy_and_tells_two_classes_apart():
     c = tiny.icm().classifier
     c.kind, c.steps, c.learning_rate = "faces", 40, 3e-3
-    system = classification.build(c, *tiny.splits())
+    system = build(c, *tiny.splits())
     data = jax.tree.map(jnp.asarray, system.data)
     state = jax.jit(system.init)(jax.random.key(0))
     step = jax.jit(chex.assert_max_traces(system.phases[0].step, n=1))
@@ -72,7 +76,7 @@ def test_the_faces_classifier_pays_binary_cross_entropy_and_tells_two_classes_ap
     assert system.evaluate(state, {}, True).summary == {"accuracy": {"test": 1.0}}
     train, test = tiny.splits()
     with pytest.raises(ValueError, match="classifier.kind: 'faces' tells two classes apart, not 3"):
-        classification.build(c, train._replace(labels=np.arange(40) % 3), test)
+        build(c, train._replace(labels=np.arange(40) % 3), test)
 
 
 def test_classes_are_counted_up_to_the_largest_label():

@@ -59,7 +59,7 @@ def test_groups_are_drawn_as_often_as_the_mixture_says():
     c.batch_size, c.mixture = 20, (1, 9)
     source = icm_images.build(c, splits())
     data = jax.tree.map(jnp.asarray, icm.build(c, splits()).data)
-    drawn = np.stack([source.draw(data, jax.random.key(i)) for i in range(50)])
+    drawn = np.stack([source.draw(data, jax.random.key(i), c.batch_size) for i in range(50)])
     assert drawn.shape == (50, 20, 12, 12, 1)
     values = (drawn[..., 0, 0, 0] * 255).round()
     assert set(values.ravel()) == {0, 240}
@@ -74,7 +74,7 @@ def test_all_images_of_a_group_are_drawn():
     rows.train.images[:, 1, 1, 0] = np.arange(60)  # which image it is
     source = icm_images.build(c, rows)
     data = jax.tree.map(jnp.asarray, icm.build(c, rows).data)
-    drawn = np.stack([source.draw(data, jax.random.key(i)) for i in range(20)])
+    drawn = np.stack([source.draw(data, jax.random.key(i), c.batch_size) for i in range(20)])
     numbers = set((drawn[:, :, 1, 1, 0] * 255).round().astype(int).ravel().tolist())
     assert numbers == {*range(20), *range(50, 60)}
 

@@ -1,0 +1,182 @@
+"""What an ICM run came to: specialization, and how well images are restored, in numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from icm_jax import mechanisms
+from icm_jax.evaluation.restoration import SSIM_SIDE, group_mean, psnr, ssim, variation
+from icm_jax.evaluation.specialization import identified, idle, win_matrix
+from icm_jax.system import Evaluation
+
+
+def summarize(
+    names: Sequence[str],
+    mechanism: np.ndarray,
+    found,
+    sample_outputs: np.ndarray,
+    passing: Mapping[str, Mapping[str, Any]],
+) -> Evaluation:
+    """The evaluation of N test images under M mechanisms.
+
+    Args:
+      names: of the mechanisms.
+      mechanism: int `[N]`, that of each image.
+      found: what the experts made of them, see `icm_evaluation.Found`.
+      sample_outputs: float `[E, M, H, W, C]`, what every expert makes of the first M images.
+      passing: what the judge says, see `judged`; empty where there is none.
+    """
+    count, experts = len(names), found.scores.shape[1]
+    wins = win_matrix(found.winner, mechanism, count, experts)
+    solved = identified(wins)
+
+    def by_mechanism(values):
+        return group_mean(values, mechanism, count)
+
+    def named(values):
+        return dict(zip(names, values.tolist(), strict=True))
+
+    known = {
+        f"{name}_{kind}": share
+        for name, shares in passing.items()
+        for kind, share in shares.items()
+        if kind != "per_mechanism"
+    }
+    decibels = {"psnr": None, "psnr_transformed": None}
+    if found.originals is not None:
+        restored = by_mechanism(psnr(found.restored, found.originals))
+        transformed = by_mechanism(psnr(found.transformed, found.originals))
+        decibels = {"psnr": named(restored), "psnr_transformed": named(transformed)}
+        known["psnr"] = float(restored.mean())
+    probabilities = 1 / (1 + np.exp(-found.scores.astype(np.float64)))
+    mean_scores = [by_mechanism(probabilities[:, e]) for e in range(experts)]
+    return Evaluation(
+        scalars={
+            "identified": int(solved.sum()),
+            "identified_mechanisms": solved.tolist(),
+            **known,
+            "scores": np.stack(mean_scores, axis=1).tolist(),  # [M, E]
+        },
+        summary={
+            "specialization": {
+                "mechanisms": list(names),
+                "wins": wins.tolist(),
+                "identified": int(solved.sum()),
+                "identified_mechanisms": solved.tolist(),
+                "idle": np.flatnonzero(idle(wins)).tolist(),
+            },
+            # None where no judge or no original can tell.
+            "accuracy": None,
+            **passing,
+            **decibels,
+            "variation": _variation(mechanism, found),
+        },
+        arrays={
+            "wins": wins,
+            "identified": solved,
+            "inputs": found.transformed[:count],
+            "outputs": sample_outputs,
+            "winners": found.winner[:count],
+        }
+        | ({} if found.originals is None else {"originals": found.originals[:count]}),
+    )
+
+
+def judged(
+    names: Sequence[str],
+    mechanism: np.ndarray,
+    passed: np.ndarray,
+    kinds: Sequence[str],
+    canonical: float,
+) -> dict[str, Any]:
+    """The fraction of images that a judge lets pass, by their kind and by mechanism.
+
+    Args:
+      names: of M mechanisms.
+      mechanism: int `[N]`.
+      passed: bool `[N, 3]`; canonical (of no use here), transformed and restored images.
+      kinds: what those three are called.
+      canonical: the fraction of canonical images that pass.
+    """
+    before, after = (group_mean(p, mechanism, len(names)).tolist() for p in passed.T[1:])
+    return {
+        **dict(zip(kinds, [canonical, *passed[:, 1:].mean(axis=0).tolist()], strict=True)),
+        "per_mechanism": {
+            name: {kinds[1]: t, kinds[2]: r}
+            for name, t, r in zip(names, before, after, strict=True)
+        },
+    }
+
+
+def untouched(config: ConfigDict, height: int, width: int) -> np.ndarray:
+    """The pixels that should stay as they are: bool `[M, height, width]`.
+
+    Of designed mechanisms those that they do not change; of groups, whose change nobody knows, all.
+    """
+    groups = config.data.groups.transformed
+    if groups:
+        return np.ones((len(groups), height, width), bool)
+    return np.stack([~mechanisms.region(spec, height, width) for spec in config.mechanisms])
+
+
+def kept(
+    names: Sequence[str], mechanism: np.ndarray, found, where: np.ndarray
+) -> dict[str, dict[str, float | None]] | None:
+    """How much of the experts' inputs is kept where nothing was to change.
+
+    Args:
+      names: of M mechanisms.
+      mechanism: int `[N]`.
+      found: see `summarize`.
+      where: bool `[M, H, W]`, see `untouched`.
+
+    Returns:
+      PSNR and SSIM of the winners' outputs to their inputs in that part of the image, by
+      mechanism: None for one that may change everything, or a side too short for SSIM. None where
+      that is all there is.
+    """
+    there = where.any(axis=(1, 2))
+    if not there.any():
+        return None
+    images = np.flatnonzero(there[mechanism])
+    measures = {"psnr": psnr}
+    if min(where.shape[1:]) >= SSIM_SIDE:
+        measures["ssim"] = ssim
+    result = {}
+    for name, measure in measures.items():
+        made, seen, of = found.restored[images], found.transformed[images], mechanism[images]
+        means = group_mean(measure(made, seen, where[of]), of, len(names))
+        result[name] = {
+            name: None if np.isnan(mean) else float(mean)
+            for name, mean in zip(names, means, strict=True)
+        }
+    return result
+
+
+def _variation(mechanism: np.ndarray, found) -> dict[str, float]:
+    """How far images under the same mechanism are from each other, on average over mechanisms."""
+    kinds = {"transformed": found.transformed, "restored": found.restored}
+    groups = [mechanism == m for m in np.unique(mechanism)]
+    return {
+        kind: float(np.mean([variation(images[members][:200]) for members in groups]))
+        for kind, images in kinds.items()
+    }
+
+
+def headline(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of a summary by which runs are compared, those that there are."""
+    specialization = summary["specialization"]
+    count = specialization["identified"]
+    found = {
+        "all identified": count == len(specialization["mechanisms"]),
+        "identified": count,
+        "experts in use": len(specialization["wins"][0]) - len(specialization["idle"]),
+    }
+    for name, said in {"accuracy": "accuracy {}", "called_canonical": "{} called canonical"}.items():
+        shares = summary.get(name) or {}
+        found |= {said.format(k): share for k, share in shares.items() if k != "per_mechanism"}
+    if summary["psnr"] is not None:
+        found["PSNR"] = float(np.mean(list(summary["psnr"].values())))
+    return found
