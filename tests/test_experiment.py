@@ -29,8 +29,9 @@ def test_summary_is_the_interface_that_other_programs_read(run):
     names = ["translate_right", "invert"]
     assert set(summary) == {
         *("system", "config", "seed", "phases", "specialization", "accuracy", "psnr"),
-        "image_shape",
+        *("psnr_transformed", "called_canonical", "variation", "kept", "image_shape"),
     }
+    assert summary["called_canonical"] is None and summary["kept"] is None
     assert summary["image_shape"] == [12, 12, 1]
     assert summary["system"] == "icm" and summary["seed"] == 0
     assert summary["config"]["experts"]["count"] == 2
@@ -111,7 +112,7 @@ def test_every_mechanism_needs_a_test_image(tmp_path):
 def test_padding_must_hold_the_images(tmp_path):
     config = tiny.icm()
     config.data.pad = 8
-    with pytest.raises(ValueError, match="data.pad: 8 is less than the images' 12 pixels"):
+    with pytest.raises(ValueError, match="data.pad: 8 is less than the images' 12x12 pixels"):
         experiment.run(config, tmp_path / "run", splits=tiny.splits())
 
 

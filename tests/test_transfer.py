@@ -147,7 +147,7 @@ def test_padding_of_the_data_makes_up_for_a_smaller_size(folder_run, letters):
     [
         ({"size": 10}, "data.size and data.pad: 10x10 .*the run was trained on 12x12"),
         ({"pad": 14}, "data.size and data.pad: 14x14 .*the run was trained on 12x12"),
-        ({"pad": 10}, "data.pad: 10 is too small for images of 12x12"),
+        ({"pad": 10}, "data.pad: 10 is less than the images' 12x12"),
     ],
 )
 def test_images_of_another_size_are_refused(folder_run, letters, changes, message):

@@ -1,8 +1,8 @@
 """Named data sets as uint8 arrays, their splits, and batches drawn from them on the device."""
 
-from icm_jax.data.batches import draw, draw_indices, draw_of_groups, pad, shift, to_float
+from icm_jax.data.batches import draw, draw_indices, pad, shift, to_float
 from icm_jax.data.channels import TASKS, Task, tasks, to_channels
-from icm_jax.data.groups import Groups, draw_balanced, draw_each, group
+from icm_jax.data.groups import Groups, draw_balanced, draw_each, draw_members, group
 from icm_jax.data.sources import SOURCES, load
 from icm_jax.data.split import divide, evenly, halve, restrict, values_of
 from icm_jax.data.types import Dataset, Pool, Splits
@@ -20,7 +20,7 @@ __all__ = [
     "draw_balanced",
     "draw_each",
     "draw_indices",
-    "draw_of_groups",
+    "draw_members",
     "evenly",
     "group",
     "halve",

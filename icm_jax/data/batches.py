@@ -32,23 +32,6 @@ def draw(key: jax.Array, images: jax.Array, pool: Pool, batch_size: int) -> jax.
     return to_float(images[draw_indices(key, pool, batch_size)])
 
 
-def draw_of_groups(key: jax.Array, images: jax.Array, pools: Pool, group: jax.Array) -> jax.Array:
-    """Draws one image of each group asked for, with replacement.
-
-    Args:
-      key: of the draw.
-      images: uint8 `[N, H, W, C]`.
-      pools: one a group, `index` `[G, N]` and `count` `[G]`.
-      group: int32 `[B]` in [0, G).
-
-    Returns:
-      float32 `[B, H, W, C]` in [0, 1].
-    """
-    chex.assert_rank([images, pools.index, pools.count, group], [4, 2, 1, 1])
-    place = jax.random.randint(key, group.shape, 0, pools.count[group], dtype=jnp.int32)
-    return to_float(images[pools.index[group, place]])
-
-
 def pad(images: jax.Array, size: int) -> jax.Array:
     """Zeros around images: `[..., H, W, C]` -> `[..., size, size, C]`, the dtype unchanged.
 
@@ -59,7 +42,9 @@ def pad(images: jax.Array, size: int) -> jax.Array:
     """
     height, width = images.shape[-3:-1]
     if max(height, width) > size:
-        raise ValueError(f"data.pad: {size} is too small for images of {height}x{width}")
+        raise ValueError(
+            f"data.pad: {size} is less than the images' {height}x{width} pixels; 0 pads nothing"
+        )
     margins = [((size - length) // 2, (size - length + 1) // 2) for length in (height, width)]
     return jnp.pad(images, [(0, 0)] * (images.ndim - 3) + margins + [(0, 0)])
 

@@ -1,4 +1,4 @@
-"""Images in groups, by whatever two attributes say, and batches that take from every group."""
+"""Images in groups, by whatever attributes say, and batches that take from every group."""
 
 from typing import NamedTuple
 
@@ -62,7 +62,7 @@ def draw_balanced(key: jax.Array, groups: Groups, batch_size: int) -> tuple[jax.
     order = jnp.argsort(jnp.where(empty, 2.0, chance)).astype(jnp.int32)
     nonempty = jnp.sum(~empty)
     chosen = order[jnp.arange(batch_size) % nonempty]
-    return _members(member_key, groups, chosen), chosen
+    return draw_members(member_key, groups, chosen), chosen
 
 
 def draw_each(key: jax.Array, groups: Groups, size: int) -> jax.Array:
@@ -72,11 +72,20 @@ def draw_each(key: jax.Array, groups: Groups, size: int) -> jax.Array:
     """
     count = groups.count.shape[0]
     chosen = jnp.broadcast_to(jnp.arange(count, dtype=jnp.int32)[:, None], (count, size))
-    return _members(key, groups, chosen)
+    return draw_members(key, groups, chosen)
 
 
-def _members(key: jax.Array, groups: Groups, chosen: jax.Array) -> jax.Array:
-    """An image of each group in `chosen`, int32 of the same shape."""
+def draw_members(key: jax.Array, groups: Groups, chosen: jax.Array) -> jax.Array:
+    """Draws an image of each group in `chosen`, with replacement.
+
+    Args:
+      key: typed key.
+      groups: G groups.
+      chosen: int32 of any shape, in [0, G); what stands for an empty group means nothing.
+
+    Returns:
+      The images, int32 of the same shape.
+    """
     most = jnp.maximum(groups.count[chosen], 1)
     offset = jax.random.randint(key, chosen.shape, 0, most, dtype=jnp.int32)
     return groups.index[groups.start[chosen] + offset]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from icm_jax.data.groups import Groups, group
 from icm_jax.data.types import Dataset, Pool, Splits
 
 TEST_FRACTION = 0.1
@@ -119,19 +120,19 @@ def divide(
     canonical: str,
     transformed: Sequence[str],
     labels: Sequence[int] = (),
-) -> tuple[Pool, Pool]:
-    """Takes images by the values of an attribute, which are compared as text.
+) -> tuple[Pool, Groups]:
+    """Groups images by the values of an attribute, which are compared as text.
 
     Args:
       dataset: the images.
-      seed: of the order in the pools (0 to 2**32 - 1); it changes nothing else.
+      seed: of the order in the canonical pool (0 to 2**32 - 1); it changes nothing else.
       attribute: by which the images are told apart.
       canonical: its value for canonical images.
       transformed: G values, each of one group of transformed images.
       labels: the classes that may be drawn; all where it is empty.
 
     Returns:
-      `(canonical, transformed)`; the second has one pool a group: `index` `[G, N]`, `count` `[G]`.
+      `(canonical, transformed)`.
 
     Raises:
       ValueError: if there is no such attribute, no image with one of the values, or `seed` is out
@@ -140,14 +141,18 @@ def divide(
     values = values_of(dataset, attribute, [canonical, *transformed], "train")
     order = np.random.RandomState(seed).permutation(len(values))
     drawable = np.isin(dataset.labels, labels) if labels else np.ones(len(values), bool)
-    known, *groups = (_pool(order, drawable & (values == v)) for v in (canonical, *transformed))
-    for value, pool in zip((canonical, *transformed), (known, *groups), strict=True):
-        if not pool.count:
+    known = _pool(order, drawable & (values == canonical))
+    number = np.full(len(values), -1)
+    for i, value in enumerate(transformed):
+        number[drawable & (values == value)] = i
+    count = [known.count, *np.bincount(number[number >= 0], minlength=len(transformed))]
+    for value, images in zip((canonical, *transformed), count, strict=True):
+        if not images:
             raise ValueError(
                 f"data.labels: {tuple(labels)} leaves no image of {attribute}={value} in the "
                 "train split"
             )
-    return known, Pool(*(np.stack(arrays) for arrays in zip(*groups, strict=True)))
+    return known, group(number, len(transformed))
 
 
 def values_of(dataset: Dataset, attribute: str, wanted: Sequence[str], split: str) -> np.ndarray:

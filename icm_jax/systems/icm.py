@@ -97,7 +97,7 @@ def describe(summary: Mapping[str, Any]) -> str:
         return f"{summary['accuracy']['test']:.1%} of held-out images classified as they should be"
     found, accuracy = summary["specialization"], summary["accuracy"]
     said = f"{found['identified']} of {len(found['mechanisms'])} mechanisms identified"
-    shares = accuracy or summary.get("called_canonical")
+    shares = accuracy or summary["called_canonical"]
     if shares is None:
         return said
     kinds = ", ".join(f"{s:.1%} {kind}" for kind, s in shares.items() if kind != "per_mechanism")

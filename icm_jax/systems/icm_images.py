@@ -17,14 +17,16 @@ from ml_collections import ConfigDict
 from icm_jax import mechanisms
 from icm_jax.data import (
     Dataset,
+    Groups,
     Pool,
     Splits,
     divide,
     draw,
-    draw_of_groups,
+    draw_members,
     halve,
     pad,
     restrict,
+    to_float,
     values_of,
 )
 
@@ -38,8 +40,8 @@ class Source(NamedTuple):
     Attributes:
       names: of the M mechanisms or groups.
       bank: the M mechanisms; None for groups, whose images are transformed already.
-      pools: `seed -> (canonical, transformed)`, of images of the train split; of groups,
-        `transformed` has one more axis `[M, ...]`.
+      pools: `seed -> (canonical, transformed)`, of images of the train split; `transformed` are
+        `Groups` where there are groups.
       draw: draws transformed images, padded, from those pools.
       test: the images to evaluate with, padded; of groups the transformed ones.
       canonical: uint8 `[K, H, W, C]`, canonical images to evaluate with, padded; without groups
@@ -51,7 +53,7 @@ class Source(NamedTuple):
 
     names: tuple[str, ...]
     bank: tuple[mechanisms.Mechanism, ...] | None
-    pools: Callable[[int], tuple[Pool, Pool]]
+    pools: Callable[[int], tuple[Pool, Pool | Groups]]
     draw: Draw
     test: Dataset
     canonical: np.ndarray
@@ -69,11 +71,7 @@ def build(config: ConfigDict, splits: Splits) -> Source:
         where there are fewer images than a batch.
     """
     test = restrict(splits, config.data.labels).test
-    side, longer = config.data.pad, max(test.images.shape[1:3])
-    if 0 < side < longer:
-        raise ValueError(
-            f"data.pad: {side} is less than the images' {longer} pixels; 0 pads nothing"
-        )
+    side = config.data.pad
     prepare = functools.partial(pad, size=side) if side else lambda images: images
     make = _grouped if config.data.groups.attribute else _designed
     source = make(config, splits.train, test, prepare)
@@ -117,7 +115,8 @@ def _grouped(
     def draw_transformed(data, key, count):
         image_key, index_key = jax.random.split(key)
         group = choose(index_key, count)
-        return prepare(draw_of_groups(image_key, data["images"], data["transformed"], group))
+        index = draw_members(image_key, data["transformed"], group)
+        return prepare(to_float(data["images"][index]))
 
     def pools(seed):
         cut = divide(train, seed, groups.attribute, groups.canonical, values, config.data.labels)
@@ -150,7 +149,9 @@ def _choose(config: ConfigDict, among: int) -> Callable[[jax.Array, int], jax.Ar
     return choose
 
 
-def _checked(config: ConfigDict, canonical: Pool, transformed: Pool) -> tuple[Pool, Pool]:
+def _checked(
+    config: ConfigDict, canonical: Pool, transformed: Pool | Groups
+) -> tuple[Pool, Pool | Groups]:
     """Both pools, of the canonical images as many as are to be known; refuses less than a batch."""
     if config.data.canonical:
         # A pool is in random order: its first images are any.

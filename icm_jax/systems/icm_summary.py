@@ -69,6 +69,7 @@ def summarize(
             },
             # None where no judge or no original can tell.
             "accuracy": None,
+            "called_canonical": None,
             **passing,
             **decibels,
             "variation": _variation(mechanism, found),
@@ -174,9 +175,10 @@ def headline(summary: Mapping[str, Any]) -> dict[str, Any]:
         "identified": count,
         "experts in use": len(specialization["wins"][0]) - len(specialization["idle"]),
     }
-    for name, said in {"accuracy": "accuracy {}", "called_canonical": "{} called canonical"}.items():
+    forms = {"accuracy": "accuracy {}", "called_canonical": "{} called canonical"}
+    for name, form in forms.items():
         shares = summary.get(name) or {}
-        found |= {said.format(k): share for k, share in shares.items() if k != "per_mechanism"}
+        found |= {form.format(k): share for k, share in shares.items() if k != "per_mechanism"}
     if summary["psnr"] is not None:
         found["PSNR"] = float(np.mean(list(summary["psnr"].values())))
     return found

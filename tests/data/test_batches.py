@@ -85,7 +85,7 @@ def test_pad_of_an_odd_margin_and_any_leading_axes():
 
 
 def test_pad_to_less():
-    with pytest.raises(ValueError, match="data.pad: 16 is too small for images of 28x20"):
+    with pytest.raises(ValueError, match="data.pad: 16 is less than the images' 28x20"):
         data.pad(jnp.zeros((1, 28, 20, 1)), 16)
 
 
