@@ -3,11 +3,26 @@ import json
 import pytest
 from ml_collections import ConfigDict
 
-from configs import channel_mnist, faces, mnist, mnist_three, tofu_mnist
+from configs import (
+    channel_mnist,
+    faces,
+    faces_classifier,
+    faces_seed_cnn,
+    faces_seed_vae,
+    mnist,
+    mnist_three,
+    tofu_mnist,
+)
 from icm_jax import config, mechanisms
 
 
-@pytest.mark.parametrize("module", [faces, mnist, mnist_three, channel_mnist, tofu_mnist])
+@pytest.mark.parametrize(
+    "module",
+    [
+        *(channel_mnist, tofu_mnist, mnist, mnist_three),
+        *(faces, faces_classifier, faces_seed_cnn, faces_seed_vae),
+    ],
+)
 def test_shipped_configs_are_valid(module):
     config.validate(module.get_config())
 
@@ -46,6 +61,7 @@ def test_the_papers_values_are_the_defaults():
         ("experts.output", "tanh", "experts.output: 'tanh' .* one of sigmoid, relu"),
         ("competition.loss", "hinge", "competition.loss: 'hinge' .* one of log, squared"),
         ("classifier.kind", "mlp", "classifier.kind: 'mlp' .* one of conv, faces"),
+        ("classifier.learns", "names", "classifier.learns: 'names' .* one of labels, canonical"),
         ("experts.activation", "sin", "experts.activation: 'sin' .* one of elu, relu"),
         ("experts.learning_rate", 0.0, "experts.learning_rate: 0.0 .* above 0"),
         ("experts.learning_rate", float("nan"), "experts.learning_rate: nan"),
