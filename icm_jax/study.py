@@ -88,7 +88,8 @@ def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
             continue
         for seed, folder in cell.seeds():
             numbers, curve = _read(folder)
-            curves.setdefault(cell.variant, {})[f"seed {seed}"] = curve
+            if curve:
+                curves.setdefault(cell.variant, {})[f"seed {seed}"] = curve
             row = {"variant": cell.variant, "seed": seed, **numbers}
             for name, examined in _examine(study, folder, own / "examined").items():
                 found[name].append(examined)
@@ -169,18 +170,20 @@ def _copy_judge(source: Path, target: Path, config: ConfigDict) -> None:
         unfinished.rename(target)
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], tuple[list, list]]:
-    """What a finished run came to, and how many mechanisms were identified at which steps."""
+def _read(folder: Path) -> tuple[dict[str, Any], tuple[list, list] | None]:
+    """What a finished run came to, and how many mechanisms were identified at which steps.
+
+    The second is None where nobody competed.
+    """
     summary = read_json(folder / "summary.json")
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    kept = first_kept(*series.evaluated(records, "identified_mechanisms"))
-    phases = summary["phases"].values()
-    numbers = {
-        **icm_summary.headline(summary),
-        "steps until all stay identified": None if None in kept else max(kept),
-        "minutes of training": sum(p["seconds"] + p["compile_seconds"] for p in phases) / 60,
-    }
-    return numbers, series.evaluated(records, "identified")
+    numbers, curve = icm_summary.headline(summary), None
+    if "identified" in numbers:
+        kept = first_kept(*series.evaluated(records, "identified_mechanisms"))
+        numbers["steps until all stay identified"] = None if None in kept else max(kept)
+        curve = series.evaluated(records, "identified")
+    seconds = sum(p["seconds"] + p["compile_seconds"] for p in summary["phases"].values())
+    return numbers | {"minutes of training": seconds / 60}, curve
 
 
 def _examine(study: ConfigDict, folder: Path, examined: Path) -> dict[str, dict]:
@@ -238,10 +241,10 @@ def _draw(
     curves: dict[str, dict],
 ) -> None:
     """Draws what is known, and writes the tables of examinations."""
-    drawn = {
-        "identified": lines.panels(curves, "Mechanisms identified along training", share_y=True),
-        "comparison": study_figures.comparison(study_table.by_variant(rows)),
-    }
+    drawn = {"comparison": study_figures.comparison(study_table.by_variant(rows))}
+    if curves:
+        title = "Mechanisms identified along training"
+        drawn["identified"] = lines.panels(curves, title, share_y=True)
     for name, founds in found.items():
         if founds:
             kind = _KINDS[study.examinations[name].kind]

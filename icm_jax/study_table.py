@@ -91,4 +91,5 @@ def _cell(name: str, rows: Sequence[Row]) -> str:
 
 def _number(name: str, value: float) -> str:
     """Accuracies and other fractions as percentages."""
-    return f"{value:.1%}" if "accuracy" in name or "fraction" in name else f"{value:.4g}"
+    share = any(word in name for word in ("accuracy", "called canonical", "fraction"))
+    return f"{value:.1%}" if share else f"{value:.4g}"

@@ -29,7 +29,7 @@ class Runner:
     """Stands for `experiment.run`: leaves the files of a run, and can fail as one may."""
 
     def __init__(self):
-        self.runs, self.judges = [], []
+        self.runs, self.judges, self.system = [], [], "icm"
         self.fails = {}  # (steps, first seed) -> error
 
     def __call__(self, config, folder):
@@ -62,6 +62,7 @@ class Runner:
         (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
         kinds = ("original", "transformed", "restored")
         summary = {
+            "system": self.system,
             "phases": {"competition": {"seconds": 60.0, "compile_seconds": 30.0}},
             "specialization": {
                 "mechanisms": ["a", "b"],
@@ -109,6 +110,15 @@ def test_every_variant_and_seed_is_run_and_told_apart(runner, tmp_path):
     }
     assert "Which is better?" in (own / "table.md").read_text()
     assert json.loads((own / "study.json").read_text()) == summary
+
+
+def test_where_nobody_competes_nothing_is_identified(runner, tmp_path):
+    runner.system = "oracle"
+    summary = study.run(make_study(), tmp_path)
+    assert {"identified", "steps until all stay identified"}.isdisjoint(summary["rows"][0])
+    assert summary["rows"][0]["PSNR"] == 15.0
+    figures = tmp_path / "tiny_short" / "figures"
+    assert {path.name for path in figures.iterdir()} == {"comparison.png"}
 
 
 def test_a_study_that_was_stopped_redoes_no_finished_run(runner, tmp_path):

@@ -167,14 +167,20 @@ def _variation(mechanism: np.ndarray, found) -> dict[str, float]:
 
 
 def headline(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of a summary by which runs are compared, those that there are."""
+    """The numbers of a summary by which runs are compared, those that there are.
+
+    Where nobody competes, as with one expert or in the oracle, nothing is identified either.
+    """
     specialization = summary["specialization"]
-    count = specialization["identified"]
-    found = {
-        "all identified": count == len(specialization["mechanisms"]),
-        "identified": count,
-        "experts in use": len(specialization["wins"][0]) - len(specialization["idle"]),
-    }
+    experts = len(specialization["wins"][0])
+    found = {}
+    if summary["system"] != "oracle" and experts > 1:
+        count = specialization["identified"]
+        found = {
+            "all identified": count == len(specialization["mechanisms"]),
+            "identified": count,
+            "experts in use": experts - len(specialization["idle"]),
+        }
     forms = {"accuracy": "accuracy {}", "called_canonical": "{} called canonical"}
     for name, form in forms.items():
         shares = summary.get(name) or {}
