@@ -9,7 +9,7 @@ from icm_jax.competition import WINNER_LOSSES
 from icm_jax.networks.activations import ACTIVATIONS, OUTPUTS
 from icm_jax.schema import Schema, at_least, fraction, one_of, positive, with_shared
 
-EXPERTS = ("conv", "unet", "vae")
+EXPERTS = ("conv", "residual", "vae")
 CLASSIFIERS = ("conv", "faces")
 
 
@@ -31,17 +31,17 @@ def icm() -> ConfigDict:
             "experts": {
                 "count": 10,
                 "prune": 0.0,  # experts with less than this share of wins are dropped at the end
-                # conv, the paper's | unet, sees far and keeps detail | vae, through few numbers
+                # conv, the paper's | residual, keeps what it does not change | vae, through few
+                # numbers
                 "kind": "conv",
-                "filters": 32,  # conv: of every hidden layer; unet: at the images' own scale
-                "layers": 4,  # conv: hidden layers
-                "scales": 3,  # unet: the images' own, half, quarter, ...
+                "filters": 32,  # conv, residual: of every hidden layer
+                "layers": 4,  # conv, residual: hidden layers
                 "latent": 256,  # vae: the numbers that an image passes through
                 # vae: weight of the KL divergence of a latent, summed over its numbers and divided
                 # by those of an image, as the mean squared error is.
                 "beta": 0.1,
                 "activation": "elu",
-                "output": "sigmoid",  # sigmoid | relu: what makes pixels
+                "output": "sigmoid",  # conv, vae: sigmoid | relu, what makes pixels
                 "learning_rate": 1e-3,
                 "momentum": 0.9,  # of the running batch statistics, used in evaluation
             },
@@ -162,7 +162,6 @@ _RULES = (
     ("experts.kind", one_of(EXPERTS)),
     ("experts.filters", at_least(1)),
     ("experts.layers", at_least(1)),
-    ("experts.scales", at_least(1)),
     ("experts.latent", at_least(1)),
     ("experts.beta", at_least(0)),
     ("experts.activation", one_of(tuple(ACTIVATIONS))),

@@ -12,9 +12,8 @@ from icm_jax import competition
 from icm_jax.networks.activations import ACTIVATIONS, OUTPUTS
 from icm_jax.networks.compute import Compute
 from icm_jax.networks.discriminators import ConvDiscriminator
-from icm_jax.networks.experts import PENALTY, ConvExpert
+from icm_jax.networks.experts import PENALTY, ConvExpert, ResidualExpert
 from icm_jax.networks.normalization import Statistics
-from icm_jax.networks.unet import UNetExpert
 from icm_jax.networks.vae import VAEExpert
 
 PyTree = Any
@@ -188,9 +187,7 @@ def _expert(config: ConfigDict, axis_name: str | None, compute: Compute) -> nn.M
         "axis_name": axis_name,
         "compute": compute,
     }
-    match config.kind:
-        case "unet":
-            return UNetExpert(config.filters, config.scales, **common)
-        case "vae":
-            return VAEExpert(config.latent, config.beta, **common)
-    return ConvExpert(config.filters, config.layers, **common)
+    if config.kind == "vae":
+        return VAEExpert(config.latent, config.beta, **common)
+    kind = ResidualExpert if config.kind == "residual" else ConvExpert
+    return kind(config.filters, config.layers, **common)

@@ -5,16 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from icm_jax.networks.experts import PENALTY, ConvExpert
-from icm_jax.networks.unet import UNetExpert
+from icm_jax.networks.experts import PENALTY, ConvExpert, ResidualExpert
 from icm_jax.networks.vae import VAEExpert, kl_divergence
 
 SMALL = {
     "conv": ConvExpert(filters=2, layers=1),
-    "unet": UNetExpert(filters=2, scales=3),
+    "residual": ResidualExpert(filters=2, layers=1),
     "vae": VAEExpert(latent=3),
 }
-FULL = {"conv": ConvExpert(), "unet": UNetExpert(), "vae": VAEExpert()}
+FULL = {"conv": ConvExpert(), "residual": ResidualExpert(), "vae": VAEExpert()}
 
 
 def parameters(network, shape):
@@ -41,13 +40,11 @@ def test_the_reproductions_vae_has_the_parameters_of_its_table():
     assert parameters(VAEExpert(), (1, 64, 64, 3)) == count + more
 
 
-def test_the_unet_has_the_parameters_that_its_description_says():
-    def block(inputs, filters, size=3):
-        return size * size * inputs * filters + filters + 2 * filters * (size == 3)
-
-    down = block(1, 32) + block(32, 64) + block(64, 64) + block(64, 128) + block(128, 128)
-    up = block(128, 64, 1) + block(64, 64) + block(64, 32, 1) + block(32, 32)
-    assert parameters(UNetExpert(), (1, 28, 28, 1)) == down + up + 9 * 32 * 2 + 2 == 335_298
+def test_the_residual_expert_has_the_parameters_that_its_description_says():
+    # Three channels and two coordinates in.
+    first, second, last = 9 * 5 * 16 + 16, 9 * 16 * 16 + 16, 9 * 16 * 3 + 3
+    count = parameters(ResidualExpert(16, 2), (1, 28, 28, 3))
+    assert count == first + second + 4 * 16 + last == 3_555
 
 
 @pytest.mark.parametrize("kind", FULL)
@@ -63,6 +60,8 @@ def test_sigmoid_is_bounded_and_relu_below_only(kind):
     images = jax.random.uniform(jax.random.key(1), (4, 11, 12, 3))
     outputs, variables = SMALL[kind].init_with_output(jax.random.key(0), images)
     assert outputs.min() >= 0 and outputs.max() <= 1 and outputs.std() > 0.01
+    if kind == "residual":
+        return
     # Batch norm scaled up, the last layer draws far above 1 and below 0.
     params = jax.tree_util.tree_map_with_path(
         lambda path, t: 9 * t if "BatchNorm" in str(path) else t, variables["params"]
@@ -110,17 +109,31 @@ def test_the_vaes_penalty_by_hand():
     chex.assert_trees_all_close(updates[PENALTY]["kl"], jnp.full(2, 2.0))
 
 
-def test_a_closed_gate_keeps_the_image():
-    expert, images = SMALL["unet"], jax.random.uniform(jax.random.key(1), (2, 8, 8, 3))
+def with_last_layer(expert, images, kernel, bias):
+    """Parameters whose last convolution has a kernel and a bias of these values."""
     params = expert.init(jax.random.key(0), images)["params"]
-    last = max((k for k in params if "Conv" in k), key=lambda k: int(k.split("_")[1]))
-    params[last] = jax.tree.map(jnp.zeros_like, params[last])
+    last = params["Conv_1"]
+    filled = {"kernel": jnp.full_like(last["kernel"], kernel), "bias": jnp.asarray(bias)}
+    return {"params": params | {"Conv_1": filled}}
 
-    def outputs():
-        return expert.apply({"params": params}, images, mutable=["batch_stats"])[0]
 
-    # As made, with a last layer of zeros: a part sigmoid(-2) of 1/2, the rest of the image.
-    gate = 1 / (1 + np.exp(2))
-    np.testing.assert_allclose(outputs(), (1 - gate) * images + gate / 2, atol=1e-6)
-    params[last]["bias"] = jnp.array([-50.0, 9.0, 9.0, 9.0])
-    np.testing.assert_allclose(outputs(), images, atol=1e-6)
+def test_what_a_residual_expert_does_not_change_it_keeps():
+    expert, images = SMALL["residual"], jax.random.uniform(jax.random.key(1), (2, 8, 8, 3))
+    variables = with_last_layer(expert, images, 0.0, np.zeros(3, np.float32))
+    outputs, _ = expert.apply(variables, images, mutable=["batch_stats"])
+    np.testing.assert_allclose(outputs, np.clip(images, 0.01, 0.99), atol=1e-6)
+    # 0.3 * 10 is added to the logit of 0.2, which is log(1 / 4), in the second channel alone.
+    variables = with_last_layer(expert, images, 0.0, np.float32([0, 10, 0]))
+    outputs, _ = expert.apply(variables, jnp.full((1, 4, 4, 3), 0.2), mutable=["batch_stats"])
+    np.testing.assert_allclose(outputs[0, 1, 2], [0.2, 1 / (1 + 4 * np.exp(-3)), 0.2], rtol=1e-5)
+
+
+def test_a_residual_expert_knows_where_it_is():
+    expert, images = SMALL["residual"], jnp.full((1, 6, 6, 1), 0.5)
+    outputs, _ = expert.apply(
+        expert.init(jax.random.key(0), images), images, mutable=["batch_stats"]
+    )
+    inner = outputs[0, 2:4, 2:4, 0]  # away from the zeros around the image
+    assert jnp.abs(inner - inner[0, 0]).max() > 1e-3
+    outputs, _ = SMALL["conv"].init_with_output(jax.random.key(0), images)
+    np.testing.assert_allclose(outputs[0, 2:4, 2:4, 0], outputs[0, 2, 2, 0], atol=1e-6)

@@ -17,12 +17,12 @@ from icm_jax.systems.icm_model import Keys
 EXPERTS, BATCH = 3, 3
 WINNER = [2, 0, 0]
 VAE = pytest.mark.parametrize("setting", ["vae"], indirect=True)
-KINDS = ("conv", "unet", "vae")
+KINDS = ("conv", "residual", "vae")
 
 
 def config(kind):
     c = tiny.icm()
-    c.experts.kind, c.experts.scales, c.experts.latent = kind, 2, 3
+    c.experts.kind, c.experts.latent = kind, 3
     c.experts.beta = 30.0  # so that the penalty counts beside the loss
     c.competition.loss = "squared"
     return c
