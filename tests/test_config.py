@@ -9,6 +9,7 @@ from configs import (
     faces_classifier,
     faces_seed_cnn,
     faces_seed_vae,
+    faces_utkface,
     mnist,
     mnist_three,
     tofu_mnist,
@@ -20,7 +21,7 @@ from icm_jax import config, mechanisms
     "module",
     [
         *(channel_mnist, tofu_mnist, mnist, mnist_three),
-        *(faces, faces_classifier, faces_seed_cnn, faces_seed_vae),
+        *(faces, faces_classifier, faces_seed_cnn, faces_seed_vae, faces_utkface),
     ],
 )
 def test_shipped_configs_are_valid(module):

@@ -1,0 +1,37 @@
+"""UTKFace in colour under six designed mechanisms, which six experts come to undo.
+
+    python launch.py --config=configs/faces_utkface.py --config.data.dir=utkface.zip
+
+A mask and dark glasses destroy what they cover; light from the left or the right, an exposure of
+an eighth and a colour cast destroy nothing. They are stronger than what faces differ by anyway: of
+weaker ones, which the mechanisms' own defaults are, several go to one expert.
+"""
+
+from ml_collections import ConfigDict
+
+from icm_jax import config
+
+
+def get_config() -> ConfigDict:
+    """The defaults of `icm_jax.config.icm` with small residual experts on 28x28 faces."""
+    result = config.icm()
+    result.data.update({"source": "faces", "name": "utkface", "size": 28})
+    result.mechanisms = (
+        "mouth_mask",
+        "dark_glasses",
+        {"name": "light_left", "shade": 0.05},
+        {"name": "light_right", "shade": 0.05},
+        {"name": "exposure", "stops": -3.0},
+        {"name": "colour_cast", "tint": (1.0, 0.5, 0.2)},
+    )
+    result.experts.update({"count": 6, "kind": "residual", "filters": 16, "layers": 2})
+    result.discriminator.stages = ((16, 16), (32, 32), (64, 64))
+    result.discriminator.hidden = 128
+    result.experts.learning_rate = 5e-4
+    result.discriminator.learning_rate = 3e-4
+    result.initialization.update({"steps": 30, "threshold": 0.0})
+    result.competition.update({"steps": 2000, "reference": 0})
+    result.classifier.update({"learns": "canonical", "kind": "faces", "learning_rate": 1e-3})
+    result.classifier.steps = 300
+    result.evaluation.update({"every": 100, "images": 360})
+    return result
