@@ -7,6 +7,7 @@ from configs import (
     channel_mnist,
     faces,
     faces_classifier,
+    faces_groups,
     faces_seed_cnn,
     faces_seed_vae,
     faces_utkface,
@@ -21,7 +22,8 @@ from icm_jax import config, mechanisms
     "module",
     [
         *(channel_mnist, tofu_mnist, mnist, mnist_three),
-        *(faces, faces_classifier, faces_seed_cnn, faces_seed_vae, faces_utkface),
+        *(faces, faces_classifier, faces_groups, faces_utkface),
+        *(faces_seed_cnn, faces_seed_vae),
     ],
 )
 def test_shipped_configs_are_valid(module):

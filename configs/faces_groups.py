@@ -1,0 +1,30 @@
+"""Groups of UTKFace in place of mechanisms, with experts that keep what they do not change.
+
+    python launch.py --config=configs/faces_groups.py --config.data.dir=utkface.zip
+    python launch.py --config=configs/faces_groups.py --config.data.dir=utkface.zip \\
+      --config.data.groups.attribute=age_band --config.data.groups.canonical=20-39 \\
+      --config.data.groups.transformed="('0-12', '60+')"
+
+The groups of the reproduction by default, see configs/faces_seed_cnn.py: one value of the third
+attribute is canonical, two are transformed. There is no truth: summary.json says how many held-out
+transformed faces a classifier calls canonical before and after the winner (`called_canonical`), and
+how much of them is kept (`kept`, PSNR and SSIM to the input). The two pull against each other.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import faces_seed_cnn
+from icm_jax import config
+
+
+def get_config() -> ConfigDict:
+    """Residual experts on the reproduction's groups and with its classifier."""
+    result = config.icm()
+    seed = faces_seed_cnn.get_config()
+    result.data, result.classifier = seed.data, seed.classifier
+    result.experts.update({"count": 2, "kind": "residual", "learning_rate": 5e-4})
+    result.discriminator.learning_rate = 3e-4
+    result.initialization.update({"steps": 30, "threshold": 0.0})
+    result.competition.update({"steps": 2000, "reference": 0})
+    result.evaluation.update({"every": 250, "images": 200})
+    return result
