@@ -1,4 +1,4 @@
-"""Crashes where a test wants them."""
+"""Crashes and damaged files where a test wants them."""
 
 
 class Crash(BaseException):
@@ -19,3 +19,16 @@ def crashing(monkeypatch, owner, name, at, after=False):
             return method(*args, **kwargs)
 
     monkeypatch.setattr(owner, name, wrapped)
+
+
+def harm(path, how):
+    """Damages a file: `how` is delete, truncate or flip, of a bit in every seventh byte."""
+    content = bytearray(path.read_bytes())
+    if how == "delete":
+        path.unlink()
+    elif how == "truncate":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        for i in range(0, len(content), 7):
+            content[i] ^= 1
+        path.write_bytes(content)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from crashes import harm
 
 from icm_jax.system import Mean
 from icm_jax.training.checkpoints import CheckpointError, Checkpoints, fill, flatten
@@ -65,18 +66,6 @@ def test_another_systems_state_is_refused(saved):
         fill({"w": jnp.zeros(4)}, leaves)
     with pytest.raises(CheckpointError, match=r"\['w'\] is float32\[3\], not int32\[3\]"):
         fill({"w": jnp.zeros(3, int)}, leaves)
-
-
-def harm(path, how):
-    content = bytearray(path.read_bytes())
-    if how == "delete":
-        path.unlink()
-    elif how == "truncate":
-        path.write_bytes(content[: len(content) // 2])
-    else:
-        for i in range(0, len(content), 7):
-            content[i] ^= 1
-        path.write_bytes(content)
 
 
 # A read that fails leaves futures behind that find Orbax's event loop closed.

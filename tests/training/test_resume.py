@@ -12,7 +12,7 @@ import chex
 import numpy as np
 import pytest
 import toy
-from crashes import Crash, crashing
+from crashes import Crash, crashing, harm
 
 from icm_jax import training
 from icm_jax.training.checkpoints import Checkpoints
@@ -173,14 +173,7 @@ def test_trains_outside_the_main_thread(tmp_path):
 def damage(folder, how):
     """Damages the files of a checkpoint that hold its numbers."""
     for path in (folder / "state").rglob("d/*"):
-        content = bytearray(path.read_bytes())
-        if how == "delete":
-            path.unlink()
-        elif how == "truncate":
-            path.write_bytes(content[: len(content) // 2])
-        else:
-            content[len(content) // 2] ^= 1
-            path.write_bytes(content)
+        harm(path, how)
 
 
 # A read that fails leaves futures behind that find Orbax's event loop closed.
