@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
+from scipy.special import expit
 
 from icm_jax import mechanisms
 from icm_jax.evaluation.restoration import SSIM_SIDE, group_mean, psnr, ssim, variation
@@ -50,7 +51,7 @@ def summarize(
         transformed = by_mechanism(psnr(found.transformed, found.originals))
         decibels = {"psnr": named(restored), "psnr_transformed": named(transformed)}
         known["psnr"] = float(restored.mean())
-    probabilities = 1 / (1 + np.exp(-found.scores.astype(np.float64)))
+    probabilities = expit(found.scores.astype(np.float64))
     mean_scores = [by_mechanism(probabilities[:, e]) for e in range(experts)]
     return Evaluation(
         scalars={
