@@ -19,18 +19,19 @@ def get_config() -> ConfigDict:
     result.mechanisms = (
         "mouth_mask",
         "dark_glasses",
-        {"name": "light_left", "shade": 0.05},
-        {"name": "light_right", "shade": 0.05},
         {"name": "exposure", "stops": -3.0},
         {"name": "colour_cast", "tint": (1.0, 0.5, 0.2)},
+        "invert",
+        "noise",
     )
     result.experts.update({"count": 6, "kind": "residual", "filters": 16, "layers": 2})
     result.discriminator.stages = ((16, 16), (32, 32), (64, 64))
     result.discriminator.hidden = 128
-    result.experts.learning_rate = 5e-4
-    result.discriminator.learning_rate = 3e-4
+    result.discriminator.learning_rate = 5e-4
     result.initialization.update({"steps": 30, "threshold": 0.0})
-    result.competition.update({"steps": 2000, "reference": 0})
+    result.competition.update({"steps": 1200, "reference": 0})
+    # Rarely, or experts become copies of each other faster than they part.
+    result.competition.restart.update({"every": 100, "idle": 0.05, "noise": 0.2})
     result.classifier.update({"learns": "canonical", "kind": "faces", "learning_rate": 1e-3})
     result.classifier.steps = 300
     result.evaluation.update({"every": 100, "images": 360})
