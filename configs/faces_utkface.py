@@ -30,7 +30,7 @@ def get_config() -> ConfigDict:
     result.discriminator.hidden = 128
     result.discriminator.learning_rate = 5e-4
     result.initialization.update({"steps": 30, "threshold": 0.0})
-    result.competition.update({"steps": 2000, "reference": 0})
+    result.competition.update({"steps": 1200, "reference": 0})
     # Rarely, or experts become copies of each other faster than they part.
     result.competition.restart.update({"every": 100, "idle": 0.05, "noise": 0.2})
     result.classifier.update({"learns": "canonical", "kind": "faces", "learning_rate": 1e-3})
