@@ -6,6 +6,9 @@ A mask and dark glasses destroy what they cover and noise destroys detail; an ex
 a colour cast and inversion destroy nothing. All are stronger than what faces differ by anyway: of
 weaker ones, which some mechanisms' own defaults are, several go to one expert, and so do an even
 exposure and light from one side.
+
+1200 steps take about 9 minutes of one core; with seeds 0 and 1 five of six were identified, the
+sixth for the most part (RESULTS.md).
 """
 
 from ml_collections import ConfigDict
