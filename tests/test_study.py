@@ -146,6 +146,16 @@ def test_studies_share_runs_and_a_judge_a_seed(runner, tmp_path):
     assert runner.judges == [0, 1, 0, 1]
 
 
+def test_a_judge_of_canonical_images_belongs_to_the_mechanisms(runner, tmp_path):
+    variants = {"both": {}, "reversed": {"mechanisms": ("invert", "translate_right")}}
+    made = make_study(variants=variants, seeds=1)
+    study.run(made, tmp_path)
+    assert runner.judges == [0]
+    made.base.classifier.learns = "canonical"
+    study.run(made, tmp_path)
+    assert runner.judges == [0, 0, 0]
+
+
 def test_seeds_can_be_trained_at_once(runner, tmp_path):
     study.run(make_study(seeds=3, at_once=2), tmp_path)
     assert runner.runs == [(9, 0), (10, 0), (9, 2), (10, 2)]

@@ -264,7 +264,8 @@ def test_a_mixture_decides_how_often_a_mechanism_is_drawn():
         mechanisms.unregister("black")
         mechanisms.unregister("white")
     data = jax.tree.map(jnp.asarray, icm.build(tiny.icm(), tiny.splits()).data)
-    drawn = jnp.stack([source.draw(data, jax.random.key(i))[:, 0, 0, 0] for i in range(50)])
+    keys = jax.random.split(jax.random.key(0), 50)
+    drawn = jnp.stack([source.draw(data, key, 20)[:, 0, 0, 0] for key in keys])
     # A binomial of 1000 and 0.9 has a deviation of 0.0095.
     assert abs(drawn.mean() - 0.9) < 0.04
 
