@@ -100,5 +100,5 @@ def describe(summary: Mapping[str, Any]) -> str:
     shares = accuracy or summary["called_canonical"]
     if shares is None:
         return said
-    kinds = ", ".join(f"{s:.1%} {kind}" for kind, s in shares.items() if kind != "per_mechanism")
+    kinds = ", ".join(f"{s:.1%} {kind}" for kind, s in icm_summary.overall(shares).items())
     return f"{said}; {'accuracy' if accuracy else 'called canonical:'} {kinds}"

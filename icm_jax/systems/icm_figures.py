@@ -7,6 +7,7 @@ import numpy as np
 from icm_jax.evaluation.specialization import match
 from icm_jax.report import competition_figures, series
 from icm_jax.system import Evaluation
+from icm_jax.systems.icm_summary import overall
 
 _JUDGED = {
     "accuracy": "Accuracy of a classifier on restored images",
@@ -32,8 +33,8 @@ def draw_restoration(names: Sequence[str], evaluation: Evaluation, records: list
     for name, title in _JUDGED.items():
         steps, restored = series.evaluated(records, f"{name}_restored")
         if steps:
-            first, second, _ = (k for k in evaluation.summary[name] if k != "per_mechanism")
-            bounds = {kind: evaluation.summary[name][kind] for kind in (first, second)}
+            bounds = overall(evaluation.summary[name])
+            del bounds["restored"]
             drawn[name] = competition_figures.judged_curve(steps, restored, bounds, title)
     return drawn
 

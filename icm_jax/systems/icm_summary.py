@@ -42,8 +42,7 @@ def summarize(
     known = {
         f"{name}_{kind}": share
         for name, shares in passing.items()
-        for kind, share in shares.items()
-        if kind != "per_mechanism"
+        for kind, share in overall(shares).items()
     }
     decibels = {"psnr": None, "psnr_transformed": None}
     if found.originals is not None:
@@ -110,6 +109,11 @@ def judged(
             for name, t, r in zip(names, before, after, strict=True)
         },
     }
+
+
+def overall(shares: Mapping[str, Any]) -> dict[str, float]:
+    """Of the result of `judged` the fraction of each kind, under whichever mechanism."""
+    return {kind: share for kind, share in shares.items() if kind != "per_mechanism"}
 
 
 def untouched(config: ConfigDict, height: int, width: int) -> np.ndarray:
@@ -184,8 +188,8 @@ def headline(summary: Mapping[str, Any]) -> dict[str, Any]:
         }
     forms = {"accuracy": "accuracy {}", "called_canonical": "{} called canonical"}
     for name, form in forms.items():
-        shares = summary.get(name) or {}
-        found |= {form.format(k): share for k, share in shares.items() if k != "per_mechanism"}
+        shares = overall(summary[name] or {})
+        found |= {form.format(kind): share for kind, share in shares.items()}
     if summary["psnr"] is not None:
         found["PSNR"] = float(np.mean(list(summary["psnr"].values())))
     return found

@@ -18,6 +18,16 @@ def test_k_means_finds_what_is_apart_and_names_the_largest_first():
     assert cluster.dtype == np.int32
 
 
+def test_k_means_finds_a_tenth_of_the_points_from_any_seed():
+    # Two starts in five part the other nine tenths along their widest direction.
+    points = np.random.RandomState(0).normal(size=(500, 20))
+    points[:, 0] *= 2
+    points[:50, 1] += 6
+    for seed in range(10):
+        cluster = k_means(points, 2, np.random.RandomState(seed))
+        assert cluster[:50].mean() > 0.95 and cluster[50:].mean() < 0.05
+
+
 def test_k_means_repeats_itself():
     points = np.random.RandomState(1).normal(size=(50, 3))
     first, second = (k_means(points, 4, np.random.RandomState(7)) for _ in range(2))
