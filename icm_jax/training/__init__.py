@@ -2,10 +2,10 @@
 
 from icm_jax.training.checkpoints import CheckpointError
 from icm_jax.training.devices import AXIS, connect, is_writer
+from icm_jax.training.finite import NotFinite
 from icm_jax.training.host_memory import keep_host_memory
 from icm_jax.training.loop import Result, evaluate, train
 from icm_jax.training.replica import Seeded
-from icm_jax.training.run import NotFinite
 from icm_jax.training.signals import Interrupted
 from icm_jax.training.workdir import InUse, WorkdirError, reasons
 

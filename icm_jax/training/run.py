@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -12,14 +11,11 @@ from icm_jax.system import Phase, PyTree
 from icm_jax.training import stacking, steps
 from icm_jax.training.checkpoints import Checkpoints, Leaves, fill, flatten
 from icm_jax.training.devices import Devices, is_alone, local
+from icm_jax.training.finite import require_metrics, require_state
 from icm_jax.training.position import Every, last_phase, to_meta, total
 from icm_jax.training.progress import Progress
 from icm_jax.training.replica import Replica
 from icm_jax.training.signals import Interrupted, StopSignals
-
-
-class NotFinite(RuntimeError):
-    """A metric or the state is not finite; the message names what, where and what is saved."""
 
 
 class Run:
@@ -236,7 +232,7 @@ class Run:
         """Waits for the device, records, evaluates, saves, and leaves if a signal came."""
         with self._aside():
             self._record()
-            self._require_finite(self._carry.interval)
+            require_metrics(self._replicas, self._carry.interval, self._saved)
             # A signal ends the evaluations; they are not lost, the next invocation does them.
             with contextlib.suppress(Interrupted):
                 self._evaluate(self._to_evaluate())
@@ -271,9 +267,11 @@ class Run:
         (done, interval, signum), self._pending = self._pending, None
         if signum is not None:
             self._agreed = self._agreed or int(signum) or None
-        self._require_finite(interval)
-        for replica, values in self._each(steps.values, interval):
+        require_metrics(self._replicas, interval, self._saved)
+        parts = steps.of_each(interval, len(self._replicas))
+        for replica, part in zip(self._replicas, parts, strict=True):
             if not replica.position.ended:
+                values = steps.values(part)
                 replica.log(done, values)
                 if replica.is_below(values):
                     self._end([replica])
@@ -291,31 +289,8 @@ class Run:
         if step == self._saved.latest:
             return
         leaves = flatten(self._carry)
-        for path, leaf in leaves.items():
-            # A gradient may be NaN where the loss still is a number: saved, it would end every
-            # later invocation. (Infinity may be meant, as in "the best so far".)
-            if jax.numpy.issubdtype(leaf.dtype, np.inexact) and np.isnan(leaf).any():
-                bad = np.argwhere(np.isnan(leaf))[0][0] if len(self._replicas) > 1 else 0
-                raise self._not_finite(self._replicas[bad], path, self.lead.times["steps"])
+        require_state(self._replicas, leaves, self.lead.times["steps"], self._saved)
         # First the records, so that no checkpoint knows of one that is not on the disk.
         for replica in self._replicas:
             replica.sync()
         self._saved.save(step, leaves, to_meta([r.position for r in self._replicas]))
-
-    def _each(self, look: Callable, interval: steps.Interval) -> list[tuple[Replica, Any]]:
-        """All replicas, with what `look` finds in the interval of each."""
-        intervals = steps.of_each(interval, len(self._replicas))
-        return [(r, look(part)) for r, part in zip(self._replicas, intervals, strict=True)]
-
-    def _require_finite(self, interval: steps.Interval) -> None:
-        for replica, found in self._each(steps.first_nonfinite, interval):
-            if found is not None:
-                raise self._not_finite(replica, *found)
-
-    def _not_finite(self, replica: Replica, name: str, step: int) -> NotFinite:
-        latest = self._saved.latest
-        kept = "no checkpoint yet"
-        if latest is not None:
-            kept = f"last good checkpoint {self._saved.path(latest)}"
-        where = f"phase {replica.phase.name}, step {step}"
-        return NotFinite(f"seed {replica.run.seed}: {name} is not finite in {where}; {kept}")
