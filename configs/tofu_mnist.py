@@ -1,6 +1,7 @@
 """TOFU's transfer: what is unstable in even digits is left out of account in odd ones.
 
     python launch.py --config=configs/tofu_mnist.py
+    python launch.py --config=configs/tofu_mnist.py:tofu,mlp
     python launch.py --config=configs/tofu_mnist.py:erm
     python launch.py --config=configs/tofu_mnist.py --config.replicas=3
 
@@ -26,7 +27,7 @@ def get_config(choice: str = "tofu") -> ConfigDict:
     result.update(config.method_and_network(choice))
     result.data.task = "transfer"
     result.shift = 0
-    # With 400 the clusters of a label parted thin digits from thick ones in one seed of three.
+    # With 400 the clusters of one label parted its digit from others, in one seed of three.
     result.tofu.embedding.steps = 2000
     result.optimizer.weight_decay = 0.01
     return result
