@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from icm_jax.report import style
 
@@ -120,9 +119,7 @@ def _draw(axes: Axes, series: Series, styles, bold: str | None = None) -> None:
         # A single point, or one between gaps, has no line to be seen by.
         marker = {"marker": "o", "markersize": 3} if len(values) < 30 else {}
         axes.plot(steps, values, label=label or "_", **styles[label], **emphasis, **marker)
-        if len(values) and np.array_equal(values, np.round(values)):
-            # What is counted has no halves.
-            axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        style.count(axes.yaxis, values)
     style.tidy(axes)
 
 

@@ -33,6 +33,8 @@ def comparison(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
             axes.plot(values, place + spread, "o", color=style.COLORS[0], markersize=4, alpha=0.7)
             mean = np.mean(values)
             axes.plot([mean] * 2, [place - 0.32, place + 0.32], color=style.FRAME, lw=2)
+        every = [run[name] for runs in rows.values() for run in runs if run.get(name) is not None]
+        style.count(axes.xaxis, np.asarray(every, float))
         style.tidy(axes)
         axes.set_title(name, fontsize=style.MEDIUM)
         axes.set_ylim(len(rows) - 0.5, -0.5)

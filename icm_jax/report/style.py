@@ -3,8 +3,11 @@
 import textwrap
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito (2008), told apart by the colour-blind; without its yellow, faint on white.
 COLORS = (
@@ -46,3 +49,9 @@ def tidy(axes: Axes) -> None:
     axes.grid(color="0.92", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(which="both", labelsize=SMALL)
+
+
+def count(axis: Axis, values: np.ndarray) -> None:
+    """Leaves the halves out of an axis where all values are whole: they are counts."""
+    if len(values) and np.array_equal(values, np.round(values)):
+        axis.set_major_locator(MaxNLocator("auto", integer=True))
