@@ -71,6 +71,7 @@ class Runner:
                 "idle": [],
             },
             "accuracy": dict.fromkeys(kinds, steps / 100 + seed),
+            "called_canonical": None,
             "psnr": {"a": 10.0, "b": 20.0},
         }
         (folder / "summary.json").write_text(json.dumps(summary))
