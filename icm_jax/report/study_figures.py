@@ -25,16 +25,15 @@ def comparison(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     places = np.arange(len(rows))
     for index, name in enumerate(SHOWN):
         axes = figure.add_subplot(1, len(SHOWN), index + 1)
-        for place, runs in zip(places, rows.values(), strict=True):
-            values = [run[name] for run in runs if run.get(name) is not None]
+        found = [[run[name] for run in runs if run.get(name) is not None] for runs in rows.values()]
+        for place, values in zip(places, found, strict=True):
             if not values:
                 continue
             spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else 0
             axes.plot(values, place + spread, "o", color=style.COLORS[0], markersize=4, alpha=0.7)
             mean = np.mean(values)
             axes.plot([mean] * 2, [place - 0.32, place + 0.32], color=style.FRAME, lw=2)
-        every = [run[name] for runs in rows.values() for run in runs if run.get(name) is not None]
-        style.count(axes.xaxis, np.asarray(every, float))
+        style.count(axes.xaxis, np.concatenate(found))
         style.tidy(axes)
         axes.set_title(name, fontsize=style.MEDIUM)
         axes.set_ylim(len(rows) - 0.5, -0.5)

@@ -15,11 +15,11 @@ class NotFinite(RuntimeError):
 
 
 def require_metrics(
-    replicas: Sequence[Replica], interval: steps.Interval, saved: Checkpoints
+    replicas: Sequence[Replica], intervals: Sequence[steps.Interval], saved: Checkpoints
 ) -> None:
     """Raises NotFinite where a metric of a replica's interval was not finite."""
-    for replica, part in zip(replicas, steps.of_each(interval, len(replicas)), strict=True):
-        found = steps.first_nonfinite(part)
+    for replica, interval in zip(replicas, intervals, strict=True):
+        found = steps.first_nonfinite(interval)
         if found is not None:
             raise _not_finite(replica, *found, saved)
 

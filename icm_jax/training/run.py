@@ -232,7 +232,8 @@ class Run:
         """Waits for the device, records, evaluates, saves, and leaves if a signal came."""
         with self._aside():
             self._record()
-            require_metrics(self._replicas, self._carry.interval, self._saved)
+            intervals = steps.of_each(self._carry.interval, len(self._replicas))
+            require_metrics(self._replicas, intervals, self._saved)
             # A signal ends the evaluations; they are not lost, the next invocation does them.
             with contextlib.suppress(Interrupted):
                 self._evaluate(self._to_evaluate())
@@ -267,11 +268,11 @@ class Run:
         (done, interval, signum), self._pending = self._pending, None
         if signum is not None:
             self._agreed = self._agreed or int(signum) or None
-        require_metrics(self._replicas, interval, self._saved)
-        parts = steps.of_each(interval, len(self._replicas))
-        for replica, part in zip(self._replicas, parts, strict=True):
+        intervals = steps.of_each(interval, len(self._replicas))
+        require_metrics(self._replicas, intervals, self._saved)
+        for replica, interval in zip(self._replicas, intervals, strict=True):
             if not replica.position.ended:
-                values = steps.values(part)
+                values = steps.values(interval)
                 replica.log(done, values)
                 if replica.is_below(values):
                     self._end([replica])
