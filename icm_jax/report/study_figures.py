@@ -33,7 +33,7 @@ def comparison(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
             axes.plot(values, place + spread, "o", color=style.COLORS[0], markersize=4, alpha=0.7)
             mean = np.mean(values)
             axes.plot([mean] * 2, [place - 0.32, place + 0.32], color=style.FRAME, lw=2)
-        style.count(axes.xaxis, np.concatenate(found))
+        style.count(axes.xaxis, np.concatenate([[], *found]))
         style.tidy(axes)
         axes.set_title(name, fontsize=style.MEDIUM)
         axes.set_ylim(len(rows) - 0.5, -0.5)

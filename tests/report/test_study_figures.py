@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from icm_jax.report import study_figures
 
@@ -17,3 +18,8 @@ def test_a_comparison_has_dots_means_and_whole_counts():
         ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
         assert len(ticks) > 1 and np.array_equal(ticks, np.round(ticks)) == whole
     assert not in_use.lines
+
+
+@pytest.mark.filterwarnings("ignore:Attempting to set identical")
+def test_a_comparison_of_no_runs_is_empty():
+    assert not any(axes.lines for axes in study_figures.comparison({}).axes)
