@@ -16,6 +16,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 AXIS = "devices"
 
+# The costlier passes of LLVM take a third of compilation and gain nothing: convolutions and
+# products are calls of libraries.
+_CPU_OPTIONS = {"xla_backend_optimization_level": 1}
+
 PyTree = Any
 
 
@@ -57,7 +61,10 @@ class Devices:
         would wait for the host between two; on a CPU, convolutions are slow within a loop.
         """
         self._devices = tuple(jax.devices() if devices is None else devices)
-        self._loops = self._devices[0].platform != "cpu" if loops is None else loops
+        on_cpu = self._devices[0].platform == "cpu"
+        self._loops = not on_cpu if loops is None else loops
+        wanted = on_cpu and not jax.config.read("jax_disable_most_optimizations")
+        self._options = _CPU_OPTIONS if wanted else None
         here = [d for d in self._devices if d.process_index == jax.process_index()]
         self._everywhere, self._here = _replicated(self._devices), _replicated(here)
         # pmap refuses to run when no argument is mapped; the steps themselves need none.
@@ -93,13 +100,18 @@ class Devices:
 
         counts = functools.cache(lambda count: self.put(np.int32(count)))
         mapped = self._mapped(take, 3, donate_argnums=(0,))
-        compiled = mapped.lower(carry, data, counts(1), self._indices).compile()
+        lowered = mapped.lower(carry, data, counts(1), self._indices)
+        compiled = lowered.compile(compiler_options=self._options)
 
         def call(carry, data, most):
             taken = most if self._loops else 1
             return compiled(carry, data, counts(taken), self._indices), taken
 
         return call
+
+    def jit(self, function: Callable) -> Callable:
+        """`jax.jit` of what runs on the default device alone, such as a state's first values."""
+        return jax.jit(function, compiler_options=self._options)
 
     def largest(self, value: int) -> jax.Array:
         """The largest of the values that the processes give, int32 `[]`; does not wait for it."""

@@ -103,7 +103,7 @@ class Run:
     def _state(self, leaves: Leaves | None) -> PyTree:
         if leaves is not None:
             return steps.saved_state(self._system.init, leaves, len(self._replicas))
-        init = jax.jit(self._system.init)
+        init = self._devices.jit(self._system.init)
         return stacking.stack([init(steps.stream(r.run.seed, 0)) for r in self._replicas])
 
     def _part(self, state: PyTree, index: int) -> PyTree:
