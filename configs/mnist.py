@@ -2,8 +2,8 @@
 
     python launch.py --config=configs/mnist.py
 
-About 20 minutes on two CPU cores. Expect 10 of 10 mechanisms identified and 96 to 97 % accuracy on
-restored digits (RESULTS.md, question 1, after 600 steps). For the paper's numbers where the
+About 20 minutes on two CPU cores. Expect 10 of 10 mechanisms identified and 96 to 97.5 % accuracy
+on restored digits (README, "What was measured"). For the paper's numbers where the
 defaults depart from it: --config.competition.steps=2000 --config.competition.restart.every=0
 --config.competition.decay=0 --config.competition.reference=0
 
