@@ -69,6 +69,7 @@ class Runner:
                 "wins": [[1, 0], [0, 1]],
                 "identified": 2,
                 "idle": [],
+                "found": 2,
             },
             "accuracy": dict.fromkeys(kinds, steps / 100 + seed),
             "called_canonical": None,

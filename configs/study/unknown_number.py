@@ -2,8 +2,9 @@
 
     python launch.py --mode=study --config=configs/study/unknown_number.py:short
 
-Experts with less than 2 % of the wins at the end of training are dropped (`experts.prune`), which
-needs no labels: "experts in use" is the number of mechanisms found. Idle experts are not restarted.
+Experts with less than 2 % of the wins at the end of training are dropped (`experts.prune`); idle
+ones are not restarted. "Mechanisms found" is how many the experts in use stand for, those that undo
+the same one counted once; neither needs labels (`icm_jax/evaluation/specialization.py`).
 """
 
 from ml_collections import ConfigDict
@@ -25,5 +26,5 @@ def get_config(form: str = "full") -> ConfigDict:
         "5 mechanisms": common | {"mechanisms": five},
         "10 mechanisms": common,
     }
-    question = "Does the number of experts in use tell the number of mechanisms?"
+    question = "Do the experts tell the number of mechanisms?"
     return study("unknown_number", question, form, variants)

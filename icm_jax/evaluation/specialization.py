@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import chex
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse.csgraph import connected_components
 
 from icm_jax.evaluation import indices
 
@@ -79,6 +80,37 @@ def idle(wins: np.ndarray, threshold: float = 0.01) -> np.ndarray:
     """
     chex.assert_rank(wins, 2)
     return np.asarray(wins).mean(axis=0) < threshold
+
+
+def mechanisms_found(
+    scores: np.ndarray, winner: np.ndarray, used: Sequence[int], least: float = 1 / 3
+) -> int:
+    """Counts the mechanisms that experts have found, knowing none of them.
+
+    Experts that undo the same mechanism divide its images by chance, and count once: what one of
+    them wins the other restores nearly as well. Two experts are such a pair where each, on the
+    images that the other wins, scores at least `least` of what the other does.
+
+    Args:
+      scores: float `[N, E]` in `[0, 1]`, the probability of being canonical that the discriminator
+        gives to what each expert makes of each image.
+      winner: int `[N]` in `[0, E)`, the expert that won each image.
+      used: the K experts that count, each of which won an image: those that are not `idle`.
+      least: of the mean score on won images; in `[0, 1]`.
+
+    Returns:
+      At most K.
+
+    Raises:
+      AssertionError: the arrays are of other shapes.
+    """
+    chex.assert_rank([scores, winner], [2, 1])
+    chex.assert_equal_shape_prefix([scores, winner], 1)
+    if len(used) == 0:
+        return 0
+    mean = np.stack([scores[winner == expert][:, used].mean(axis=0) for expert in used])  # [K, K]
+    alike = mean >= least * np.diag(mean)[:, None]
+    return int(connected_components(alike & alike.T, directed=False)[0])
 
 
 def first_kept(steps: Sequence[int], found: Sequence[Sequence[bool]]) -> list[int | None]:

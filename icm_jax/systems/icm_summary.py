@@ -185,6 +185,7 @@ def headline(summary: Mapping[str, Any]) -> dict[str, Any]:
             "all identified": count == len(specialization["mechanisms"]),
             "identified": count,
             "experts in use": experts - len(specialization["idle"]),
+            "mechanisms found": specialization["found"],
         }
     forms = {"accuracy": "accuracy {}", "called_canonical": "{} called canonical"}
     for name, form in forms.items():

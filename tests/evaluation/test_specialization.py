@@ -105,3 +105,28 @@ def test_a_mechanism_has_an_expert_of_its_own_where_its_match_wins_most():
     # Three mechanisms and two experts: one is left over. Nobody won anything of the last.
     assert specialization.own_expert(wins[:, :2]).tolist() == [0, -1, -1]
     assert specialization.own_expert(np.zeros((2, 2))).tolist() == [-1, -1]
+
+
+def test_experts_of_one_mechanism_are_one_mechanism_found():
+    def found(rows, winner, used):
+        return specialization.mechanisms_found(np.array(rows), np.array(winner), used)
+
+    # On what one of experts 0 and 2 wins the other scores 0.5 of 0.8 on average; expert 1 scores
+    # 0.9 on what 0 wins, but none of them on what 1 wins; expert 3 is dropped.
+    nan = np.nan
+    rows = [
+        [0.8, 0.9, 0.2, nan],
+        [0.8, 0.9, 0.8, nan],
+        [0.1, 0.9, 0.1, nan],
+        [0.4, 0.1, 0.8, nan],
+    ]
+    winner = [0, 0, 1, 2]
+    assert found(rows, winner, [0, 1, 2]) == 2
+    assert found(rows, winner, [0, 1]) == 2
+    assert found(rows, winner, [0]) == 1
+    assert found(rows, winner, []) == 0
+    rows[0][2] = rows[1][2] = 0.2  # a quarter: less than a third
+    assert found(rows, winner, [0, 1, 2]) == 3
+    # Two that are each like a third are one with it, though not like each other.
+    chain = [[0.9, 0.5, 0.0], [0.5, 0.9, 0.5], [0.0, 0.5, 0.9]]
+    assert found(chain, [0, 1, 2], [0, 1, 2]) == 1
