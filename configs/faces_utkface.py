@@ -7,8 +7,8 @@ a colour cast and inversion destroy nothing. All are stronger than what faces di
 weaker ones, which some mechanisms' own defaults are, several go to one expert, and so do an even
 exposure and light from one side.
 
-1200 steps take about 9 minutes of one core; with seeds 0 and 1 five of six were identified, the
-sixth for the most part (RESULTS.md).
+1200 steps take about 9 minutes of one core; with seeds 0, 1 and 2 five, five and four of six were
+identified, the others for the most part (RESULTS.md).
 """
 
 from ml_collections import ConfigDict
