@@ -2,7 +2,7 @@
 
     python launch.py --config=configs/mnist_three.py
 
-About 4 minutes on two CPU cores. Expect 3 of 3 mechanisms identified and an accuracy on restored
+3 to 4 minutes on two CPU cores. Expect 3 of 3 mechanisms identified and an accuracy on restored
 digits about 1 point below that on the originals (README, "What was measured").
 
 The mechanisms of the 2022 reproduction; `--config.data.labels="(6,)"` restricts it to one digit
