@@ -185,7 +185,8 @@ def headline(summary: Mapping[str, Any]) -> dict[str, Any]:
             "all identified": count == len(specialization["mechanisms"]),
             "identified": count,
             "experts in use": experts - len(specialization["idle"]),
-            "mechanisms found": specialization["found"],
+            # Runs that were evaluated before it was counted do not have it.
+            "mechanisms found": specialization.get("found"),
         }
     forms = {"accuracy": "accuracy {}", "called_canonical": "{} called canonical"}
     for name, form in forms.items():
