@@ -7,12 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
-from scipy.special import expit
 
 from icm_jax import mechanisms
 from icm_jax.chunks import in_chunks
 from icm_jax.data import to_float
-from icm_jax.evaluation.specialization import mechanisms_found
 from icm_jax.system import Evaluation, PyTree
 from icm_jax.systems import icm_summary
 from icm_jax.systems.icm_images import Source
@@ -126,12 +124,9 @@ def make_evaluate(
             passing[judge.name] = icm_summary.judged(*named, found.passed, judge.kinds, canonical)
         evaluation = icm_summary.summarize(*named, found, np.asarray(outputs), passing)
         specialization = evaluation.summary["specialization"]
-        everyone = np.arange(config.experts.count)
-        specialization["dropped"] = np.setdiff1d(everyone, used).tolist()
-        busy = np.setdiff1d(everyone, specialization["idle"])
-        counted = mechanisms_found(expit(scores), found.winner, busy)
-        # Who is told a mechanism has not found it.
-        specialization["found"] = counted if by_score else None
+        specialization["dropped"] = np.setdiff1d(np.arange(config.experts.count), used).tolist()
+        if not by_score:
+            specialization["found"] = None  # who is told a mechanism has not found it
         more = {"image_shape": list(source.shape)}
         if complete:
             more["kept"] = icm_summary.kept(*named, found, untouched)

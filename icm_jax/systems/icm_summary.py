@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from icm_jax import mechanisms
 from icm_jax.evaluation.restoration import SSIM_SIDE, group_mean, psnr, ssim, variation
-from icm_jax.evaluation.specialization import identified, idle, win_matrix
+from icm_jax.evaluation.specialization import identified, idle, mechanisms_found, win_matrix
 from icm_jax.system import Evaluation
 
 
@@ -31,7 +31,7 @@ def summarize(
     """
     count, experts = len(names), found.scores.shape[1]
     wins = win_matrix(found.winner, mechanism, count, experts)
-    solved = identified(wins)
+    solved, unused = identified(wins), idle(wins)
 
     def by_mechanism(values):
         return group_mean(values, mechanism, count)
@@ -65,7 +65,8 @@ def summarize(
                 "wins": wins.tolist(),
                 "identified": int(solved.sum()),
                 "identified_mechanisms": solved.tolist(),
-                "idle": np.flatnonzero(idle(wins)).tolist(),
+                "idle": np.flatnonzero(unused).tolist(),
+                "found": mechanisms_found(probabilities, found.winner, np.flatnonzero(~unused)),
             },
             # None where no judge or no original can tell.
             "accuracy": None,
