@@ -10,7 +10,7 @@ import chex
 import numpy as np
 from matplotlib.figure import Figure
 
-from icm_jax.report import figures, lines, series
+from icm_jax.report import figures, lines, series, style
 
 
 def expert_order(matching: np.ndarray, experts: int) -> np.ndarray:
@@ -155,6 +155,32 @@ def judged_curve(
       A figure with one axes.
     """
     return lines.curves({"restored": (steps, restored)}, title, "fraction of images", bounds)
+
+
+def trade_off(
+    steps: Sequence[int],
+    kept: Sequence[float],
+    deceived: Sequence[float],
+    bounds: Mapping[str, float],
+) -> Figure:
+    """Draws what deceiving a judge costs: a point for each evaluation, with its step beside it.
+
+    Args:
+      steps: int `[T]`.
+      kept: float `[T]`, mean SSIM of restored images to what the experts saw.
+      deceived: float `[T]` in `[0, 1]`, the fraction of restored images that the judge lets pass.
+      bounds: as `judged_curve` takes them.
+
+    Returns:
+      A figure with one axes.
+    """
+    title = "Deceiving the classifier against keeping the image"
+    drawn = lines.curves({"": (kept, deceived)}, title, "fraction deceived", bounds, "SSIM kept")
+    axes = drawn.axes[0]
+    axes.scatter(kept, deceived, s=14, color=style.COLORS[0])
+    for step, x, y in zip(steps, kept, deceived, strict=True):
+        axes.annotate(step, (x, y), xytext=(3, 3), textcoords="offset points", fontsize=style.SMALL)
+    return drawn
 
 
 def losses(records: Sequence[Mapping[str, Any]]) -> Figure:

@@ -127,10 +127,10 @@ def make_evaluate(
         specialization["dropped"] = np.setdiff1d(np.arange(config.experts.count), used).tolist()
         if not by_score:
             specialization["found"] = None  # who is told a mechanism has not found it
-        more = {"image_shape": list(source.shape)}
-        if complete:
-            more["kept"] = icm_summary.kept(*named, found, untouched)
-        return evaluation._replace(summary={**evaluation.summary, **more})
+        kept = icm_summary.kept(*named, found, untouched)
+        more = {"image_shape": list(source.shape), "kept": kept}
+        scalars = evaluation.scalars | icm_summary.likeness(kept)
+        return evaluation._replace(scalars=scalars, summary=evaluation.summary | more)
 
     return evaluate
 

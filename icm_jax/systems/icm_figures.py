@@ -36,6 +36,10 @@ def draw_restoration(names: Sequence[str], evaluation: Evaluation, records: list
             bounds = overall(evaluation.summary[name])
             del bounds["restored"]
             drawn[name] = competition_figures.judged_curve(steps, restored, bounds, title)
+            kept = series.evaluated(records, "kept_ssim")
+            # Where nobody knows what has to change, all of an image should be kept.
+            if "originals" not in arrays and kept[0] == steps:
+                drawn["trade_off"] = competition_figures.trade_off(steps, kept[1], restored, bounds)
     return drawn
 
 

@@ -162,6 +162,12 @@ def kept(
     return result
 
 
+def likeness(kept: Mapping[str, Mapping[str, float | None]] | None) -> dict[str, float]:
+    """Of the result of `kept` the SSIM, on average over the mechanisms that have it, if any has."""
+    known = [value for value in (kept or {}).get("ssim", {}).values() if value is not None]
+    return {"kept_ssim": float(np.mean(known))} if known else {}
+
+
 def _variation(mechanism: np.ndarray, found) -> dict[str, float]:
     """How far images under the same mechanism are from each other, on average over mechanisms."""
     kinds = {"transformed": found.transformed, "restored": found.restored}

@@ -41,6 +41,16 @@ def test_what_a_judge_says_is_drawn_between_its_bounds():
         assert any(np.allclose(y, bound) for y in ys)
 
 
+def test_each_evaluation_is_a_point_of_the_trade_off():
+    kept, deceived = [0.9, 0.7], [0.1, 0.4]
+    figure = competition_figures.trade_off([10, 20], kept, deceived, {"transformed": 0.05})
+    (axes,) = figure.axes
+    (points,) = axes.collections
+    np.testing.assert_allclose(points.get_offsets(), np.stack([kept, deceived], axis=1))
+    assert {"10", "20"} <= {text.get_text() for text in axes.texts}
+    assert "SSIM" in axes.get_xlabel()
+
+
 def test_scores_have_a_panel_for_each_mechanism_and_a_line_for_each_expert():
     scores = np.arange(2 * 3 * 4).reshape(2, 3, 4) / 24
     figure = competition_figures.score_curves([10, 20], scores, ["a", "b", "c"])

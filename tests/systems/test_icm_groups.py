@@ -99,7 +99,7 @@ def test_a_run_says_what_is_known_and_nothing_else(tmp_path):
     assert summary["accuracy"] is None and summary["psnr"] is None
     records = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     evaluations = [set(r["evaluation"]) for r in records if "evaluation" in r]
-    assert evaluations == [{"identified", "identified_mechanisms", "scores"}] * 2
+    assert evaluations == [{"identified", "identified_mechanisms", "scores", "kept_ssim"}] * 2
     assert (tmp_path / "figures" / "experts.png").exists()
     assert not (tmp_path / "figures" / "accuracy.png").exists()
     assert not (tmp_path / "classifier").exists() and (tmp_path / "report.html").exists()

@@ -65,6 +65,8 @@ def test_what_is_kept_is_measured_where_nothing_was_to_change():
     # Even images of 0.5 and 0.6 differ in luminance alone: 2 * 0.3 / (0.25 + 0.36), nearly.
     assert kept["ssim"]["a"] == pytest.approx(0.6 / 0.61, abs=1e-3) and kept["ssim"]["b"] is None
     assert icm_summary.kept(NAMES, MECHANISM, found(seen, made), where & False) is None
+    assert icm_summary.likeness(kept) == {"kept_ssim": kept["ssim"]["a"]}
+    assert icm_summary.likeness(None) == {}
     small = found(even(*seen[:, 0, 0, 0], side=8), even(0.6, 0.6, 0.6, 0.6, side=8))
     assert "ssim" not in icm_summary.kept(NAMES, MECHANISM, small, np.ones((2, 8, 8), bool))
 
