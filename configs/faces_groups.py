@@ -8,7 +8,8 @@
 The groups of the reproduction by default, see configs/faces_seed_cnn.py: one value of the third
 attribute is canonical, two are transformed. There is no truth: summary.json says how many held-out
 transformed faces a classifier calls canonical before and after the winner (`called_canonical`), and
-how much of them is kept (`kept`, PSNR and SSIM to the input). The two pull against each other.
+how much of them is kept (`kept`, PSNR and SSIM to the input). The two pull against each other:
+figures/trade_off.png has a point for each evaluation.
 """
 
 from ml_collections import ConfigDict

@@ -163,7 +163,7 @@ def trade_off(
     deceived: Sequence[float],
     bounds: Mapping[str, float],
 ) -> Figure:
-    """Draws what deceiving a judge costs: a point for each evaluation, with its step beside it.
+    """Draws what deceiving a judge costs: a point for each evaluation, its colour the step.
 
     Args:
       steps: int `[T]`.
@@ -172,14 +172,14 @@ def trade_off(
       bounds: as `judged_curve` takes them.
 
     Returns:
-      A figure with one axes.
+      A figure with an axes and a bar of colours.
     """
     title = "Deceiving the classifier against keeping the image"
-    drawn = lines.curves({"": (kept, deceived)}, title, "fraction deceived", bounds, "SSIM kept")
+    drawn = lines.curves({}, title, "fraction deceived", bounds, "SSIM to what the expert saw")
     axes = drawn.axes[0]
-    axes.scatter(kept, deceived, s=14, color=style.COLORS[0])
-    for step, x, y in zip(steps, kept, deceived, strict=True):
-        axes.annotate(step, (x, y), xytext=(3, 3), textcoords="offset points", fontsize=style.SMALL)
+    axes.plot(kept, deceived, color=style.GREY, linewidth=0.5)
+    points = axes.scatter(kept, deceived, c=steps, cmap="viridis", zorder=3)
+    drawn.colorbar(points, ax=axes, label="step")
     return drawn
 
 
