@@ -10,6 +10,9 @@ attribute is canonical, two are transformed. There is no truth: summary.json say
 transformed faces a classifier calls canonical before and after the winner (`called_canonical`), and
 how much of them is kept (`kept`, PSNR and SSIM to the input). The two pull against each other:
 figures/trade_off.png has a point for each evaluation.
+
+4000 steps and the classifier take about 25 minutes of one core; with seeds 0 and 1 more than half
+of the held-out faces deceive the classifier in the end, after 2500 steps a third (RESULTS.md).
 """
 
 from ml_collections import ConfigDict
@@ -23,9 +26,9 @@ def get_config() -> ConfigDict:
     result = config.icm()
     seed = faces_seed_cnn.get_config()
     result.data, result.classifier = seed.data, seed.classifier
-    result.experts.update({"count": 2, "kind": "residual", "learning_rate": 5e-4})
-    result.discriminator.learning_rate = 3e-4
+    result.experts.update({"count": 2, "kind": "residual"})
+    result.discriminator.learning_rate = 5e-4
     result.initialization.update({"steps": 30, "threshold": 0.0})
-    result.competition.update({"steps": 2000, "reference": 0})
-    result.evaluation.update({"every": 250, "images": 200})
+    result.competition.update({"steps": 4000, "decay": 0.25, "reference": 0})
+    result.evaluation.update({"every": 100, "images": 200})
     return result
