@@ -32,3 +32,8 @@ def in_chunks(
         index = np.minimum(np.arange(i, i + size), count - 1)
         chunks.append(jax.device_get(call(index)))
     return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *chunks)
+
+
+def equal_parts(count: int, most: int) -> int:
+    """The fewest equal parts of `count` items that have at most `most` items, or else one."""
+    return min(d for d in range(1, count + 1) if count % d == 0 and count // d <= max(1, most))

@@ -187,21 +187,51 @@ def update_won(
     return jax.vmap(update)(gradients, opt_state, params, won)
 
 
-def discriminator_loss(
-    outputs_logits: jax.Array, canonical_logits: jax.Array, axis_name: str | None = None
-) -> jax.Array:
-    """Equation 3 of the seed's slides, negated: all experts' outputs count, losers included.
+def discriminator_gradient(
+    logits: Callable[[PyTree, jax.Array], jax.Array],
+    params: PyTree,
+    outputs: jax.Array,
+    canonical: jax.Array,
+    axis_name: str | None = None,
+    parts: int = 1,
+) -> tuple[jax.Array, jax.Array, jax.Array, PyTree]:
+    """The discriminator's loss and its gradient; the forward pass gives the scores too.
+
+    Equation 3 of the seed's slides, negated: all experts' outputs count, losers included. The loss
+    is E_P[-log D(x)] + (1/E) sum_j E_Q[-log(1 - D(E_j(x')))].
 
     Args:
-      outputs_logits: `[E, B]` of the experts' outputs.
-      canonical_logits: `[B]` of canonical images.
-      axis_name: device axis; the loss is then this device's share of the mean over all devices,
-        to be summed.
+      logits: of parameters and images `[..., H, W, C]`: `[...]`.
+      params: the discriminator's.
+      outputs: float32 `[E, B, H, W, C]` of the experts.
+      canonical: float32 `[B, H, W, C]`.
+      axis_name: device axis; loss and gradient are then this device's share of those of all
+        devices, to be summed.
+      parts: of the experts, taken one after another, forward and backward, so that a part's
+        activations can stay in a processor's cache; divides E.
 
     Returns:
-      float32 `[]`: E_P[-log D(x)] + (1/E) sum_j E_Q[-log(1 - D(E_j(x')))].
+      The loss, float32 `[]`, the scores (logits) of outputs `[E, B]` and of canonical images
+      `[B]`, and the gradient by `params`.
     """
-    chex.assert_rank([outputs_logits, canonical_logits], [2, 1])
-    chex.assert_equal_shape_suffix([outputs_logits, canonical_logits], 1)
-    loss = expert_output_loss(outputs_logits).mean() + canonical_loss(canonical_logits).mean()
-    return loss / collectives.size(axis_name)
+    chex.assert_shape(outputs, (None, *canonical.shape))
+    devices = collectives.size(axis_name)
+
+    def paid(params, loss, images, share):
+        scores = logits(params, images)
+        return share * loss(scores).mean(), scores
+
+    gradient_of = jax.value_and_grad(paid, has_aux=True)
+    (total, canonical_scores), gradient = gradient_of(
+        params, canonical_loss, canonical, 1 / devices
+    )
+    scores = []
+    for part in jnp.split(outputs, parts):
+        # A part waits for the one before, or their activations would be there at once.
+        params, part, gradient = jax.lax.optimization_barrier((params, part, gradient))
+        (loss, part_scores), more = gradient_of(
+            params, expert_output_loss, part, 1 / (parts * devices)
+        )
+        total, gradient = jax.tree.map(jnp.add, (total, gradient), (loss, more))
+        scores.append(part_scores)
+    return total, jnp.concatenate(scores), canonical_scores, gradient

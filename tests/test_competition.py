@@ -92,13 +92,22 @@ def test_losses_by_hand():
     np.testing.assert_allclose(competition.squared_loss(logit), 1 / 16, rtol=1e-6)
 
 
-def test_discriminator_loss_by_hand():
+@pytest.mark.parametrize("parts", [1, 2])
+def test_discriminator_loss_and_gradient_by_hand(parts):
     # Outputs of two experts on two images, D = 1/2, 3/4, 1/2, 1/4: the mean of log 2, log 4,
-    # log 2, log 4/3; one canonical image with D = 3/4: log 4/3.
-    outputs = jnp.array([[0.0, jnp.log(3.0)], [0.0, -jnp.log(3.0)]])
-    loss = competition.discriminator_loss(outputs, jnp.log(3.0)[None].repeat(2))
+    # log 2, log 4/3; one canonical image, twice, with D = 3/4: log 4/3. A logit is the parameter
+    # times the image, so its gradient is D times an output, and -1/4 times a canonical image.
+    log3 = np.log(3)
+    outputs = jnp.array([[0.0, log3], [0.0, -log3]])
+    loss, scores, canonical_scores, gradient = competition.discriminator_gradient(
+        lambda factor, images: factor * images, 1.0, outputs, jnp.full(2, log3), parts=parts
+    )
     expected = (np.log(2) + np.log(4) + np.log(2) + np.log(4 / 3)) / 4 + np.log(4 / 3)
     np.testing.assert_allclose(loss, expected, rtol=1e-6)
+    expected = (3 / 4 * log3 - 1 / 4 * log3) / 4 - 1 / 4 * log3
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6)
+    np.testing.assert_array_equal(scores, outputs)
+    np.testing.assert_array_equal(canonical_scores, jnp.full(2, log3))
 
 
 @pytest.mark.parametrize("winner", SPLITS.values(), ids=SPLITS.keys())

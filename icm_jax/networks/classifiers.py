@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from icm_jax.networks.activations import elu
 from icm_jax.networks.compute import Compute
 from icm_jax.networks.discriminators import one_logit
 
@@ -70,5 +71,5 @@ class FacesClassifier(nn.Module):
         A softmax over them is the sigmoid of the one logit, its cross-entropy the binary one.
         """
         stages, hidden = ((16, 16, 32), (32, 32), (64, 64)), (576, 25)
-        logit = one_logit(images, stages, hidden, nn.elu, self.compute)
+        logit = one_logit(images, stages, hidden, elu, self.compute)
         return jnp.stack([jnp.zeros_like(logit), logit], axis=1)

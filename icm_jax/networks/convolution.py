@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
+from icm_jax.chunks import equal_parts
+
 LOWERINGS = ("auto", "unrolled", "matmul", "grouped")
 
 # Where XLA's CPU kernel gradient runs at the forward's rate: images and numbers of a cotangent.
@@ -105,9 +107,7 @@ def _chunked_kernel_gradient(conv: Conv) -> Callable:
 
 def _chunk_count(shape: Sequence[int]) -> int:
     """The fewest equal chunks of the batch of `shape` that keep to the limits of a chunk."""
-    batch = shape[0]
-    most = max(1, min(_CHUNK_IMAGES, _CHUNK_SIZE // math.prod(shape[1:])))
-    return min(d for d in range(1, batch + 1) if batch % d == 0 and batch // d <= most)
+    return equal_parts(shape[0], min(_CHUNK_IMAGES, _CHUNK_SIZE // math.prod(shape[1:])))
 
 
 def _one_call_each(fn: Callable, of: Callable) -> Callable:

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from icm_jax.networks.activations import elu
 from icm_jax.networks.compute import Compute
 
 
@@ -24,7 +25,7 @@ class ConvDiscriminator(nn.Module):
 
     stages: Sequence[Sequence[int]] = ((16, 16, 16), (32, 32), (64, 64))
     hidden: int = 1024
-    activation: Callable[[jax.Array], jax.Array] = nn.elu
+    activation: Callable[[jax.Array], jax.Array] = elu
     compute: Compute = Compute()
 
     @nn.compact

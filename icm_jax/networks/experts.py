@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from icm_jax.networks.activations import elu
 from icm_jax.networks.compute import Compute
 from icm_jax.networks.normalization import BatchNorm, Statistics
 
@@ -38,7 +39,7 @@ class ConvExpert(nn.Module):
 
     filters: int = 32
     layers: int = 4
-    activation: Callable[[jax.Array], jax.Array] = nn.elu
+    activation: Callable[[jax.Array], jax.Array] = elu
     output: Callable[[jax.Array], jax.Array] = nn.sigmoid
     axis_name: str | None = None
     compute: Compute = Compute()

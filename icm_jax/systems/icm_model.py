@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
@@ -67,10 +68,10 @@ class Model(NamedTuple):
         all, for experts that draw something.
         """
 
-        def one(params, images):
+        def one(params, images=images):
             return self._applied({"params": params}, images, "batch", keys)
 
-        return jax.vmap(one, (0, 0 if images.ndim == 5 else None))(params, images)
+        return _each_expert(one, params, *([images] if images.ndim == 5 else []))
 
     def differentiable(
         self,
@@ -85,7 +86,7 @@ class Model(NamedTuple):
             variables = {"params": params, "batch_stats": statistics}
             return self._applied(variables, reference, "reference", keys)[1]
 
-        return jax.vmap(one)(params, statistics)
+        return _each_expert(one, params, statistics)
 
     def restore(self, params: PyTree, statistics: PyTree, images: jax.Array) -> jax.Array:
         """Outputs `[B, H, W, C]` of one expert that normalises with the statistics given.
@@ -160,6 +161,17 @@ class Model(NamedTuple):
         """The discriminator's logits `[...]` of images `[..., H, W, C]`."""
         flat = images.reshape(-1, *images.shape[-3:])
         return self.discriminator.apply({"params": params}, flat).reshape(images.shape[:-3])
+
+
+def _each_expert(fn: Callable[..., PyTree], *args: PyTree) -> PyTree:
+    """`jax.vmap(fn)(*args)` over experts; on a CPU one call an expert, whose activations then stay
+    in its caches, where those of all experts go through memory after every layer.
+    """
+    if jax.default_backend() != "cpu":
+        return jax.vmap(fn)(*args)
+    count = jax.tree.leaves(args)[0].shape[0]
+    calls = [fn(*jax.tree.map(lambda t, i=i: t[i], args)) for i in range(count)]
+    return jax.tree.map(lambda *parts: jnp.stack(parts), *calls)
 
 
 def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from icm_jax import competition
-from icm_jax.networks.discriminators import ConvDiscriminator
+from icm_jax import competition, config
 from icm_jax.networks.experts import ConvExpert
+from icm_jax.systems import icm_model
 
 torch = pytest.importorskip("torch")
 
@@ -61,16 +61,18 @@ def test_one_plain_step_is_that_of_the_masked_mathematics(batch):
     loss, winner = loop.step(*batch)
 
     transformed, canonical = (jnp.array(images.permute(0, 2, 3, 1).numpy()) for images in batch)
-    network, discriminator = ConvExpert(), ConvDiscriminator()
+    network = ConvExpert()
 
     def forward(expert):
         return network.apply(expert, transformed, mutable=["batch_stats"])[0]
 
-    scores = jnp.stack([discriminator.apply(judge, forward(expert)) for expert in experts])
-    canonical_scores = discriminator.apply(judge, canonical)
+    outputs = jnp.stack([forward(expert) for expert in experts])
+    logits = icm_model.make_model(config.icm()).logits
+    expected_loss, scores, *_ = competition.discriminator_gradient(
+        logits, judge["params"], outputs, canonical
+    )
     expected = competition.winners(scores).winner
     np.testing.assert_array_equal(winner.numpy(), expected)
-    expected_loss = competition.discriminator_loss(scores, canonical_scores)
     np.testing.assert_allclose(loss.item(), expected_loss, atol=1e-4)
 
 

@@ -113,6 +113,18 @@ def test_a_winner_pays_loss_and_penalty(setting, plain):
     np.testing.assert_allclose(metrics["expert_loss"].total, paid.sum(axis=1), rtol=1e-4)
 
 
+def test_experts_one_by_one_as_on_a_cpu_and_at_once_as_elsewhere(setting, monkeypatch):
+    model, state, images, keys = setting
+    own = jnp.stack([images * share for share in (1.0, 0.7, 0.4)])
+
+    def made():
+        return [model.scoring_pass(state.experts.params, x, keys) for x in (images, own)]
+
+    one_by_one = made()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    chex.assert_trees_all_close(one_by_one, made(), atol=1e-5)
+
+
 def test_a_trained_model_makes_the_same_of_the_same_images_anywhere(setting, tmp_path):
     model, state, images, _ = setting
     # Of a batch: those of the one image that it was made with may have no variance.
