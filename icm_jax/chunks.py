@@ -35,5 +35,5 @@ def in_chunks(
 
 
 def equal_parts(count: int, most: int) -> int:
-    """The fewest equal parts of `count` items that have at most `most` items, or else one."""
+    """The fewest equal parts of `count` items with at most `most` items each, and never none."""
     return min(d for d in range(1, count + 1) if count % d == 0 and count // d <= max(1, most))
