@@ -36,6 +36,7 @@ def icm() -> ConfigDict:
                 "kind": "conv",
                 "filters": 32,  # conv, residual: of every hidden layer
                 "layers": 4,  # conv, residual: hidden layers
+                "patch": 1,  # residual: side of the squares of pixels it takes for one place
                 "latent": 256,  # vae: the numbers that an image passes through
                 # vae: weight of the KL divergence of a latent, summed over its numbers and divided
                 # by those of an image, as the mean squared error is.
@@ -162,6 +163,7 @@ _RULES = (
     ("experts.kind", one_of(EXPERTS)),
     ("experts.filters", at_least(1)),
     ("experts.layers", at_least(1)),
+    ("experts.patch", at_least(1)),
     ("experts.latent", at_least(1)),
     ("experts.beta", at_least(0)),
     ("experts.activation", one_of(tuple(ACTIVATIONS))),

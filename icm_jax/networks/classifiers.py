@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from icm_jax.networks.activations import elu
 from icm_jax.networks.compute import Compute
-from icm_jax.networks.discriminators import one_logit
+from icm_jax.networks.discriminators import halved, one_logit
 
 
 class ConvClassifier(nn.Module):
@@ -45,7 +45,7 @@ class ConvClassifier(nn.Module):
                 x = self.compute.conv(filters)(x)
                 x = nn.BatchNorm(not train, momentum=0.9, axis_name=self.axis_name)(x)
                 x = self.activation(x)
-            x = nn.avg_pool(x, (2, 2), (2, 2))  # its gradient is cheaper than that of a maximum
+            x = halved(x)  # its gradient is cheaper than that of a maximum
         x = x.reshape(x.shape[0], -1)
         x = self.activation(self.compute.dense(self.hidden)(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)

@@ -57,8 +57,23 @@ def one_logit(
     for stage in stages:
         for filters in stage:
             x = activation(compute.conv(filters)(x))
-        x = nn.avg_pool(x, (2, 2), (2, 2))
+        x = halved(x)
     x = x.reshape(x.shape[0], -1)
     for width in hidden:
         x = activation(compute.dense(width)(x))
     return compute.dense(1)(x)[:, 0].astype(jnp.float32)
+
+
+def halved(x: jax.Array) -> jax.Array:
+    """Average pooling 2x2, the end of a stage: `[B, H, W, C]` to `[B, H//2, W//2, C]`.
+
+    Raises:
+      ValueError: if nothing would be left.
+    """
+    height, width = x.shape[1:3]
+    if min(height, width) < 2:
+        raise ValueError(
+            f"stages: one more than images have room for, whose {height}x{width} places it would "
+            "halve; take fewer in discriminator.stages or classifier.stages, or larger images"
+        )
+    return nn.avg_pool(x, (2, 2), (2, 2))

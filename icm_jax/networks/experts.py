@@ -71,17 +71,46 @@ class ResidualExpert(ConvExpert):
     that experts begin near the identity but not alike. With few layers and filters an expert has
     room for one correction and not for all: larger ones take several mechanisms. 3,555 parameters
     with 2 layers of 16 filters and three channels. `output` is not used: pixels are in (0, 1).
+
+    Attributes:
+      patch: side of the squares of pixels that the convolutions take for one place, so that they
+        reach as far across a large image as they do, with 1, across a small one, at its price.
     """
+
+    patch: int = 1
 
     @nn.compact
     def __call__(
         self, images: jax.Array, statistics: Statistics = "batch", keys: jax.Array | None = None
     ) -> jax.Array:
-        """As that of `ConvExpert`, but in (0, 1)."""
+        """As that of `ConvExpert`, but in (0, 1).
+
+        Raises:
+          ValueError: if `patch` does not divide the sides of images.
+        """
         near = jnp.clip(images, _DARKEST, 1 - _DARKEST)
-        seen = jnp.concatenate([images, _coordinates(images)], axis=-1)
-        change = self._drawn(seen, images.shape[-1], statistics)
+        patches = _patches(images, self.patch)
+        seen = jnp.concatenate([patches, _coordinates(patches)], axis=-1)
+        change = _pixels(self._drawn(seen, patches.shape[-1], statistics), self.patch)
         return nn.sigmoid(jax.scipy.special.logit(near) + _PART * change)
+
+
+def _patches(images: jax.Array, side: int) -> jax.Array:
+    """Squares of pixels as places: `[B, H, W, C]` to `[B, H/s, W/s, s*s*C]`."""
+    batch, height, width, channels = images.shape
+    if height % side or width % side:
+        raise ValueError(
+            f"experts.patch: {side} does not divide images of {height}x{width}; take one that does"
+        )
+    cut = images.reshape(batch, height // side, side, width // side, side, channels)
+    return cut.swapaxes(2, 3).reshape(batch, height // side, width // side, -1)
+
+
+def _pixels(patches: jax.Array, side: int) -> jax.Array:
+    """What `_patches` cut, put together again."""
+    batch, down, across, _ = patches.shape
+    cut = patches.reshape(batch, down, across, side, side, -1)
+    return cut.swapaxes(2, 3).reshape(batch, down * side, across * side, -1)
 
 
 def _coordinates(images: jax.Array) -> jax.Array:

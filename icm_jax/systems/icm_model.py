@@ -201,5 +201,6 @@ def _expert(config: ConfigDict, axis_name: str | None, compute: Compute) -> nn.M
     }
     if config.kind == "vae":
         return VAEExpert(config.latent, config.beta, **common)
-    kind = ResidualExpert if config.kind == "residual" else ConvExpert
-    return kind(config.filters, config.layers, **common)
+    if config.kind == "residual":
+        return ResidualExpert(config.filters, config.layers, patch=config.patch, **common)
+    return ConvExpert(config.filters, config.layers, **common)

@@ -137,3 +137,31 @@ def test_a_residual_expert_knows_where_it_is():
     assert jnp.abs(inner - inner[0, 0]).max() > 1e-3
     outputs, _ = SMALL["conv"].init_with_output(jax.random.key(0), images)
     np.testing.assert_allclose(outputs[0, 2:4, 2:4, 0], outputs[0, 2, 2, 0], atol=1e-6)
+
+
+def test_a_residual_expert_of_patches_draws_each_pixel_where_it_belongs():
+    expert, images = SMALL["residual"].clone(patch=2), jnp.full((1, 4, 6, 1), 0.5)
+    variables = with_last_layer(expert, images, 0.0, np.float32([1, 2, 3, 4]))
+    outputs, _ = expert.apply(variables, images, mutable=["batch_stats"])
+    corner = 1 / (1 + np.exp(-0.3 * np.array([[1, 2], [3, 4]])))
+    np.testing.assert_allclose(outputs[0, ..., 0], np.tile(corner, (2, 3)), rtol=1e-5)
+
+
+def test_patches_let_an_expert_see_farther():
+    def seen(patch):
+        """Rows that the pixel in the middle depends on, first and last."""
+        expert, image = SMALL["residual"].clone(patch=patch), jnp.full((1, 24, 4, 1), 0.4)
+        params = expert.init(jax.random.key(0), image)["params"]
+        _, updates = expert.apply({"params": params}, image, mutable=["batch_stats"])
+        variables = {"params": params, **updates}
+        gradient = jax.grad(lambda image: expert.apply(variables, image, "given")[0, 12, 2, 0])
+        rows = jnp.nonzero(jnp.abs(gradient(image)).sum((0, 2, 3)))[0]
+        return int(rows[0]), int(rows[-1])
+
+    assert seen(1) == (12 - 2, 12 + 2)  # one hidden layer and the last one
+    assert seen(2) == (12 - 4, 12 + 5)  # squares of rows 8 and 9 to 16 and 17
+
+
+def test_patches_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="experts.patch: 2 does not divide images of 9x10"):
+        SMALL["residual"].clone(patch=2).init(jax.random.key(0), jnp.zeros((1, 9, 10, 1)))

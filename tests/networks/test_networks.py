@@ -74,6 +74,14 @@ def test_a_discriminator_scores_every_image_by_itself():
     chex.assert_trees_all_close(network.apply(variables, images[1:2]), logits[1:2], atol=1e-5)
 
 
+@pytest.mark.parametrize("network", [ConvDiscriminator, lambda stages: ConvClassifier(7, stages)])
+def test_more_stages_than_images_have_room_for_are_refused(network):
+    stages, images = ((2,), (2,), (2,)), jnp.zeros((1, 8, 11, 1))
+    jax.eval_shape(network(stages).init, jax.random.key(0), images)
+    with pytest.raises(ValueError, match="one more than images have room for, whose 1x1 places"):
+        network((*stages, (2,))).init(jax.random.key(0), images)
+
+
 def test_dropout_and_batch_statistics_act_in_training_only():
     images = jax.random.uniform(jax.random.key(1), (3, 16, 16, 1))
     network = ConvClassifier(classes=7, stages=((4,), (4,)), hidden=8)
