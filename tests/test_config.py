@@ -30,6 +30,15 @@ def test_shipped_configs_are_valid(module):
     config.validate(module.get_config())
 
 
+def test_faces_come_in_two_sizes_and_no_other():
+    c = faces_utkface.get_config("64")
+    config.validate(c)
+    assert (c.data.size, c.experts.patch, c.mechanisms[3]["dy"]) == (64, 2, 6)
+    assert c.discriminator.stages == ((8, 8), (16, 16), (32, 32), (64, 64))
+    with pytest.raises(ValueError, match="faces_utkface.py: '32' is not allowed; .* 28 or 64"):
+        faces_utkface.get_config("32")
+
+
 def test_the_papers_values_are_the_defaults():
     c = mnist.get_config()
     assert (c.experts.count, c.batch_size, len(c.mechanisms)) == (10, 32, 10)
