@@ -29,6 +29,38 @@ def trained():
     return system, state, history
 
 
+def test_four_devices_learn_what_one_does():
+    """`vmap` over a named axis stands for the devices, as in `test_icm`."""
+    c = tiny.icm().classifier
+    c.dropout = 0.0
+    train, test = tiny.splits()
+    alone, shared = (
+        classification.build(c, classification.labelled(c, train, test, 0, axis), 0, axis)
+        for axis in (None, "devices")
+    )
+    data = jax.tree.map(jnp.asarray, alone.data)
+    state, key = jax.jit(alone.init)(jax.random.key(0)), jax.random.key(1)
+    whole, totals = jax.jit(alone.phases[0].step)(state, data, key)
+
+    def on_devices(count):
+        step = jax.vmap(
+            lambda _: shared.phases[0].step(state, data, key),
+            axis_size=count,
+            axis_name="devices",
+        )
+        return jax.jit(step)(jnp.arange(count))
+
+    everywhere = on_devices(4)
+    for device in range(4):
+        found, metrics = jax.tree.map(lambda t, d=device: t[d], everywhere)
+        # Adam's first moments are the gradients; its first step is their sign.
+        chex.assert_trees_all_close(found.opt_state[0].mu, whole.opt_state[0].mu, atol=1e-6)
+        chex.assert_trees_all_close(found.batch_stats, whole.batch_stats, atol=1e-5)
+        chex.assert_trees_all_close(metrics, totals, rtol=1e-5)
+    with pytest.raises(ValueError, match="batch_size: 8 does not divide among 3 devices"):
+        on_devices(3)
+
+
 def test_it_learns_and_is_right_on_what_it_never_saw(trained):
     system, state, history = trained
     # Before anything is learned the two classes cost about log 2 each.
