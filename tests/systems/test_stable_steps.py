@@ -5,13 +5,16 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from ml_collections import ConfigDict
 
-from icm_jax.data import group
+from icm_jax import objectives
+from icm_jax.data import Groups, group
 from icm_jax.networks.features import Outputs
 from icm_jax.system import Phase
 from icm_jax.systems import stable_steps
+from icm_jax.systems.stable_embedding import make_embedding_step
 from icm_jax.systems.stable_model import Learner, Parameters, make_optimizer
 from icm_jax.systems.stable_state import Best, State, chosen, observed
 
@@ -47,6 +50,51 @@ def test_the_worst_group_is_learned_from():
     batch, metrics = draw(state(), data, jax.random.key(0))
     assert set(batch.index.tolist()) == {2, 3} and batch.group.tolist() == [2] * 8
     np.testing.assert_allclose(metrics["worst_group_loss"].total, np.log(1 + np.exp(5)), 1e-5)
+
+
+class Scaled(NamedTuple):
+    """Stands for a model: an image's embedding is w times its pixel."""
+
+    def learn(self, parameters, images, channel, key):
+        pixels = images.reshape(-1, 1).astype(jnp.float32)
+        # What it was shown is kept where batch statistics would be.
+        return Outputs(None, parameters.params["w"] * pixels), pixels
+
+
+class Pairs(NamedTuple):
+    """Stands for what earlier phases found."""
+
+    pairs: Groups
+
+
+def test_right_and_mistaken_images_of_usable_pairs_make_the_triples():
+    # Pairs by their right and their mistaken pixels: the first and the last have both.
+    sides = [[10, 13, 14], [30, 32]], [[40, 90], []], [[], [55, 75]], [[60, 61], [62, 69]]
+    sides = [side for pair in sides for side in pair]
+    pixels = np.array([pixel for side in sides for pixel in side], np.uint8)
+    numbers = np.repeat(np.arange(8), [len(side) for side in sides])
+    data = {
+        "images": jnp.asarray(pixels.reshape(-1, 1, 1, 1)),
+        "channel": jnp.zeros(len(pixels), jnp.int32),
+    }
+    optimizer, params = optax.sgd(1.0), {"w": jnp.float32(1)}
+    learner = Learner(Parameters(params, {}), optimizer.init(params))
+    before = state(learner=learner, found=Pairs(jax.tree.map(jnp.asarray, group(numbers, 8))))
+    # So wide a margin that all triples count.
+    size, margin = 5, 3000.0
+    step = jax.jit(make_embedding_step(Scaled(), optimizer, size, margin, None))
+    after, metrics = step(before, data, jax.random.key(0))
+
+    drawn = np.asarray(after.learner.parameters.batch_stats).reshape(8, size, 1)
+    for number in (0, 1, 6, 7):
+        assert set(drawn[number].ravel()) <= set(sides[number])
+    losses = [objectives.triplet_losses(*drawn[i : i + 2], margin).mean() for i in (0, 6)]
+    np.testing.assert_allclose(metrics["triplet_loss"].total, np.mean(losses), rtol=1e-5)
+    assert metrics["triplet_loss"].count == 1 and after.steps == 1
+    # Distances grow with w squared: of the mean of `margin + w^2 d` the derivative is 2 d at 1.
+    distance = np.mean(losses) - margin
+    np.testing.assert_allclose(after.learner.parameters.params["w"], 1 - 2 * distance, rtol=1e-4)
+    assert min(losses) > 0 and abs(losses[0] - losses[1]) > 1
 
 
 def objective_value(objective, losses, **fields):
