@@ -1,6 +1,8 @@
 """Two processes of one program that train together."""
 
+import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -10,9 +12,16 @@ ROOT = Path(__file__).parents[1]
 
 
 def free_address():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    """An address to listen at, of a port that the system gives nobody who does not ask for it.
+
+    One that it gives (port 0) may be given again before it is used. Every process draws its own.
+    """
+    ports = random.SystemRandom().sample(range(20000, 30000), 100)
+    for port in ports:
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return f"127.0.0.1:{port}"
+    raise OSError(f"none of the ports {ports} is free")
 
 
 def start(*arguments, path=()):
@@ -31,7 +40,7 @@ def start(*arguments, path=()):
 def finish(processes):
     """Waits for processes; returns their exit statuses, and what each wrote to stdout, stderr."""
     try:
-        said = [process.communicate(timeout=120) for process in processes]
+        said = [process.communicate(timeout=600) for process in processes]
     finally:
         for process in processes:
             process.kill()

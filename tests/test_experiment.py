@@ -1,10 +1,5 @@
 import json
 import math
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
 
 import chex
 import numpy as np
@@ -12,8 +7,6 @@ import pytest
 import tiny
 
 from icm_jax import experiment, training
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -122,29 +115,3 @@ def test_default_workdirs_differ_where_configs_do():
     assert first == experiment.default_workdir(tiny.icm(), "mnist")
     config.seed = 1
     assert first != experiment.default_workdir(config, "mnist")
-
-
-def launch(*arguments):
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "launch.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "--config: missing; for example --config=configs/mnist.py"),
-        (["--config=configs/mnist.py", "--config.experts.cuont=3"], "Did you mean"),
-        (["--config=configs/mnist.py", "--config.experts.count=ten"], "experts.count"),
-        (["--config=configs/mnist.py", "--config.experts.count=0"], "experts.count: 0 is not"),
-        (
-            ["--config=configs/mnist.py", "--config.data.labels=(11,)"],
-            "data.labels: .* labels that exist",
-        ),
-    ],
-)
-def test_launch_stops_with_one_line_for_bad_input(arguments, message, tmp_path):
-    result = launch(*arguments, f"--workdir={tmp_path / 'run'}")
-    assert result.returncode != 0
-    assert re.search(message, result.stderr + result.stdout)
-    assert not (tmp_path / "run").exists()

@@ -8,6 +8,7 @@ import numpy as np
 import processes
 import pytest
 import tiny
+from commands import launched
 from PIL import Image
 
 from icm_jax import experiment
@@ -52,6 +53,14 @@ def together(file, tmp_path_factory):
     """The folder of seeds 0 and 1, trained at once."""
     workdir = tmp_path_factory.mktemp("together")
     run(file, workdir, replicas=2, **STEPS)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def alone(file, tmp_path_factory):
+    """The folder of seed 0, trained in one process."""
+    workdir = tmp_path_factory.mktemp("alone")
+    run(file, workdir)
     return workdir
 
 
@@ -101,23 +110,36 @@ def launch(file, workdir, *flags):
     return processes.start("launch.py", *flags, path=[processes.ROOT / "tests"])
 
 
-def test_the_table_is_printed(file, together):
+def test_the_table_is_printed(file, together, capsys):
     flags = [f"--config.{name}={value}" for name, value in STEPS.items()]
-    (status,), ((out, err),) = processes.finish(
-        [launch(file, together, "--config.replicas=2", *flags)]
+    status, out, _ = launched(
+        capsys, f"--config={file}", f"--workdir={together}", "--config.replicas=2", *flags
     )
-    assert status == 0, err
+    assert status == 0
     assert out == f"{(together / 'table.md').read_text()}{together}/table.md\n"
 
 
-def test_two_processes_do_what_one_does_and_one_of_them_prints(file, tmp_path):
-    run(file, tmp_path / "one")
+def test_a_finished_run_is_evaluated_by_its_workdir_alone(alone, capsys):
+    summary = json.loads((alone / "summary.json").read_text())
+    records = (alone / "metrics.jsonl").read_bytes()
+    (alone / "report.html").unlink()
+    # A run that has a summary is not trained on: only an evaluation writes it anew.
+    (alone / "summary.json").write_text(json.dumps(summary | {"accuracy": None}))
+    status, out, _ = launched(capsys, "--mode=evaluate", f"--workdir={alone}")
+    assert status == 0
+    assert out == f"{experiment.describe(summary)}\n{alone}/report.html\n"
+    assert json.loads((alone / "summary.json").read_text()) == summary
+    assert (alone / "report.html").exists()
+    assert (alone / "metrics.jsonl").read_bytes() == records
+
+
+def test_two_processes_do_what_one_does_and_one_of_them_prints(file, alone, tmp_path):
     flags = (f"--coordinator={processes.free_address()}", "--processes=2")
     both = [launch(file, tmp_path / "two", *flags, f"--process={index}") for index in (0, 1)]
     statuses, ((out, err), (other, _)) = processes.finish(both)
     assert statuses == [0, 0], err
     assert out.endswith(f"restored\n{tmp_path}/two/report.html\n") and "restored" not in other
-    assert_close(records_of(tmp_path / "two"), records_of(tmp_path / "one"))
+    assert_close(records_of(tmp_path / "two"), records_of(alone))
 
 
 def test_flags_that_do_not_fit_are_one_line(file, tmp_path):

@@ -11,10 +11,8 @@ import jax
 import numpy as np
 import pytest
 import tiny
-from absl import flags
-from absl.testing import flagsaver
+from commands import launched
 
-import launch
 from icm_jax import experiment, restore, training
 from icm_jax.systems import classification, icm_evaluation, icm_model
 from icm_jax.training import steps
@@ -147,8 +145,36 @@ def test_workdirs_that_hold_no_trained_model(run, tmp_path):
     shutil.copy(run[0] / "summary.json", tmp_path)
     with pytest.raises(training.WorkdirError, match="workdir: there are no checkpoints in"):
         restore.load(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(
+        training.WorkdirError, match=f"workdir: there is no checkpoint in {tmp_path}$"
+    ):
+        restore.load(tmp_path)
     with pytest.raises(training.WorkdirError, match="says no image_shape; evaluate the run again"):
         restore.load(run[0] / "classifier")
+
+
+@pytest.mark.parametrize(
+    ("system", "lacks", "judge_lacks"),
+    [
+        ("oracle", "winners", None),  # its judge is like any other
+        ("stable_features", "experts", "experts"),
+        ("classification", "experts", "experts"),
+    ],
+)
+def test_systems_that_have_nothing_to_restore_with(run, system, lacks, judge_lacks, tmp_path):
+    for name in ("checkpoints", "classifier"):
+        (tmp_path / name).symlink_to(run[0] / name)
+    shutil.copy(run[0] / "summary.json", tmp_path)
+    there = json.loads((run[0] / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(there | {"system": system}))
+    for use, what in ((restore.load, lacks), (restore.load_judge, judge_lacks)):
+        if what is None:
+            assert use(tmp_path)(tiny.splits().test.images).shape == (12,)
+            continue
+        message = f"workdir: {tmp_path} holds a system '{system}', without {what}$"
+        with pytest.raises(training.WorkdirError, match=message):
+            use(tmp_path)
 
 
 RUN_ALONE = """
@@ -198,14 +224,6 @@ def test_an_exported_model_is_for_cpu_and_cuda(run, tmp_path):
     assert str(exported.in_avals[0].shape) == "(b, 12, 12, 1)"
     with pytest.raises(training.WorkdirError, match="cannot write .*: Is a directory"):
         restore.export(run[2], tmp_path)
-
-
-def launched(capsys, **values):
-    """Exit status, stdout and stderr of launch.py with these flags."""
-    flags.FLAGS.mark_as_parsed()
-    with flagsaver.flagsaver(**values):
-        status = launch.main([])
-    return status, *capsys.readouterr()
 
 
 def test_launch_restores_and_exports(run, tmp_path, capsys):

@@ -3,10 +3,9 @@ import json
 
 import pytest
 import tiny
-from absl import flags
-from absl.testing import flagsaver
+from commands import launched
+from ml_collections import ConfigDict
 
-import launch
 from icm_jax import config, data, experiment, study, study_config, training
 from icm_jax.training.workdir import opened
 
@@ -158,6 +157,46 @@ def test_a_judge_of_canonical_images_belongs_to_the_mechanisms(runner, tmp_path)
     assert runner.judges == [0, 0, 0]
 
 
+def fields(made, prefix=""):
+    """All fields with their values: `("data.groups.attribute", "")`."""
+    for name, value in made.items():
+        if isinstance(value, ConfigDict):
+            yield from fields(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def another(value):
+    """A value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    return (*value, 1) if isinstance(value, tuple) else value + type(value)(1)
+
+
+@pytest.mark.parametrize(
+    ("learns", "apart"),
+    [
+        # All images of a data set, whatever the experts see of them.
+        ("labels", ("data.labels", "data.canonical", "data.groups.")),
+        ("canonical", ()),
+    ],
+)
+def test_a_judge_belongs_to_all_that_it_learns_from_and_to_nothing_else(learns, apart):
+    made = config.icm()
+    made.classifier.learns = learns
+    shared, parted = study._judge_of(made), set()
+    for field, value in fields(made):
+        other = made.copy_and_resolve_references()
+        other.update_from_flattened_dict({field: another(value)})
+        if study._judge_of(other) != shared:
+            parted.add(field)
+    learned_from = ("seed", "replicas", "classifier.", "data.")
+    learned_from += ("mechanisms", "mixture") if learns == "canonical" else ()
+    names = [field for field, _ in fields(made)]
+    assert parted == {f for f in names if f.startswith(learned_from) and not f.startswith(apart)}
+    assert {"data.source", "data.name", "data.dir"} < parted < set(names)
+
+
 def test_seeds_can_be_trained_at_once(runner, tmp_path):
     study.run(make_study(seeds=3, at_once=2), tmp_path)
     assert runner.runs == [(9, 0), (10, 0), (9, 2), (10, 2)]
@@ -180,14 +219,13 @@ def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(runner, tmp_pa
     assert runner.runs[-1] == (10, 0)
 
 
-def test_launch_runs_a_study_and_prints_its_table(runner, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(launch, "_config", lambda: (make_study(), ""))
-    flags.FLAGS.mark_as_parsed()
-    with flagsaver.flagsaver(mode="study", workdir=str(tmp_path)):
-        assert not launch.main([])
-    table = (tmp_path / "tiny_short" / "table.md").read_text()
-    assert "| 9 steps | 0, 1 |" in table
-    assert capsys.readouterr().out == f"{table}{tmp_path}/tiny_short\n"
+def test_launch_runs_a_study_and_prints_its_table(runner, tmp_path, capsys):
+    flags = "--config=configs/study/seeds.py:short", "--config.seeds=2", "--config.at_once=2"
+    status, out, _ = launched(capsys, "--mode=study", f"--workdir={tmp_path}", *flags)
+    assert status == 0 and runner.runs == [(600, 0)]
+    table = (tmp_path / "seeds_short" / "table.md").read_text()
+    assert "| defaults | 0, 1 |" in table
+    assert out == f"{table}{tmp_path}/seeds_short\n"
 
 
 def test_nothing_finished_is_an_error(runner, tmp_path):
@@ -222,6 +260,11 @@ def test_a_real_study_leaves_runs_that_stand_alone(tmp_path, monkeypatch):
         ({"seeds": 0}, "seeds: 0 is not allowed"),
         ({"variants": {}}, "variants: none"),
         ({"variants": {"a": {"expert": {"count": 1}}}}, "variants: 'a': .*expert"),
+        (
+            {"variants": {"a": {"experts": {"filter": 16}}}},
+            "variants: 'a': experts.filter: no such field; the fields are activation",
+        ),
+        ({"variants": {"a": {"experts": {"count": "ten"}}}}, "variants: 'a': .*ten"),
         ({"variants": {"a": {"experts": {"count": 0}}}}, "variants: 'a': experts.count: 0"),
         ({"examinations": {"b": {"kind": "foo"}}}, "examinations: 'b' has kind 'foo'"),
     ],

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import toy
 
+from icm_jax.training import devices as devices_module
 from icm_jax.training.devices import AXIS, Devices, local
 
 
@@ -42,6 +43,31 @@ def test_cpu_takes_one_step_a_call():
     devices = Devices()
     step = devices.compile(add, devices.put({"sum": 0.0, "key": 0}), devices.put(np.ones(3)))
     assert step(devices.put({"sum": 0.0, "key": 0}), devices.put(np.ones(3)), 9)[1] == 1
+
+
+@pytest.fixture
+def as_shipped():
+    """Compiles as outside of tests: see tests/conftest.py."""
+    name = "jax_disable_most_optimizations"
+    before = jax.config.read(name)
+    jax.config.update(name, False)
+    yield
+    jax.config.update(name, before)
+
+
+def test_the_compiler_knows_the_options_for_cpus(as_shipped, monkeypatch):
+    devices = Devices()
+    carry, data = devices.put({"sum": np.float32(1), "key": 0}), devices.put(np.ones(3))
+    assert devices.jit(lambda x: x + 1)(1.0) == 2
+    assert devices.compile(add, carry, data)(carry, data, 1)[0]["sum"] == 4
+    # It is given them: one that it does not know is an error.
+    monkeypatch.setitem(devices_module._CPU_OPTIONS, "xla_no_such_option", 1)
+    devices = Devices()
+    carry = devices.put({"sum": np.float32(1), "key": 0})
+    with pytest.raises(jax.errors.JaxRuntimeError, match="No such compile option"):
+        devices.jit(lambda x: x + 1)(1.0)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="No such compile option"):
+        devices.compile(add, carry, data)
 
 
 def test_largest_of_one_process():

@@ -1,6 +1,6 @@
 import json
 import logging
-import time
+from types import SimpleNamespace
 
 import chex
 import jax
@@ -9,6 +9,7 @@ import pytest
 import toy
 
 from icm_jax import training
+from icm_jax.training import run
 from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.devices import Devices
 from icm_jax.training.progress import Progress
@@ -260,16 +261,30 @@ def test_never_waits_between_boundaries(tmp_path, monkeypatch):
 
 
 def test_seconds_are_those_of_training_steps(tmp_path, monkeypatch):
-    save = Checkpoints.save
-    monkeypatch.setattr(Checkpoints, "save", lambda *args: (time.sleep(1), save(*args)))
+    now = [0.0]
 
-    def evaluate(*args):
-        time.sleep(1)
-        return toy.evaluate(*args)
+    def takes(seconds, function):
+        """The function, which takes so many seconds of a clock that else stands still."""
 
-    result = toy.train(tmp_path, toy.system(steps=(0, 11), evaluate=evaluate))
-    assert 0 < result.summary["phases"]["fit"]["seconds"] < 1
-    assert result.summary["phases"]["fit"]["compile_seconds"] > 0
+        def slow(*args, **kwargs):
+            now[0] += seconds
+            return function(*args, **kwargs)
+
+        return slow
+
+    monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    for owner, name, seconds in (
+        (Devices, "compile", 0.25),
+        (Progress, "advance", 1),  # once a step
+        (Checkpoints, "save", 1000),
+    ):
+        monkeypatch.setattr(owner, name, takes(seconds, getattr(owner, name)))
+    system = toy.system(steps=(0, 11), evaluate=takes(100_000, toy.evaluate))
+    result = toy.train(tmp_path, system)
+    fit = {"steps": 11, "seconds": 11, "compile_seconds": 0.25}
+    assert result.summary["phases"]["fit"] == fit
+    # Saved at 7 and 11, evaluated at 0, 10 and the end.
+    assert now[0] == 11.25 + 2 * 1000 + 3 * 100_000
 
 
 def test_metric_with_the_name_of_a_field_is_refused(tmp_path):
