@@ -59,6 +59,9 @@ def icm() -> ConfigDict:
                 "steps": 1000,  # the paper: about 2000
                 # What a winner pays for its output: log, -log D | squared, (1 - D)^2.
                 "loss": "log",
+                # Weight of the mean squared error from output to input, which it pays besides: what
+                # holds experts to an image that could draw any other. The paper: 0.
+                "keep": 0.0,
                 # Learning rates fall to 0 over this last fraction of the steps; the paper: 0.
                 "decay": 0.5,
                 # Images of a batch that the gradient of the batch statistics goes through; the
@@ -178,6 +181,7 @@ _RULES = (
     ("initialization.threshold", at_least(0)),
     ("competition.steps", at_least(0)),
     ("competition.loss", one_of(tuple(WINNER_LOSSES))),
+    ("competition.keep", at_least(0)),
     ("competition.decay", ("from 0 to 1", lambda decay: 0 <= decay <= 1)),
     ("competition.reference", at_least(0)),
     ("competition.restart.every", at_least(0)),

@@ -225,6 +225,7 @@ def _finished(workdir: str | os.PathLike) -> tuple[Path, ConfigDict, _Shape, _Sh
         raise WorkdirError(f"workdir: {folder} holds several seeds; choose one of {choice}")
     if config.system not in ("icm", "oracle"):
         raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without experts")
+    configs.validate(config)  # that of an older version may lack a field
     if "image_shape" not in summary:
         raise WorkdirError(
             f"workdir: {folder / 'summary.json'} says no image_shape; evaluate the run again with "

@@ -39,6 +39,15 @@ def test_faces_come_in_two_sizes_and_no_other():
         faces_utkface.get_config("32")
 
 
+def test_groups_come_with_two_kinds_of_experts_and_no_other():
+    for experts, keep in (("residual", 0), ("vae", 20)):
+        c = faces_groups.get_config(experts)
+        config.validate(c)
+        assert (c.experts.kind, c.competition.keep) == (experts, keep)
+    with pytest.raises(ValueError, match="faces_groups.py: 'conv' .* residual or vae"):
+        faces_groups.get_config("conv")
+
+
 def test_the_papers_values_are_the_defaults():
     c = mnist.get_config()
     assert (c.experts.count, c.batch_size, len(c.mechanisms)) == (10, 32, 10)

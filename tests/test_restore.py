@@ -152,6 +152,11 @@ def test_workdirs_that_hold_no_trained_model(run, tmp_path):
         restore.load(tmp_path)
     with pytest.raises(training.WorkdirError, match="says no image_shape; evaluate the run again"):
         restore.load(run[0] / "classifier")
+    older = json.loads((run[0] / "config.json").read_text())
+    del older["competition"]["keep"]
+    (tmp_path / "config.json").write_text(json.dumps(older))
+    with pytest.raises(ValueError, match="competition.keep: missing; see icm_jax.config.icm"):
+        restore.load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ class Made(NamedTuple):
 class Model(NamedTuple):
     """The networks and optimizers that a config names; pure functions hang on them.
 
-    `winner_loss` is what a winner pays for its output, logits to losses.
+    `winner_loss` is what a winner pays for its output, logits to losses; `keep` the weight of the
+    mean squared error from output to input, which it pays besides.
     """
 
     expert: nn.Module
@@ -58,6 +59,7 @@ class Model(NamedTuple):
     expert_optimizer: optax.GradientTransformation
     discriminator_optimizer: optax.GradientTransformation
     winner_loss: competition.LossFn = competition.canonical_loss
+    keep: float = 0.0
 
     def scoring_pass(
         self, params: PyTree, images: jax.Array, keys: jax.Array | None = None
@@ -131,12 +133,16 @@ class Model(NamedTuple):
           keys: of both.
 
         Returns:
-          As `scoring_pass`, and the function that computes the gradient.
+          As `scoring_pass`, penalties with what `keep` adds, and the function that computes the
+          gradient.
         """
+
+        def scored(params):
+            made, statistics = self.scoring_pass(params, images, keys.images)
+            return jax.vmap(self._kept, (0, None))(made, images), statistics
+
         if reference is None:
-            made, pull_back, statistics = jax.vjp(
-                lambda params: self.scoring_pass(params, images, keys.images), params, has_aux=True
-            )
+            made, pull_back, statistics = jax.vjp(scored, params, has_aux=True)
 
             def masked(score, wins):
                 gradient = competition.winner_gradient(score, *made, wins, self.winner_loss)
@@ -144,18 +150,28 @@ class Model(NamedTuple):
 
             return made, statistics, masked
 
-        made, statistics = self.scoring_pass(params, images, keys.images)
+        made, statistics = scored(params)
+
+        def alone(params, statistics, images, keys):
+            return self._kept(self._alone(params, statistics, images, keys), images)
 
         def gathered(score, wins):
             def loss(params):
                 moving = self.differentiable(params, statistics, reference, keys.reference)
                 return competition.winners_loss(
-                    self._alone, score, params, moving, images, wins, keys.images, self.winner_loss
+                    alone, score, params, moving, images, wins, keys.images, self.winner_loss
                 )
 
             return jax.grad(loss)(params)
 
         return made, statistics, gathered
+
+    def _kept(self, made: Made, images: jax.Array) -> Made:
+        """What one expert made of images `[B, H, W, C]`, with what it costs to have left them."""
+        if not self.keep:
+            return made
+        left = jnp.square(made.outputs - images).mean(axis=(1, 2, 3))
+        return made._replace(penalties=competition.with_penalties(self.keep * left, made.penalties))
 
     def logits(self, params: PyTree, images: jax.Array) -> jax.Array:
         """The discriminator's logits `[...]` of images `[..., H, W, C]`."""
@@ -188,6 +204,7 @@ def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
         expert_optimizer=optax.adam(config.experts.learning_rate),
         discriminator_optimizer=optax.adam(config.discriminator.learning_rate),
         winner_loss=competition.WINNER_LOSSES[config.competition.loss],
+        keep=config.competition.keep,
     )
 
 

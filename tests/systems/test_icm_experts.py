@@ -18,13 +18,14 @@ EXPERTS, BATCH = 3, 3
 WINNER = [2, 0, 0]
 VAE = pytest.mark.parametrize("setting", ["vae"], indirect=True)
 KINDS = ("conv", "residual", "vae")
+KEEP = {"conv": 0.0, "residual": 7.0, "vae": 7.0}
 
 
 def config(kind):
     c = tiny.icm()
     c.experts.kind, c.experts.latent = kind, 3
     c.experts.beta = 30.0  # so that the penalty counts beside the loss
-    c.competition.loss = "squared"
+    c.competition.loss, c.competition.keep = "squared", KEEP[kind]
     return c
 
 
@@ -39,22 +40,25 @@ def setting(request):
 
 @pytest.fixture(scope="module")
 def plain(setting):
-    """A plain loop over experts: outputs [E, B, ...], penalties [E, B], gradients for `WINNER`."""
+    """A plain loop over experts: outputs [E, B, ...], penalties [E, B], those of the network and
+    all that a winner pays, and gradients for `WINNER`."""
     model, state, images, keys = setting
-    kept = ["batch_stats", PENALTY]
+    changed = ["batch_stats", PENALTY]
 
     def loss(params):
         outputs, penalties = [], []
         for e in range(EXPERTS):
             variables = {"params": one(params, e)}
-            made, updates = model.expert.apply(variables, images, "batch", keys, mutable=kept)
+            made, updates = model.expert.apply(variables, images, "batch", keys, mutable=changed)
             outputs.append(made)
             penalties.append(sum(jax.tree.leaves(updates.get(PENALTY)), jnp.zeros(BATCH)))
-        outputs, penalties = jnp.stack(outputs), jnp.stack(penalties)
+        outputs, own = jnp.stack(outputs), jnp.stack(penalties)
+        penalties = own + model.keep * ((outputs - images[None]) ** 2).mean(axis=(2, 3, 4))
         logits = model.logits(state.discriminator.params, outputs)
         won = jnp.array(WINNER)[None] == jnp.arange(EXPERTS)[:, None]
         losses = won * (jax.nn.sigmoid(-logits) ** 2 + penalties)
-        return (losses.sum(axis=1) / jnp.maximum(won.sum(axis=1), 1)).sum(), (outputs, penalties)
+        means = losses.sum(axis=1) / jnp.maximum(won.sum(axis=1), 1)
+        return means.sum(), (outputs, own, penalties)
 
     gradients, made = jax.jit(jax.grad(loss, has_aux=True))(state.experts.params)
     return *made, gradients
@@ -67,7 +71,7 @@ def one(tree, e):
 @pytest.mark.parametrize("masked", [True, False])
 def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting, plain, masked):
     model, state, images, keys = setting
-    outputs, penalties, expected = plain
+    outputs, _, penalties, expected = plain
     score = functools.partial(model.logits, state.discriminator.params)
     wins = competition.winners(jax.nn.one_hot(jnp.array(WINNER), EXPERTS, axis=0))
 
@@ -93,7 +97,7 @@ def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting, plain, ma
 @VAE
 def test_a_vaes_reproduction_error_and_penalty_are_those_of_a_plain_loop(setting, plain):
     model, state, images, keys = setting
-    outputs, penalties, _ = plain
+    outputs, penalties, *_ = plain
     step = functools.partial(icm_steps.reproduction_step, model, momentum=0.9)
     _, metrics = jax.jit(step)(state, images, 1 - images, keys=keys)
     errors = ((outputs - (1 - images)[None]) ** 2).mean(axis=(1, 2, 3, 4))
@@ -101,10 +105,9 @@ def test_a_vaes_reproduction_error_and_penalty_are_those_of_a_plain_loop(setting
     np.testing.assert_allclose(metrics["penalty"].total, penalties.mean(axis=1), rtol=1e-4)
 
 
-@VAE
 def test_a_winner_pays_loss_and_penalty(setting, plain):
     model, state, images, keys = setting
-    outputs, penalties, _ = plain
+    outputs, _, penalties, _ = plain
     step = functools.partial(icm_steps.competition_step, model, momentum=0.9)
     _, metrics = jax.jit(step)(state, images, images, None, keys=Keys(keys))
     scores = np.asarray(model.logits(state.discriminator.params, outputs))
