@@ -18,7 +18,8 @@ of the held-out faces deceive the classifier in the end, after 2500 steps a thir
 
 The argument is the kind of experts, residual by default. VAE experts could draw any face, so a
 winner pays for the distance to its input as well (`competition.keep`), without which they keep
-hardly anything of the person.
+hardly anything of the person. 15 minutes of one core; seeds 0 and 1 deceive as much, at an SSIM of
+0.72 instead of 0.76 and 0.79.
 """
 
 from ml_collections import ConfigDict
