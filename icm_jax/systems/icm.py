@@ -10,6 +10,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
@@ -53,7 +54,7 @@ def build_seeds(
     Raises:
       ValueError: if there is nothing to learn for a classifier asked for, labels or groups leave
         no image, fewer than a batch, or too few to evaluate with, padding is smaller than the
-        images, or a mechanism does not suit them.
+        images, or a mechanism or a network does not suit them.
     """
     source = icm_images.build(config, splits)
     judge = icm_judge.build(config, source, splits, axis_name)
@@ -79,6 +80,8 @@ def build_seeds(
         figures=functools.partial(draw, source.names),
         headline=icm_summary.headline,
     )
+    # Networks that do not suit the images say so here, not when a judge has learned.
+    jax.eval_shape(shared.init, jax.random.key(0))
 
     def seeded(seed: int) -> System:
         canonical, transformed = source.pools(seed)

@@ -287,6 +287,21 @@ def test_few_canonical_images_are_few_and_the_judge_knows_all():
         icm.build(config, tiny.splits())
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("experts.patch", 5, "experts.patch: 5 does not divide images of 12x12"),
+        ("discriminator.stages", ((2,),) * 4, "stages: one more than images have room for"),
+    ],
+)
+def test_networks_that_images_do_not_suit_are_refused_before_a_judge_learns(field, value, message):
+    config = tiny.icm()
+    config.experts.kind = "residual"
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(ValueError, match=message):
+        icm.build(config, tiny.splits())
+
+
 def test_an_oracle_learns_each_mechanism_from_pairs(model, state, batches):
     """Each expert's gradient is that of a plain loop over its own inputs; winners are known."""
     originals = batches[0]
