@@ -1,4 +1,4 @@
-"""What is installed: the lists of packages, each written once, and the version, the same all over."""
+"""The lists of packages, each written once, and the version, the same all over."""
 
 import importlib.metadata
 import re
