@@ -3,6 +3,7 @@
   python launch.py --config=configs/mnist.py
   python launch.py --config=configs/mnist.py --config.seed=1 --workdir=runs/seed1
   python launch.py --mode=evaluate --workdir=runs/seed1
+  python launch.py --mode=examine --workdir=runs/seed1 --config=configs/study/composition.py:short
   python launch.py --mode=restore --workdir=runs/seed1 --input=photos --output=restored
   python launch.py --mode=export --workdir=runs/seed1 --output=model.jax
   python launch.py --config=configs/mnist.py --config.replicas=5
@@ -24,9 +25,12 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict, config_flags
 
-from icm_jax import cache, experiment, restore, study, training
+from icm_jax import cache, experiment, training
 from icm_jax import config as configs
-from icm_jax.restore_files import restore_files
+from icm_jax.study.examine import examine_run
+from icm_jax.study.run import run as run_study
+from icm_jax.systems.icm import restore
+from icm_jax.systems.icm.restore_files import restore_files
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Experiment, a file of configs/; with --mode=evaluate that of --workdir."
@@ -38,7 +42,7 @@ _WORKDIR = flags.DEFINE_string(
     "studies, by default runs/studies.",
 )
 _MODE = flags.DEFINE_enum(
-    "mode", "train", (*experiment.MODES, "study", "restore", "export"), "What to do."
+    "mode", "train", (*experiment.MODES, "study", "examine", "restore", "export"), "What to do."
 )
 _INPUT = flags.DEFINE_string(
     "input", None, "What to restore: an image, a folder or zip of them, or an .npz with 'images'."
@@ -96,6 +100,15 @@ def _use() -> str:
     return f"{len(restored.score)} images restored\n{_OUTPUT.value}/restored.csv"
 
 
+def _examine(config: ConfigDict) -> str:
+    """Examines a finished run as a study's config says; returns what to say of it."""
+    if not _WORKDIR.value:
+        raise ValueError("--workdir: missing; --mode=examine needs that of a finished run")
+    found = examine_run(_WORKDIR.value, config)
+    lines = [f"{name}, {key}: {v}" for name, of in found.items() for key, v in of.items()]
+    return "\n".join([*lines, f"{_WORKDIR.value}/examined"])
+
+
 def main(argv: list[str]) -> int | None:
     """Runs what the flags say; returns the exit status."""
     if len(argv) > 1:
@@ -109,9 +122,12 @@ def main(argv: list[str]) -> int | None:
         _connect()
         log.setLevel(logging.INFO if training.is_writer() else logging.WARNING)
         config, name = _config()
+        if _MODE.value == "examine":
+            print(_examine(config))
+            return None
         if _MODE.value == "study":
             root = Path(_WORKDIR.value or "runs/studies")
-            study.run(config, root)
+            run_study(config, root)
             print((root / config.name / "table.md").read_text() + str(root / config.name))
             return None
         workdir = Path(_WORKDIR.value or experiment.default_workdir(config, name))

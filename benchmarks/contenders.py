@@ -5,7 +5,8 @@ from typing import NamedTuple, Protocol
 
 from ml_collections import ConfigDict
 
-from icm_jax import config as configs
+from icm_jax import default_config
+from icm_jax.systems import registry
 
 NAMES = {
     "jax": "icm_jax",
@@ -43,7 +44,7 @@ def config(options: Options) -> ConfigDict:
     Raises:
       ValueError: if it has no such field, or not that value.
     """
-    result = configs.icm()
+    result = default_config("icm")
     result.experts.count, result.batch_size = options.experts, options.batch
     for name in ("precision", "convolution"):
         value = getattr(options, name)
@@ -51,7 +52,7 @@ def config(options: Options) -> ConfigDict:
             if name not in result:
                 raise ValueError(f"--{name}: configs have no field of that name")
             result[name] = value
-    configs.validate(result)
+    registry.validate(result)
     return result
 
 

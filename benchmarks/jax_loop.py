@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from icm_jax.data import Dataset, Splits
 from icm_jax.system import PyTree
-from icm_jax.systems import icm
+from icm_jax.systems.icm.build import build_competition
 
 NOISE = 0.01
 
@@ -39,8 +39,8 @@ class Loop:
     """
 
     def __init__(self, config: ConfigDict, shape: tuple[int, int, int], replicas: int = 0):
-        system = icm.build(config, _random_splits(config, shape))
-        step, self._data = system.phases[1].step, jax.device_put(system.data)
+        system = build_competition(config, _random_splits(config, shape), [config.seed])[0]
+        step, self._data = system.phases[1].step, jax.device_put(system.given)
         key = jax.random.key(config.seed)
 
         def init(key):

@@ -73,7 +73,7 @@ def step(config: ConfigDict, shape: Shape, itemsize: int = 4) -> Step:
     and two moments and writes three of them, in float32.
 
     Args:
-      config: see `icm_jax.config.icm`.
+      config: see `icm_jax.systems.icm.config`.
       shape: of one image, `(H, W, C)`.
       itemsize: bytes of one number of an activation.
     """

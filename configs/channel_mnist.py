@@ -18,11 +18,12 @@ With `--config.shift=0` the CNN learns the wrong labels by heart: 90 % of clean 
 
 from ml_collections import ConfigDict
 
-from icm_jax import config
+from icm_jax import default_config
+from icm_jax.systems.stable_features.config import method_and_network
 
 
 def get_config(choice: str = "") -> ConfigDict:
-    """The defaults of `icm_jax.config.stable_features` with a method and a network."""
-    result = config.stable_features()
-    result.update(config.method_and_network(choice))
+    """The defaults of `icm_jax.systems.stable_features.config` with a method and a network."""
+    result = default_config("stable_features")
+    result.update(method_and_network(choice))
     return result

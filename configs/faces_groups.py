@@ -25,7 +25,7 @@ hardly anything of the person. 15 minutes of one core; seeds 0 and 1 deceive as 
 from ml_collections import ConfigDict
 
 from configs import faces_seed_cnn
-from icm_jax import config
+from icm_jax import default_config
 
 
 def get_config(experts: str = "residual") -> ConfigDict:
@@ -38,7 +38,7 @@ def get_config(experts: str = "residual") -> ConfigDict:
         raise ValueError(
             f"faces_groups.py: {experts!r} is not allowed; experts must be residual or vae"
         )
-    result = config.icm()
+    result = default_config("icm")
     seed = faces_seed_cnn.get_config()
     result.data, result.classifier = seed.data, seed.classifier
     result.experts.update({"count": 2, "kind": experts})

@@ -11,12 +11,12 @@ reproduction, is trained first and says what share of the restored faces it call
 
 from ml_collections import ConfigDict
 
-from icm_jax import config
+from icm_jax import default_config
 
 
 def get_config() -> ConfigDict:
-    """The defaults of `icm_jax.config.icm`, changed to the reproduction's."""
-    result = config.icm()
+    """The defaults of `icm_jax.systems.icm.config`, changed to the reproduction's."""
+    result = default_config("icm")
     result.data.update({"source": "faces", "name": "utkface", "size": 28})
     result.data.groups = {"attribute": "race", "canonical": "2", "transformed": ("0", "1")}
     result.experts.update({"count": 2, "activation": "relu", "output": "relu"})

@@ -19,18 +19,18 @@ identified at both sizes.
 
 from ml_collections import ConfigDict
 
-from icm_jax import config
+from icm_jax import default_config
 
 
 def get_config(side: str = "28") -> ConfigDict:
-    """The defaults of `icm_jax.config.icm` with small residual experts on faces of 28 or 64 pixels.
+    """The defaults of ICM with small residual experts on faces of 28 or 64 pixels.
 
     Raises:
       ValueError: if `side` is another.
     """
     if side not in ("28", "64"):
         raise ValueError(f"faces_utkface.py: {side!r} is not allowed; the side must be 28 or 64")
-    result = config.icm()
+    result = default_config("icm")
     result.data.update({"source": "faces", "name": "utkface", "size": int(side)})
     result.mechanisms = (
         "mouth_mask",

@@ -12,9 +12,9 @@ Parascandolo et al. 2018, Learning Independent Causal Mechanisms.
 
 from ml_collections import ConfigDict
 
-from icm_jax import config
+from icm_jax import default_config
 
 
 def get_config() -> ConfigDict:
-    """All defaults: see `icm_jax.config.icm`."""
-    return config.icm()
+    """All defaults: see `icm_jax.systems.icm.config`."""
+    return default_config("icm")

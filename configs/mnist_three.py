@@ -12,12 +12,12 @@ as that did.
 
 from ml_collections import ConfigDict
 
-from icm_jax import config, mechanisms
+from icm_jax import default_config, mechanisms
 
 
 def get_config() -> ConfigDict:
-    """The defaults of `icm_jax.config.icm` with three mechanisms and shorter phases."""
-    result = config.icm()
+    """The defaults of `icm_jax.systems.icm.config` with three mechanisms and shorter phases."""
+    result = default_config("icm")
     result.mechanisms = mechanisms.THREE
     result.experts.count = 3
     # Small batches: for the same work twice the steps, which is what restored digits need.

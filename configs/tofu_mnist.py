@@ -18,14 +18,15 @@ Features.
 
 from ml_collections import ConfigDict
 
-from icm_jax import config
+from icm_jax import default_config
+from icm_jax.systems.stable_features.config import method_and_network
 
 
 def get_config(choice: str = "tofu") -> ConfigDict:
-    """The defaults of `icm_jax.config.stable_features` on the transfer task, with TOFU's decay."""
-    result = config.stable_features()
+    """The defaults of stable features on the transfer task, with TOFU's decay."""
+    result = default_config("stable_features")
     result.method, result.network = "tofu", "mlp"
-    result.update(config.method_and_network(choice))
+    result.update(method_and_network(choice))
     result.data.task = "transfer"
     result.shift = 0
     # With 400 the clusters of one label parted its digit from others, in one seed of three.

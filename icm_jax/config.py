@@ -1,47 +1,12 @@
-"""The configs of all systems: their defaults, and the one place where a config is validated."""
+"""Configs of any system: as plain values, from the folder of a run, and as a digest."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
-
-from icm_jax import icm_config, schema, stable_config
-from icm_jax.icm_config import icm
-from icm_jax.stable_config import method_and_network, stable_features
-
-__all__ = [
-    "SYSTEMS",
-    "from_workdir",
-    "icm",
-    "method_and_network",
-    "stable_features",
-    "to_dict",
-    "validate",
-]
-
-_SCHEMAS = {
-    "icm": icm_config.SCHEMA,
-    "oracle": icm_config.SCHEMA,
-    "classification": icm_config.SCHEMA,
-    "stable_features": stable_config.SCHEMA,
-}
-SYSTEMS = tuple(_SCHEMAS)
-
-
-def validate(config: ConfigDict) -> None:
-    """Refuses a config that cannot run, before any work.
-
-    Raises:
-      ValueError: naming the field, its value and what is allowed.
-    """
-    system = config.get("system")
-    if system not in SYSTEMS:
-        raise ValueError(
-            f"system: {system!r} is not allowed; it must be one of {', '.join(SYSTEMS)}"
-        )
-    schema.validate(config, _SCHEMAS[system])
 
 
 def to_dict(config: ConfigDict) -> dict[str, Any]:
@@ -60,6 +25,12 @@ def from_workdir(workdir: str | os.PathLike) -> ConfigDict:
         return ConfigDict(_tuples(json.loads(path.read_text())))
     except (OSError, ValueError) as error:
         raise ValueError(f"workdir: no config can be read from {path}: {error}") from error
+
+
+def digest(config: ConfigDict) -> str:
+    """Eight characters that differ where a field of the config differs."""
+    text = json.dumps(to_dict(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _tuples(value: Any) -> Any:

@@ -1,57 +1,55 @@
 """Joins a config with its data, its system, the loop and the report."""
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ml_collections import ConfigDict
 
-from icm_jax import config as configs
-from icm_jax import data
+from icm_jax.config import digest, to_dict
 from icm_jax.report import html
 from icm_jax.system import System
-from icm_jax.systems import icm, stable_features
+from icm_jax.systems import registry
 from icm_jax.training import AXIS, Result, Seeded, evaluate, train
 
 MODES = ("train", "evaluate")
 
-# Of each system `build_seeds(config, splits, seeds, axis_name)` and `describe(summary)`.
-_SYSTEMS = {"icm": icm, "oracle": icm, "classification": icm, "stable_features": stable_features}
 
+def build(config: ConfigDict, data: Any = None) -> tuple[System, ...]:
+    """The systems of a config, one a seed, on the data it names or on `data`.
 
-def build(config: ConfigDict, splits: data.Splits | None = None) -> tuple[System, ...]:
-    """The systems of a config, one a seed, on the data it names or on `splits`.
+    Args:
+      config: see `icm_jax.default_config`.
+      data: as the system's `load` gives them (`icm_jax.Splits` of images, say); those that the
+        config names where it is None.
 
     Raises:
       ValueError: for a config that cannot run, naming the field, the value and what is allowed.
       FileNotFoundError: if the data are not there.
     """
-    configs.validate(config)
-    if splits is None:
-        splits = data.load(config.data)
-    return _SYSTEMS[config.system].build_seeds(config, splits, _seeds(config), AXIS)
+    registry.validate(config)
+    kind = registry.kind_of(config)
+    if data is None:
+        data = kind.load(config)
+    return kind.build(config, data, _seeds(config), AXIS)
 
 
-def describe(summary: Mapping) -> str:
+def describe(summary: Mapping[str, Any]) -> str:
     """What the run of a summary (as in `summary.json`) came to, in a line."""
-    return _SYSTEMS[summary["system"]].describe(summary)
+    return registry.kind_of(summary).story(summary).sentence
 
 
 def run(
-    config: ConfigDict,
-    workdir: str | os.PathLike,
-    mode: str = "train",
-    splits: data.Splits | None = None,
+    config: ConfigDict, workdir: str | os.PathLike, mode: str = "train", data: Any = None
 ) -> Result:
     """Trains a config in a folder, or evaluates what was trained there.
 
     Args:
-      config: such as `icm_jax.config.icm()`, with any field changed.
+      config: such as `icm_jax.default_config("icm")`, with any field changed.
       workdir: the run's folder; a run that was interrupted goes on where it stopped.
       mode: 'train', which ends with an evaluation, or 'evaluate', for a finished folder.
-      splits: images to train and test on; those that `config.data` names by default.
+      data: see `build`.
 
     Returns:
       The run's `summary` (as in `summary.json`) and final state; those of all seeds, with a table,
@@ -59,16 +57,17 @@ def run(
 
     Raises:
       ValueError: for a config or mode that cannot run.
+      FileNotFoundError: if the data are not there.
       WorkdirError, CheckpointError, NotFinite, Interrupted: see `icm_jax.training.train`.
     """
     if mode not in MODES:
         raise ValueError(f"mode: {mode!r} is unknown; choose one of {', '.join(MODES)}")
     runs = [
-        Seeded(system, seed, configs.to_dict(config) | {"seed": seed, "replicas": 1})
-        for system, seed in zip(build(config, splits), _seeds(config), strict=True)
+        Seeded(system, seed, to_dict(config) | {"seed": seed, "replicas": 1})
+        for system, seed in zip(build(config, data), _seeds(config), strict=True)
     ]
     common = {
-        "config": configs.to_dict(config),
+        "config": to_dict(config),
         "keep": config.checkpoint.keep,
         "write_report": html.write,
     }
@@ -84,16 +83,10 @@ def run(
     )
 
 
-def _seeds(config: ConfigDict) -> range:
-    return range(config.seed, config.seed + config.replicas)
-
-
 def default_workdir(config: ConfigDict, name: str) -> Path:
     """`runs/<name>-<digest of the config>`: the same command finds its own run again."""
     return Path("runs") / f"{name}-{digest(config)}"
 
 
-def digest(config: ConfigDict) -> str:
-    """Eight characters that differ where a field of the config differs."""
-    text = json.dumps(configs.to_dict(config), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+def _seeds(config: ConfigDict) -> range:
+    return range(config.seed, config.seed + config.replicas)

@@ -1,7 +1,7 @@
 """What the config of any system is made of and checked by.
 
-A system's own config file (`icm_jax/icm_config.py`, ...) has its defaults, its rules and its
-`SCHEMA`; `icm_jax.config` knows which system has which.
+A system's own config file (`icm_jax/systems/icm/config.py`, ...) has its defaults, its
+rules and its schemas.
 """
 
 from collections.abc import Callable, Mapping
@@ -64,11 +64,9 @@ def validate(config: ConfigDict, schema: Schema) -> None:
     Raises:
       ValueError: naming the field, its value and what is allowed.
     """
-    _check_fields(config, schema.defaults(), schema.defaults, "")
-    for field, (allowed, holds) in SHARED_RULES + schema.rules:
-        value = _get(config, field)
-        if not holds(value):
-            raise ValueError(f"{field}: {value!r} is not allowed; it must be {allowed}")
+    _check_fields(config, schema.defaults(), "")
+    for field, rule in SHARED_RULES + schema.rules:
+        _check_rule(field, _get(config, field), rule)
     if config.seed + config.replicas > 2**32:
         raise ValueError(
             f"replicas: {config.replicas} seeds from {config.seed} on exceed 2**32 - 1"
@@ -76,12 +74,50 @@ def validate(config: ConfigDict, schema: Schema) -> None:
     schema.check(config)
 
 
-def _check_fields(config: ConfigDict, known: ConfigDict, defaults: Callable, prefix: str) -> None:
+def check_settings(
+    settings: ConfigDict, rules: Mapping[str, Allowed], groups: Mapping[str, Schema] | None = None
+) -> None:
+    """Refuses settings of an examination that cannot be used.
+
+    Args:
+      settings: `kind` and the fields that `rules` and `groups` name.
+      rules: field -> what is allowed.
+      groups: field -> a system, of whose config it is the group of that name.
+
+    Raises:
+      ValueError: naming the field, its value and what is allowed.
+    """
+    groups = groups or {}
+    fields = ["kind", *rules, *groups]
+    for name in settings:
+        if name not in fields:
+            raise ValueError(f"{name}: no such field; the fields are {', '.join(fields)}")
+    for name in fields:
+        if name not in settings:
+            raise ValueError(f"{name}: missing; the fields are {', '.join(fields)}")
+    for name, rule in rules.items():
+        _check_rule(name, settings[name], rule)
+    for name, schema in groups.items():
+        _check_fields(settings[name], schema.defaults()[name], f"{name}.")
+        for field, rule in SHARED_RULES + schema.rules:
+            if field.startswith(f"{name}."):
+                _check_rule(field, _get(settings, field), rule)
+
+
+def _check_rule(field: str, value: Any, rule: Allowed) -> None:
+    allowed, holds = rule
+    try:
+        held = holds(value)
+    except TypeError:  # of another type altogether
+        held = False
+    if not held:
+        raise ValueError(f"{field}: {value!r} is not allowed; it must be {allowed}")
+
+
+def _check_fields(config: ConfigDict, known: ConfigDict, prefix: str) -> None:
     for name in known:
         if name not in config:
-            raise ValueError(
-                f"{prefix}{name}: missing; see icm_jax.config.{defaults.__name__} for its default"
-            )
+            raise ValueError(f"{prefix}{name}: missing; see icm_jax.default_config for its default")
     for name, value in config.items():
         field = prefix + name
         if name not in known:
@@ -90,7 +126,7 @@ def _check_fields(config: ConfigDict, known: ConfigDict, defaults: Callable, pre
         if isinstance(expected, ConfigDict):
             if not isinstance(value, ConfigDict):
                 raise ValueError(f"{field}: {value!r} is not a group of fields")
-            _check_fields(value, expected, defaults, f"{field}.")
+            _check_fields(value, expected, f"{field}.")
         elif not _same_type(value, expected):
             raise ValueError(f"{field}: {value!r} is not a {type(expected).__name__}")
 

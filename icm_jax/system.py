@@ -81,14 +81,16 @@ class System(NamedTuple):
       name: as in `summary.json`.
       init: `key -> state`, one pytree with everything that resuming needs.
       phases: run in order.
-      data: pytree of host arrays that every step is given; the loop puts it on the device. Arrays
-        that several systems trained together have in common (the very object) are put there once.
+      data: name -> pytree of host arrays that every step is given; the loop puts them on the
+        device.
       evaluate: `(state, states of the auxiliary systems, complete) -> Evaluation`. `complete` is
         False for the quick evaluations during training, True for the one that ends the run.
       figures: `(the last Evaluation, records) -> name -> figure`, where `records` is the list of
         dicts that stands in `metrics.jsonl`.
       headline: `summary -> name -> number or bool`, by which the seeds of a run are compared;
         `summary` is as in `summary.json`.
+      shared: likewise: what several seeds trained together have in common, put there once for all
+        of them. Where both have a name, that of `data` counts.
       auxiliary: systems that evaluation needs (a classifier as a judge, say), by name; each is
         trained first, by the same loop, in a folder of that name within the workdir.
     """
@@ -96,8 +98,14 @@ class System(NamedTuple):
     name: str
     init: Callable[[jax.Array], PyTree]
     phases: tuple[Phase, ...]
-    data: PyTree
+    data: Mapping[str, PyTree]
     evaluate: Callable[[PyTree, Mapping[str, PyTree], bool], Evaluation]
     figures: Callable[[Evaluation, list[dict]], dict[str, Figure]]
     headline: Callable[[Mapping[str, Any]], Mapping[str, float | bool]] = lambda summary: {}
+    shared: Mapping[str, PyTree] = MappingProxyType({})
     auxiliary: Mapping[str, "System"] = MappingProxyType({})
+
+    @property
+    def given(self) -> dict[str, PyTree]:
+        """The host arrays that every step is given: `shared` and `data`."""
+        return {**self.shared, **self.data}

@@ -15,7 +15,8 @@ from configs import (
     mnist_three,
     tofu_mnist,
 )
-from icm_jax import config, mechanisms
+from icm_jax import config, default_config, mechanisms
+from icm_jax.systems import registry
 
 
 @pytest.mark.parametrize(
@@ -27,12 +28,12 @@ from icm_jax import config, mechanisms
     ],
 )
 def test_shipped_configs_are_valid(module):
-    config.validate(module.get_config())
+    registry.validate(module.get_config())
 
 
 def test_faces_come_in_two_sizes_and_no_other():
     c = faces_utkface.get_config("64")
-    config.validate(c)
+    registry.validate(c)
     assert (c.data.size, c.experts.patch, c.mechanisms[3]["dy"]) == (64, 2, 6)
     assert c.discriminator.stages == ((8, 8), (16, 16), (32, 32), (64, 64))
     with pytest.raises(ValueError, match="faces_utkface.py: '32' is not allowed; .* 28 or 64"):
@@ -42,7 +43,7 @@ def test_faces_come_in_two_sizes_and_no_other():
 def test_groups_come_with_two_kinds_of_experts_and_no_other():
     for experts, keep in (("residual", 0), ("vae", 20)):
         c = faces_groups.get_config(experts)
-        config.validate(c)
+        registry.validate(c)
         assert (c.experts.kind, c.competition.keep) == (experts, keep)
     with pytest.raises(ValueError, match="faces_groups.py: 'conv' .* residual or vae"):
         faces_groups.get_config("conv")
@@ -94,57 +95,57 @@ def test_the_papers_values_are_the_defaults():
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(field, value, message):
-    c = config.icm()
+    c = default_config("icm")
     c.update_from_flattened_dict({field: value})
     with pytest.raises(ValueError, match=message):
-        config.validate(c)
+        registry.validate(c)
 
 
 def test_an_oracle_has_an_expert_a_mechanism():
-    c = config.icm()
+    c = default_config("icm")
     c.system, c.experts.count = "oracle", 9
     with pytest.raises(ValueError, match="experts.count: 9 experts for 10 mechanisms"):
-        config.validate(c)
+        registry.validate(c)
 
 
 def test_groups_are_told_apart_and_stand_for_mechanisms():
-    c = config.icm()
+    c = default_config("icm")
     c.data.groups = {"attribute": "race", "canonical": "2", "transformed": (0, "1")}
     c.mixture = (1, 3)
-    config.validate(c)
+    registry.validate(c)
     for twice in (("1", 1), ("0", "2")):
         c.data.groups.transformed = twice
         with pytest.raises(ValueError, match=f"data.groups: '{twice[1]}' stands there twice"):
-            config.validate(c)
+            registry.validate(c)
     c.data.groups.transformed = ("1",)
     with pytest.raises(ValueError, match="mixture: 2 shares for 1"):
-        config.validate(c)
+        registry.validate(c)
     c.mixture, c.system, c.experts.count = (), "oracle", 1
     with pytest.raises(ValueError, match="data.groups: groups have no originals"):
-        config.validate(c)
+        registry.validate(c)
 
 
 def test_wrong_types_and_unknown_and_missing_fields_are_named():
-    c = config.icm().to_dict()
+    c = default_config("icm").to_dict()
     c["experts"]["count"] = "ten"
     with pytest.raises(ValueError, match="experts.count: 'ten' is not a int"):
-        config.validate(ConfigDict(c))
-    c = config.icm().to_dict()
+        registry.validate(ConfigDict(c))
+    c = default_config("icm").to_dict()
     c["experts"]["cuont"] = 10
     with pytest.raises(ValueError, match="experts.cuont: no such field; the fields are activation"):
-        config.validate(ConfigDict(c))
-    c = config.icm().to_dict()
+        registry.validate(ConfigDict(c))
+    c = default_config("icm").to_dict()
     del c["log"]
     with pytest.raises(ValueError, match="log: missing"):
-        config.validate(ConfigDict(c))
+        registry.validate(ConfigDict(c))
 
 
 def test_a_config_goes_through_json_and_back(tmp_path):
-    c = config.icm()
+    c = default_config("icm")
     c.mechanisms = ("invert", {"name": "noise", "std": 0.1})
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict(c)))
     again = config.from_workdir(tmp_path)
-    config.validate(again)
+    registry.validate(again)
     assert config.to_dict(again) == config.to_dict(c)
     with pytest.raises(ValueError, match="workdir: no config can be read from .*nowhere"):
         config.from_workdir(tmp_path / "nowhere")
@@ -175,20 +176,20 @@ def test_a_bad_value_of_stable_features_is_named(field, value, message):
     c = tofu_mnist.get_config()
     c.update_from_flattened_dict({field: value})
     with pytest.raises(ValueError, match=message):
-        config.validate(c)
+        registry.validate(c)
 
 
 def test_systems_do_not_share_their_own_fields():
-    c = config.stable_features().to_dict()
+    c = default_config("stable_features").to_dict()
     c["experts"] = {}
     with pytest.raises(ValueError, match="experts: no such field"):
-        config.validate(ConfigDict(c))
-    c = config.stable_features().to_dict()
+        registry.validate(ConfigDict(c))
+    c = default_config("stable_features").to_dict()
     del c["shift"]
-    with pytest.raises(ValueError, match="shift: missing; see icm_jax.config.stable_features"):
-        config.validate(ConfigDict(c))
+    with pytest.raises(ValueError, match="shift: missing; see icm_jax.default_config"):
+        registry.validate(ConfigDict(c))
     with pytest.raises(ValueError, match="system: None is not allowed"):
-        config.validate(ConfigDict({}))
+        registry.validate(ConfigDict({}))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,7 @@ def test_systems_do_not_share_their_own_fields():
 def test_method_and_network_are_an_argument(choice, method, network):
     c = channel_mnist.get_config(choice)
     assert (c.method, c.network) == (method, network)
-    config.validate(c)
+    registry.validate(c)
 
 
 @pytest.mark.parametrize("choice", ["dro", "tofu,erm", "cnn,vgg"])

@@ -12,7 +12,7 @@ from icm_jax import experiment, training
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("run")
-    return workdir, experiment.run(tiny.icm(), workdir, splits=tiny.splits())
+    return workdir, experiment.run(tiny.icm(), workdir, data=tiny.splits())
 
 
 def test_summary_is_the_interface_that_other_programs_read(run):
@@ -60,10 +60,10 @@ def test_what_a_run_leaves_behind(run):
 def test_a_finished_run_is_left_alone_and_can_be_evaluated_again(run):
     workdir, result = run
     before = (workdir / "metrics.jsonl").read_bytes()
-    again = experiment.run(tiny.icm(), workdir, splits=tiny.splits())
+    again = experiment.run(tiny.icm(), workdir, data=tiny.splits())
     assert again.finished_before and again.summary == result.summary
     (workdir / "summary.json").unlink()
-    evaluated = experiment.run(tiny.icm(), workdir, "evaluate", splits=tiny.splits())
+    evaluated = experiment.run(tiny.icm(), workdir, "evaluate", data=tiny.splits())
     assert evaluated.summary == result.summary
     assert (workdir / "metrics.jsonl").read_bytes() == before
 
@@ -72,18 +72,18 @@ def test_another_config_is_refused(run):
     config = tiny.icm()
     config.experts.filters = 4
     with pytest.raises(training.WorkdirError, match="experts.filters: 3 there, 4 now"):
-        experiment.run(config, run[0], splits=tiny.splits())
+        experiment.run(config, run[0], data=tiny.splits())
 
 
 def test_the_same_config_gives_the_same_numbers_and_another_seed_others(run, tmp_path):
     workdir, result = run
-    same = experiment.run(tiny.icm(), tmp_path / "same", splits=tiny.splits())
+    same = experiment.run(tiny.icm(), tmp_path / "same", data=tiny.splits())
     chex.assert_trees_all_equal(same.state, result.state)
     records = (workdir / "metrics.jsonl").read_bytes()
     assert (tmp_path / "same" / "metrics.jsonl").read_bytes() == records
     config = tiny.icm()
     config.seed = 1
-    experiment.run(config, tmp_path / "other", splits=tiny.splits())
+    experiment.run(config, tmp_path / "other", data=tiny.splits())
     assert (tmp_path / "other" / "metrics.jsonl").read_bytes() != records
 
 
@@ -91,7 +91,7 @@ def test_a_batch_larger_than_the_data_is_refused_before_any_work(tmp_path):
     config = tiny.icm()
     config.batch_size = 21
     with pytest.raises(ValueError, match="batch_size: 21 is more than the 20 canonical images"):
-        experiment.run(config, tmp_path / "run", splits=tiny.splits())
+        experiment.run(config, tmp_path / "run", data=tiny.splits())
     assert not (tmp_path / "run").exists()
 
 
@@ -99,14 +99,14 @@ def test_every_mechanism_needs_a_test_image(tmp_path):
     config = tiny.icm()
     config.evaluation.images = 1
     with pytest.raises(ValueError, match="evaluation.images: 1 test images are fewer than the 2"):
-        experiment.run(config, tmp_path / "run", splits=tiny.splits())
+        experiment.run(config, tmp_path / "run", data=tiny.splits())
 
 
 def test_padding_must_hold_the_images(tmp_path):
     config = tiny.icm()
     config.data.pad = 8
     with pytest.raises(ValueError, match="data.pad: 8 is less than the images' 12x12 pixels"):
-        experiment.run(config, tmp_path / "run", splits=tiny.splits())
+        experiment.run(config, tmp_path / "run", data=tiny.splits())
 
 
 def test_default_workdirs_differ_where_configs_do():

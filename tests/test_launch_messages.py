@@ -6,7 +6,9 @@ import processes
 import pytest
 from commands import launched
 
-from icm_jax import experiment, restore, study, training
+from icm_jax import experiment, training
+from icm_jax.study import run as study
+from icm_jax.systems.icm import restore
 
 MNIST = "--config=configs/mnist.py"
 

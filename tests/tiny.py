@@ -6,8 +6,9 @@ ICM: two experts, two mechanisms, 12x12 images of two classes. Stable features: 
 import numpy as np
 from PIL import Image
 
-from icm_jax import config
+from icm_jax import default_config
 from icm_jax.data import Dataset, Splits
+from icm_jax.systems.icm.build import build_competition
 
 
 def splits(train=40, test=12):
@@ -35,7 +36,7 @@ def write(splits, root):
 
 def icm():
     """A config whose every network is as small as it can be."""
-    c = config.icm()
+    c = default_config("icm")
     c.batch_size = 8
     c.mechanisms = ("translate_right", "invert")
     c.experts.count = 2
@@ -58,6 +59,11 @@ def icm():
     return c
 
 
+def build_icm(config, splits, axis_name=None):
+    """The system of a config and its seed."""
+    return build_competition(config, splits, [config.seed], axis_name)[0]
+
+
 def quarters(train=160, test=64):
     """Four classes of 10x10 images: one quarter is bright; a little noise everywhere."""
     rng = np.random.RandomState(0)
@@ -75,7 +81,7 @@ def quarters(train=160, test=64):
 
 def stable_features(method="balanced"):
     """A config of few steps and small batches."""
-    c = config.stable_features()
+    c = default_config("stable_features")
     c.method, c.network = method, "mlp"
     c.batch_size = 16
     c.steps = 4

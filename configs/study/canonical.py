@@ -7,11 +7,11 @@ The judge of restored digits still learns from all 30,000.
 
 from ml_collections import ConfigDict
 
-from icm_jax.study_config import study
+from configs.study.common.ten_mechanisms import study
 
 
 def get_config(form: str = "full") -> ConfigDict:
-    """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
+    """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
     variants = {
         "64 images": {"data": {"canonical": 64}},
         "512 images": {"data": {"canonical": 512}},

@@ -7,11 +7,11 @@ On a CPU the widest take most of the time: an hour a run on two cores.
 
 from ml_collections import ConfigDict
 
-from icm_jax.study_config import study
+from configs.study.common.ten_mechanisms import study
 
 
 def get_config(form: str = "full") -> ConfigDict:
-    """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
+    """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
     variants = {
         f"{filters} filters": {"experts": {"filters": filters}} for filters in (16, 32, 64, 128)
     }

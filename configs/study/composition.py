@@ -8,11 +8,11 @@ first output that looks canonical. The runs are those of configs/study/seeds.py.
 
 from ml_collections import ConfigDict
 
-from icm_jax.study_config import study
+from configs.study.common.ten_mechanisms import study
 
 
 def get_config(form: str = "full") -> ConfigDict:
-    """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
+    """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
     images = 10 if form == "short" else 100
     examinations = {
         "greedy": {"kind": "composition", "images": images, "limit": 4, "width": 1},

@@ -8,11 +8,11 @@ are not restarted here, as too many experts would divide mechanisms among them.
 
 from ml_collections import ConfigDict
 
-from icm_jax.study_config import study
+from configs.study.common.ten_mechanisms import study
 
 
 def get_config(form: str = "full") -> ConfigDict:
-    """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
+    """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
     no_restarts = {"competition": {"restart": {"every": 0}}}
     variants = {
         f"{count} experts": {"experts": {"count": count}} | no_restarts for count in (6, 16)

@@ -7,11 +7,11 @@ Idle experts are restarted, as by default; "no restarts" leaves them idle, as th
 
 from ml_collections import ConfigDict
 
-from icm_jax.study_config import study
+from configs.study.common.ten_mechanisms import study
 
 
 def get_config(form: str = "full") -> ConfigDict:
-    """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
+    """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
     lengths = {
         f"{steps} steps": {"initialization": {"steps": steps}} for steps in (0, 50, 200, 500)
     }

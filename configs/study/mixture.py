@@ -9,11 +9,11 @@ every mechanism equally often.
 
 from ml_collections import ConfigDict
 
-from icm_jax.study_config import study
+from configs.study.common.ten_mechanisms import study
 
 
 def get_config(form: str = "full") -> ConfigDict:
-    """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
+    """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
     shares = (30, 20, 15, 10, 8, 6, 5, 3, 2, 1)
     variants = {"30 % to 1 %": {"mixture": shares}, "reversed": {"mixture": shares[::-1]}}
     question = "Are rare mechanisms identified too?"

@@ -8,11 +8,11 @@ its images and is the main winner of no other.
 
 from ml_collections import ConfigDict
 
-from icm_jax.study_config import study
+from configs.study.common.ten_mechanisms import study
 
 
 def get_config(form: str = "full") -> ConfigDict:
-    """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
+    """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
     variants = {"defaults": {}}
     question = "How often are all ten mechanisms identified, and after how many steps?"
     return study("seeds", question, form, variants, seeds=(20, 5))

@@ -8,11 +8,11 @@ the upper bound of what experts of this kind restore. "identified" says nothing 
 
 from ml_collections import ConfigDict
 
-from icm_jax.study_config import study
+from configs.study.common.ten_mechanisms import study
 
 
 def get_config(form: str = "full") -> ConfigDict:
-    """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
+    """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
     variants = {
         f"single, {filters} filters": {"experts": {"count": 1, "filters": filters}}
         for filters in (32, 64, 128)

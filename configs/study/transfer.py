@@ -12,16 +12,16 @@ that are not there are left out. The runs are those of configs/study/seeds.py.
 
 from ml_collections import ConfigDict
 
-from icm_jax import config
-from icm_jax.study_config import study
+from configs.study.common.ten_mechanisms import study
+from icm_jax import default_config
 
 
 def get_config(form: str = "full") -> ConfigDict:
-    """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
+    """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
     images = 300 if form == "short" else 3000
 
     def transfer(group_by, **data):
-        data = config.icm().data.to_dict() | data
+        data = default_config("icm").data.to_dict() | data
         return {"kind": "transfer", "data": data, "images": images, "group_by": group_by}
 
     # A ConfigDict would make one of two examinations that are the same object.

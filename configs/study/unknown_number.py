@@ -9,12 +9,12 @@ the same one counted once; neither needs labels (`icm_jax/evaluation/specializat
 
 from ml_collections import ConfigDict
 
+from configs.study.common.ten_mechanisms import study
 from icm_jax import mechanisms
-from icm_jax.study_config import study
 
 
 def get_config(form: str = "full") -> ConfigDict:
-    """The study in its `full` or `short` form: see `icm_jax.study_config.study`."""
+    """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
     common = {
         "experts": {"count": 16, "prune": 0.02},
         "competition": {"restart": {"every": 0}},

@@ -1,7 +1,6 @@
 """Named data sets as uint8 arrays, their splits, and batches drawn from them on the device."""
 
 from icm_jax.data.batches import draw, draw_indices, pad, shift, to_float
-from icm_jax.data.channels import TASKS, Task, tasks, to_channels
 from icm_jax.data.groups import Groups, draw_balanced, draw_each, draw_members, group
 from icm_jax.data.sources import SOURCES, load
 from icm_jax.data.split import divide, evenly, halve, restrict, values_of
@@ -9,12 +8,10 @@ from icm_jax.data.types import Dataset, Pool, Splits
 
 __all__ = [
     "SOURCES",
-    "TASKS",
     "Dataset",
     "Groups",
     "Pool",
     "Splits",
-    "Task",
     "divide",
     "draw",
     "draw_balanced",
@@ -28,8 +25,6 @@ __all__ = [
     "pad",
     "restrict",
     "shift",
-    "tasks",
-    "to_channels",
     "to_float",
     "values_of",
 ]

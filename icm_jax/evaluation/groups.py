@@ -1,101 +1,31 @@
-"""How right a classifier is, group by group: channels, cells of label and channel, clusters."""
+"""Means over groups, such as the images of each mechanism."""
 
-from collections.abc import Mapping
-
+import chex
 import numpy as np
 
-
-def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Loss of every example, float64 `[N]`, of logits `[N, L]` and labels int `[N]`."""
-    logits = logits.astype(np.float64)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    normal = np.log(np.exp(shifted).sum(axis=1))
-    return normal - shifted[np.arange(len(labels)), labels]
+from icm_jax.evaluation import indices
 
 
-def means(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
-    """Mean of `values` `[N]` in every group, float64 `[G]`; NaN where there is no example."""
-    total = np.bincount(group, weights=values, minlength=groups)
-    count = np.bincount(group, minlength=groups)
-    return np.divide(total, count, out=np.full(groups, np.nan), where=count > 0)
-
-
-def worst_group(
-    correct: np.ndarray, group: np.ndarray, label: np.ndarray, groups: int, least: int
-) -> float:
-    """Accuracy in the worst group; groups that are too small are judged together.
-
-    The accuracy in a handful of examples says little, and the worst of many such numbers says
-    nothing. So the examples of a label's groups smaller than `least` form one group, and where
-    that is too small as well, those of all such labels do.
+def group_mean(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+    """Averages the values of each group.
 
     Args:
-      correct: bool `[N]`, of at least one example.
-      group: int `[N]`, 0 to G - 1.
-      label: int `[N]`, 0 to L - 1.
+      values: float, int or bool `[N]`.
+      group: int `[N]` in `[0, groups)`.
       groups: G.
-      least: size from which on a group counts by itself.
-    """
-    together = np.where(_size(group) < least, groups + label, group)
-    rest = groups + int(label.max()) + 1
-    together = np.where(_size(together) < least, rest, together)
-    return float(np.nanmin(means(correct.astype(float), together, rest + 1)))
-
-
-def _size(group: np.ndarray) -> np.ndarray:
-    """How many examples the group of each has, int `[N]`."""
-    return np.bincount(group)[group]
-
-
-def measure(
-    logits: np.ndarray, labels: np.ndarray, channel: np.ndarray, channels: int
-) -> dict[str, object]:
-    """Accuracy and loss: overall, in every channel, and in the worst cell of label and channel.
-
-    Args:
-      logits: `[N, L]`.
-      labels: int `[N]`, the labels to be right about.
-      channel: int `[N]`, 0 to `channels` - 1.
-      channels: C.
 
     Returns:
-      `accuracy`, `loss`; `per_channel`, both as lists `[C]`, NaN where there is no image;
-      `worst_cell`, its `label`, `channel`, `accuracy` and `loss`, the worst by accuracy;
-      `cells`, accuracy `[L][C]`.
+      float64 `[G]`; nan for a group without values.
+
+    Raises:
+      AssertionError: the two arrays are not `[N]` of the same N.
+      ValueError: a group is out of range.
     """
-    classes = logits.shape[1]
-    correct = (logits.argmax(axis=1) == labels).astype(float)
-    losses = cross_entropy(logits, labels)
-    cell, cells = labels * channels + channel, classes * channels
-    accuracies, cell_losses = (means(values, cell, cells) for values in (correct, losses))
-    worst = int(np.nanargmin(accuracies))
-    return {
-        "accuracy": float(correct.mean()),
-        "loss": float(losses.mean()),
-        "per_channel": {
-            "accuracy": means(correct, channel, channels).tolist(),
-            "loss": means(losses, channel, channels).tolist(),
-        },
-        "worst_cell": {
-            "label": worst // channels,
-            "channel": worst % channels,
-            "accuracy": float(accuracies[worst]),
-            "loss": float(cell_losses[worst]),
-        },
-        "cells": accuracies.reshape(classes, channels).tolist(),
-    }
-
-
-def measure_part(
-    logits: np.ndarray,
-    true: np.ndarray,
-    given: np.ndarray,
-    channel: np.ndarray,
-    channels: int,
-) -> Mapping[str, dict]:
-    """`measure` on `true` labels and, where there are any, on the `given` ones (not negative)."""
-    found = {"true": measure(logits, true, channel, channels)}
-    known = given >= 0
-    if known.any():
-        found["given"] = measure(logits[known], given[known], channel[known], channels)
-    return found
+    values, group = np.asarray(values), np.asarray(group)
+    chex.assert_rank([values, group], 1)
+    chex.assert_equal_shape([values, group])
+    chex.assert_type(group, int)
+    indices.check("group", group, groups)
+    counts = np.bincount(group, minlength=groups)
+    totals = np.bincount(group, weights=values, minlength=groups)
+    return np.divide(totals, counts, out=np.full(groups, np.nan), where=counts > 0)

@@ -1,1 +1,1 @@
-"""Experts, discriminators and classifiers as Flax Linen modules, for one network and one batch."""
+"""What networks of several systems are made of, as Flax Linen modules for one batch."""

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from icm_jax.networks.activations import elu
 from icm_jax.networks.compute import Compute
-from icm_jax.networks.discriminators import halved, one_logit
+from icm_jax.networks.layers import halved, one_logit
 
 
 class ConvClassifier(nn.Module):

@@ -1,1 +1,1 @@
-"""Systems: what the training loop can train."""
+"""The systems, one a folder; `icm_jax.systems.registry` has them all."""

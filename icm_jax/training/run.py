@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
+from icm_jax import streams
+from icm_jax.streams import SeedStream
 from icm_jax.system import Phase, PyTree
 from icm_jax.training import stacking, steps
 from icm_jax.training.checkpoints import Checkpoints, Leaves, fill, flatten
@@ -53,7 +55,7 @@ class Run:
         """
         with self._stop.at_once():
             state = self._devices.put(self._state(leaves))
-            data, self._axes = stacking.stack_data([r.run.system.data for r in self._replicas])
+            data, self._axes = stacking.stack_data([r.run.system for r in self._replicas])
             self._data = self._devices.put(data)
         for index in self.lead.position.left(self._system):
             if index != self.lead.position.phase:
@@ -77,8 +79,8 @@ class Run:
             return state
 
         def of_one(replica, state):
-            key = steps.beginning(replica.run.seed, replica.position.phase)
-            return begin(state, replica.run.system.data, key)
+            key = streams.of_beginning(replica.run.seed, replica.position.phase)
+            return begin(state, replica.run.system.given, key)
 
         began = time.monotonic()
         with self._stop.at_once():
@@ -104,7 +106,8 @@ class Run:
         if leaves is not None:
             return steps.saved_state(self._system.init, leaves, len(self._replicas))
         init = self._devices.jit(self._system.init)
-        return stacking.stack([init(steps.stream(r.run.seed, 0)) for r in self._replicas])
+        keys = [streams.of_seed(r.run.seed, SeedStream.TRAINING) for r in self._replicas]
+        return stacking.stack([init(key) for key in keys])
 
     def _part(self, state: PyTree, index: int) -> PyTree:
         """The state of one replica, here."""
@@ -156,12 +159,12 @@ class Run:
         """Compiles the step of the current phase and sets the carry it begins with."""
         began = time.monotonic()
         count = len(self._replicas)
-        keys = [steps.stream(r.run.seed, 1 + r.position.phase) for r in self._replicas]
+        keys = [streams.of_phase(r.run.seed, r.position.phase) for r in self._replicas]
         # jit remembers the trace, so that the two looks at the step trace it once.
         step = jax.jit(phase.step)
         one = jax.eval_shape(lambda state: stacking.part(state, 0, count), state)
         metrics = self._devices.shapes(
-            lambda *args: step(*args)[1], one, self._system.data, keys[0]
+            lambda *args: step(*args)[1], one, self._system.given, keys[0]
         )
         self._empty = stacking.stack([steps.empty_interval(metrics)] * count)
         first = stacking.stack([np.int32(0)] * count)
@@ -206,7 +209,7 @@ class Run:
         with self._aside():
 
             def of_one(replica, state):
-                return phase.observe(state, replica.run.system.data)
+                return phase.observe(state, replica.run.system.given)
 
             state = self._changed(self._carry.state, of_one)
             self._carry = self._carry._replace(state=state)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from icm_jax.system import PyTree
+from icm_jax.system import PyTree, System
 
 
 def stack(trees: Sequence[PyTree]) -> PyTree:
@@ -22,18 +22,16 @@ def part(tree: PyTree, index: int, count: int) -> PyTree:
     return tree if count == 1 else _part(tree, np.int32(index))
 
 
-def stack_data(trees: Sequence[PyTree]) -> tuple[PyTree, PyTree]:
-    """Host arrays as one pytree, and the axis of each leaf for `jax.vmap`.
+def stack_data(systems: Sequence[System]) -> tuple[PyTree, PyTree]:
+    """The host arrays of R systems as one pytree, and the axis of each entry for `jax.vmap`.
 
-    An array that is the same object in all `trees` stays one (None), others are stacked (0).
+    What they share stays one (None), the rest is stacked to leaves `[R, ...]` (0).
     """
-    leaves, structures = zip(*(jax.tree.flatten(tree) for tree in trees), strict=True)
-    joined, axes = [], []
-    for each in zip(*leaves, strict=True):
-        same = all(leaf is each[0] for leaf in each)
-        joined.append(each[0] if same else np.stack(each))
-        axes.append(None if same else 0)
-    return structures[0].unflatten(joined), structures[0].unflatten(axes)
+    if len(systems) == 1:
+        return systems[0].given, None
+    own = jax.tree.map(lambda *leaves: np.stack(leaves), *(dict(s.data) for s in systems))
+    shared = dict(systems[0].shared)
+    return shared | own, dict.fromkeys(shared) | dict.fromkeys(own, 0)
 
 
 def mapped(step: Callable, axes: PyTree, count: int) -> Callable:

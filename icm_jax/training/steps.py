@@ -11,8 +11,6 @@ from icm_jax.system import Mean, Metrics, PyTree
 from icm_jax.training.checkpoints import Leaves, fill
 from icm_jax.training.stacking import stack
 
-_BEGINNING = 2**32 - 1  # the steps of a phase count from 0
-
 
 class Interval(NamedTuple):
     """What is known of the steps since the last logging boundary.
@@ -49,16 +47,6 @@ class Start(NamedTuple):
     state: PyTree
 
 
-def stream(seed: int, index: int) -> jax.Array:
-    """A named stream of randomness: 0 for the initial state, 1 + i for phase i. Typed key `[]`."""
-    return jax.random.fold_in(jax.random.key(seed), index)
-
-
-def beginning(seed: int, phase: int) -> jax.Array:
-    """The stream of what happens when phase i begins, apart from that of its steps."""
-    return jax.random.fold_in(stream(seed, 1 + phase), _BEGINNING)
-
-
 def saved_state(init: Callable[[jax.Array], PyTree], leaves: Leaves, count: int) -> PyTree:
     """The state of `count` replicas out of a checkpoint, on the host.
 
@@ -70,7 +58,7 @@ def saved_state(init: Callable[[jax.Array], PyTree], leaves: Leaves, count: int)
     Raises:
       CheckpointError: it is not one of this system.
     """
-    like = jax.eval_shape(lambda key: stack([init(key)] * count), stream(0, 0))
+    like = jax.eval_shape(lambda key: stack([init(key)] * count), jax.random.key(0))
     return fill(Start(like), leaves).state
 
 

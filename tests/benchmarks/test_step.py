@@ -5,16 +5,18 @@ import sys
 import pytest
 
 from benchmarks import apart, contenders, machine, memory, run, step, timing
-from icm_jax import config
+from icm_jax import default_config
 
 
 def small(monkeypatch):
     """Lets the benchmark run with small networks, on a machine that is measured already."""
-    c = config.icm()
+    c = default_config("icm")
     c.experts.filters, c.experts.layers = 2, 1
     c.discriminator.stages, c.discriminator.hidden = ((2,), (2,)), 3
     c.mechanisms, c.competition.restart.every = ("invert",), 0
-    monkeypatch.setattr(config, "icm", c.copy_and_resolve_references)
+    monkeypatch.setattr(
+        contenders, "default_config", lambda system: c.copy_and_resolve_references()
+    )
     monkeypatch.setattr(machine, "matrix_rates", lambda precision, torch: {"jax": 1e11})
     monkeypatch.setattr(machine, "copy_bandwidth", lambda: 1e10)
     # Another process would have networks of full size.

@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from icm_jax import competition, config
-from icm_jax.networks.experts import ConvExpert
-from icm_jax.systems import icm_model
+from icm_jax import default_config
+from icm_jax.systems.icm import competition
+from icm_jax.systems.icm import model as icm_model
+from icm_jax.systems.icm.networks.experts import ConvExpert
 
 torch = pytest.importorskip("torch")
 
@@ -67,7 +68,7 @@ def test_one_plain_step_is_that_of_the_masked_mathematics(batch):
         return network.apply(expert, transformed, mutable=["batch_stats"])[0]
 
     outputs = jnp.stack([forward(expert) for expert in experts])
-    logits = icm_model.make_model(config.icm()).logits
+    logits = icm_model.make_model(default_config("icm")).logits
     expected_loss, scores, *_ = competition.discriminator_gradient(
         logits, judge["params"], outputs, canonical
     )

@@ -1,16 +1,16 @@
 import pytest
 
 from benchmarks import work
-from icm_jax import config
+from icm_jax import default_config
 
 SHAPE = (28, 28, 1)
 
 
 def test_forward_passes_of_the_papers_networks_by_hand():
-    expert = work.expert_layers(config.icm(), SHAPE)
+    expert = work.expert_layers(default_config("icm"), SHAPE)
     # 784 pixels, 9 weights: 1 -> 32, three times 32 -> 32, 32 -> 1; a multiply-add is 2.
     assert sum(layer.flops for layer in expert) == 2 * 784 * 9 * (32 + 3 * 1024 + 32) == 44_255_232
-    discriminator = work.discriminator_layers(config.icm(), SHAPE)
+    discriminator = work.discriminator_layers(default_config("icm"), SHAPE)
     # 28x28: 1 -> 16 -> 16 -> 16; 14x14: 16 -> 32 -> 32; 7x7: 32 -> 64 -> 64; 576 -> 1024 -> 1.
     multiply_adds = 9 * (784 * (16 + 512) + 196 * (512 + 1024) + 49 * (2048 + 4096))
     multiply_adds += 576 * 1024 + 1024
@@ -18,22 +18,22 @@ def test_forward_passes_of_the_papers_networks_by_hand():
 
 
 def test_weights_are_the_networks_parameters_without_biases_and_batch_norm():
-    expert = work.expert_layers(config.icm(), SHAPE)
+    expert = work.expert_layers(default_config("icm"), SHAPE)
     assert sum(layer.parameters for layer in expert) == 28_609 - 4 * 3 * 32 - 1
-    discriminator = work.discriminator_layers(config.icm(), SHAPE)
+    discriminator = work.discriminator_layers(default_config("icm"), SHAPE)
     biases = 3 * 16 + 2 * 32 + 2 * 64 + 1024 + 1
     assert sum(layer.parameters for layer in discriminator) == 665_985 - biases
 
 
 def test_other_experts_are_not_counted():
-    c = config.icm()
+    c = default_config("icm")
     c.experts.kind = "vae"
     with pytest.raises(ValueError, match="experts.kind: 'vae' is not counted"):
         work.expert_layers(c, SHAPE)
 
 
 def tiny():
-    c = config.icm()
+    c = default_config("icm")
     c.experts.count, c.batch_size = 3, 2
     c.experts.filters, c.experts.layers = 2, 1
     c.discriminator.stages, c.discriminator.hidden = ((2,),), 3

@@ -6,8 +6,8 @@ import pytest
 
 from icm_jax.networks.classifiers import ConvClassifier, FacesClassifier
 from icm_jax.networks.compute import Compute
-from icm_jax.networks.discriminators import ConvDiscriminator
-from icm_jax.networks.experts import ConvExpert
+from icm_jax.systems.icm.networks.discriminators import ConvDiscriminator
+from icm_jax.systems.icm.networks.experts import ConvExpert
 
 
 def parameters(network, shape):

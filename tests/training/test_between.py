@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import toy
 from crashes import Crash, crashing
+from training import toy
 
 from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.progress import Progress

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import toy
+from training import toy
 
 from icm_jax.training import devices as devices_module
 from icm_jax.training.devices import AXIS, Devices, local

@@ -6,7 +6,7 @@ import chex
 import jax
 import numpy as np
 import pytest
-import toy
+from training import toy
 
 from icm_jax import training
 from icm_jax.training import run

@@ -1,4 +1,4 @@
-import toy
+from training import toy
 
 from icm_jax.training.position import Position, last_phase
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import processes
 import pytest
-import toy
+from training import toy
 
 from icm_jax import training
 

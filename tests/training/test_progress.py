@@ -3,7 +3,7 @@ import logging
 import sys
 import time
 
-import toy
+from training import toy
 
 from icm_jax.training.progress import Progress
 

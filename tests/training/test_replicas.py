@@ -6,8 +6,8 @@ import chex
 import jax
 import numpy as np
 import pytest
-import toy
 from crashes import Crash, crashing
+from training import toy
 
 from icm_jax import training
 from icm_jax.training import loop

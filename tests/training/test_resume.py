@@ -11,8 +11,8 @@ from pathlib import Path
 import chex
 import numpy as np
 import pytest
-import toy
 from crashes import Crash, crashing, harm
+from training import toy
 
 from icm_jax import training
 from icm_jax.training.checkpoints import Checkpoints

@@ -6,7 +6,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import toy
+from training import toy
 
 from icm_jax.training import workdir
 from icm_jax.training.workdir import WorkdirError

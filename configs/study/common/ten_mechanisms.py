@@ -1,0 +1,45 @@
+"""The studies of ten mechanisms on MNIST: what their configs have in common."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from icm_jax import default_config
+from icm_jax.study import config as study_config
+
+FORMS = ("full", "short")
+
+
+def study(
+    name: str,
+    question: str,
+    form: str,
+    variants: Mapping[str, Mapping[str, Any]],
+    seeds: tuple[int, int] = (5, 2),
+    examinations: Mapping[str, Mapping[str, Any]] | None = None,
+) -> ConfigDict:
+    """The config of a study of ten mechanisms on MNIST; see `icm_jax.study.config.study`.
+
+    Args:
+      name: of its folder, to which the form is added.
+      question: that it answers.
+      form: 'full', the shipped defaults, or 'short', 600 steps of competition, fewer seeds and
+        2,000 test images in the last evaluation.
+      variants: name -> nested fields that differ from the defaults.
+      seeds: how many of each variant in the full and the short form.
+      examinations: name -> settings.
+
+    Raises:
+      ValueError: there is no such form.
+    """
+    if form not in FORMS:
+        raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
+    base = default_config("icm")
+    base.evaluation.every = 50
+    if form == "short":
+        base.competition.steps = 600
+        base.evaluation.images = 500
+        base.evaluation.last = 2000
+    count = seeds[FORMS.index(form)]
+    return study_config.study(f"{name}_{form}", question, base, variants, count, examinations)

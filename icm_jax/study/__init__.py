@@ -1,0 +1,1 @@
+"""Studies: variants of a config x seeds, of whichever system, and what they come to together."""

@@ -1,0 +1,130 @@
+"""Examines finished runs as the examinations of a study's config say."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from ml_collections import ConfigDict
+
+from icm_jax import training
+from icm_jax.config import digest, from_workdir
+from icm_jax.study import tables
+from icm_jax.systems import registry
+from icm_jax.systems.kind import Examination, Found
+from icm_jax.training.workdir import read_json, write_json, write_text
+
+_log = logging.getLogger(__name__)
+
+_UNUSABLE = (ValueError, FileNotFoundError, training.CheckpointError)
+
+
+def check(examinations: Mapping[str, ConfigDict], base: ConfigDict) -> None:
+    """Refuses examinations that the runs of a config cannot be given.
+
+    Args:
+      examinations: name -> settings, of which `kind` names one that the system of `base` has.
+      base: the config.
+
+    Raises:
+      ValueError: naming the examination, the field, its value and what is allowed.
+    """
+    for name, settings in examinations.items():
+        examination = find(settings, base, name)
+        try:
+            examination.check(settings)
+        except ValueError as error:
+            raise ValueError(f"examinations: {name!r}: {error}") from error
+
+
+def find(settings: ConfigDict, base: ConfigDict, name: str = "") -> Examination:
+    """The examination that `settings.kind` names, of the system of a config.
+
+    Raises:
+      ValueError: it has none of that name; the message says of which examination.
+    """
+    known = registry.kind_of(base).examinations
+    kind = settings.get("kind")
+    if kind not in known:
+        allowed = f"choose one of {', '.join(known)}" if known else f"{base.system} has none"
+        raise ValueError(f"examinations: {name!r} has kind {kind!r}; {allowed}")
+    return known[kind]
+
+
+def examine_run(workdir: str | os.PathLike, study: ConfigDict) -> dict[str, Mapping[str, Any]]:
+    """Examines a finished run, of one seed, as a study would its own.
+
+    Writes what was found to `<workdir>/examined`: `<name>.json`, tables and figures.
+
+    Args:
+      workdir: of the run.
+      study: `study.examinations` are done; see `icm_jax.study.config.study`.
+
+    Returns:
+      The headline of each examination by its name.
+
+    Raises:
+      ValueError: there are no examinations, or one does not suit the run.
+      FileNotFoundError: the data of one are not there.
+      WorkdirError, CheckpointError: the run is not finished, or cannot be read or written.
+    """
+    if not study.get("examinations"):
+        raise ValueError("config: it has no examinations; take a study that has, of configs/study")
+    workdir, config = Path(workdir), from_workdir(workdir)
+    check(study.examinations, config)
+    folder = workdir / "examined"
+    with training.reasons(folder):
+        folder.mkdir(exist_ok=True)
+    headlines = {}
+    for name, settings in study.examinations.items():
+        examination = find(settings, config, name)
+        found = examination.examine(workdir, settings)
+        write_json(folder / f"{name}.json", found)
+        save_figures(folder, report(name, examination, [found], folder))
+        headlines[name] = examination.numbers(found)
+    return headlines
+
+
+def examine_cached(study: ConfigDict, folder: Path, examined: Path) -> dict[str, Found]:
+    """What each examination of a study found in a run; in `examined` what was found before.
+
+    One that cannot be done is left out, and said: the run is worth having without.
+    """
+    found = {}
+    for name, settings in study.examinations.items():
+        run = f"{folder.parent.name}-{folder.name}"
+        path = examined / f"{name}-{run}-{digest(settings)}.json"
+        known = read_json(path)
+        if known is None:
+            try:
+                known = find(settings, study.base, name).examine(folder, settings)
+            except _UNUSABLE as error:
+                _log.error("%s of %s failed: %s", name, folder, error)
+                continue
+            examined.mkdir(exist_ok=True)
+            write_json(path, known)
+        found[name] = known
+    return found
+
+
+def report(
+    name: str, examination: Examination, found: Sequence[Found], folder: Path
+) -> dict[str, Figure]:
+    """Writes the tables of what an examination found in several runs; returns its figures."""
+    for key, (head, rows) in examination.tables(found).items():
+        text = tables.markdown((head, tables.texts(head, rows)))
+        write_text(folder / f"{name}_{key}.md", text)
+    return {f"{name}_{key}": figure for key, figure in examination.figures(found).items()}
+
+
+def save_figures(folder: Path, figures: Mapping[str, Figure]) -> None:
+    """Writes figures to `<folder>/<name>.png`.
+
+    Raises:
+      WorkdirError: they cannot be written.
+    """
+    with training.reasons(folder):
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.png")

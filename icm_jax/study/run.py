@@ -1,0 +1,159 @@
+"""Runs a study: variants x seeds, each run once for all studies, then a table and figures.
+
+The folder of studies holds
+
+- `runs/<digest of its config>`: every run, an ordinary workdir, whichever studies use it;
+- `parts/<name>-<digest>`: auxiliary systems, such as the classifier that runs are judged by, which
+  runs have in common and which are trained once;
+- `<name of the study>/`: `table.md`, `runs.csv`, `figures/*.png`, `study.json`.
+
+A study goes on where it stopped. Several processes may work on the same folder: each takes the
+runs that no other has.
+"""
+
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from icm_jax import experiment, training
+from icm_jax.config import digest, to_dict
+from icm_jax.report import series
+from icm_jax.study import config as study_config
+from icm_jax.study import results
+from icm_jax.study.examine import examine_cached, find
+from icm_jax.systems import registry
+from icm_jax.training.workdir import read_json, write_json
+
+_log = logging.getLogger(__name__)
+
+
+class Cell(NamedTuple):
+    """Runs of a variant that are trained together: seeds `config.seed` and on."""
+
+    variant: str
+    config: ConfigDict
+    folder: Path
+
+    def seeds(self) -> list[tuple[int, Path]]:
+        """Each seed with its folder."""
+        first, count = self.config.seed, self.config.replicas
+        if count == 1:
+            return [(first, self.folder)]
+        return [(seed, self.folder / f"seed_{seed}") for seed in range(first, first + count)]
+
+    def parts(self) -> dict[str, str]:
+        """The names of the auxiliary systems with the digests of what they depend on."""
+        return dict(registry.kind_of(self.config).parts(self.config))
+
+
+def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
+    """Trains and examines what is missing, and writes what the study came to.
+
+    Args:
+      study: see `icm_jax.study.config.study`.
+      root: the folder of studies.
+
+    Returns:
+      As in `study.json`: `question`, `rows` (one a run) and what else is there.
+
+    Raises:
+      ValueError: the study, one of its variants or one of its examinations cannot be run.
+      WorkdirError: `root` cannot be written, or no run is finished.
+      Interrupted: SIGTERM or SIGINT; the same call goes on.
+    """
+    study_config.validate(study)
+    root = Path(root)
+    own = root / study.name
+    with training.reasons(own):
+        (own / "figures").mkdir(parents=True, exist_ok=True)
+    cells, made = list(_cells(study, root / "runs")), results.Results.of(study)
+    for number, cell in enumerate(tqdm(cells, study.name, unit="run", disable=None), 1):
+        _log.info("run %d of %d: %s, seed %d", number, len(cells), cell.variant, cell.config.seed)
+        was_finished = _is_finished(cell)
+        if not (was_finished or _train(cell, root / "parts")):
+            continue
+        for seed, folder in cell.seeds():
+            _collect(study, made, cell, seed, folder, own / "examined")
+        jax.clear_caches()
+        if not was_finished and number < len(cells):
+            # What stands so far can be read while the rest is in work.
+            results.write(study, own, made)
+    if not made.rows:
+        raise training.WorkdirError(f"{study.name}: no run is finished")
+    return results.write(study, own, made)
+
+
+def _cells(study: ConfigDict, runs: Path) -> Iterator[Cell]:
+    """All cells; the first seeds of all variants first."""
+    for first in range(0, study.seeds, study.at_once):
+        for name in study_config.names(study):
+            config = study_config.variant(study, name)
+            config.seed += first
+            config.replicas = min(study.at_once, study.seeds - first)
+            yield Cell(name, config, runs / digest(config))
+
+
+def _is_finished(cell: Cell) -> bool:
+    return (cell.folder / "summary.json").exists()
+
+
+def _train(cell: Cell, parts: Path) -> bool:
+    """Trains a cell, going on where it was stopped; says whether it is finished."""
+    began = time.monotonic()
+    try:
+        for name, part in cell.parts().items():
+            _copy(parts / f"{name}-{part}", cell.folder / name, cell.config)
+        experiment.run(cell.config, cell.folder)
+    except training.InUse:
+        _log.warning("%s is in work elsewhere", cell.folder)
+        return False
+    except (training.NotFinite, training.CheckpointError) as error:
+        # The others are worth having; the next call tries this one again.
+        _log.error("%s, seed %d failed: %s", cell.variant, cell.config.seed, error)
+        return False
+    for name, part in cell.parts().items():
+        _copy(cell.folder / name, parts / f"{name}-{part}", cell.config)
+    _log.info("took %.1f minutes", (time.monotonic() - began) / 60)
+    return True
+
+
+def _copy(source: Path, target: Path, config: ConfigDict) -> None:
+    """Copies a finished auxiliary run to where there is none, as one of a run with this config."""
+    if target.exists() or not (source / "summary.json").exists():
+        return
+    with training.reasons(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        shutil.copytree(source, unfinished, ignore=shutil.ignore_patterns(".lock", "tensorboard"))
+        write_json(unfinished / "config.json", to_dict(config))
+        unfinished.rename(target)
+
+
+def _collect(
+    study: ConfigDict, made: results.Results, cell: Cell, seed: int, folder: Path, examined: Path
+) -> None:
+    """Adds a finished run to the results: its row, its curve and what examinations found in it."""
+    summary = read_json(folder / "summary.json")
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    kind = registry.kind_of(summary)
+    seconds = sum(p["seconds"] + p["compile_seconds"] for p in summary["phases"].values())
+    row = {"variant": cell.variant, "seed": seed, **kind.numbers(summary, records)}
+    row["minutes of training"] = seconds / 60
+    if kind.curve is not None and kind.curve.scalar in row:
+        curve = series.evaluated(records, kind.curve.scalar)
+        made.curves.setdefault(cell.variant, {})[f"seed {seed}"] = curve
+    for name, found in examine_cached(study, folder, examined).items():
+        made.found[name].append(found)
+        numbers = find(study.examinations[name], study.base, name).numbers(found)
+        row |= {f"{name}: {key}": value for key, value in numbers.items()}
+    made.steps.append({name: phase["steps"] for name, phase in summary["phases"].items()})
+    made.rows.append(row)

@@ -1,0 +1,21 @@
+"""What can be done with finished experts: transfer to other data, compositions of mechanisms."""
+
+from icm_jax.systems.icm.examinations import composition, transfer
+from icm_jax.systems.kind import Examination
+
+EXAMINATIONS = {
+    "transfer": Examination(
+        check=transfer.check,
+        examine=transfer.examine,
+        numbers=transfer.numbers,
+        tables=transfer.tables,
+        figures=transfer.figures,
+    ),
+    "composition": Examination(
+        check=composition.check,
+        examine=composition.examine,
+        numbers=composition.numbers,
+        tables=composition.tables,
+        figures=composition.figures,
+    ),
+}

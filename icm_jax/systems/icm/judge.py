@@ -1,0 +1,158 @@
+"""The judge of an ICM run: a classifier that says what restored images show, or whether they look
+canonical."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from icm_jax import classification, collectives, mechanisms
+from icm_jax.chunks import in_chunks
+from icm_jax.config import digest
+from icm_jax.data import Splits, draw, halve, to_float
+from icm_jax.system import PyTree, System
+from icm_jax.systems.icm.images import Source
+
+_CANONICAL = 1  # the class of canonical images; transformed ones are of class 0
+
+
+class Judge(NamedTuple):
+    """A classifier and what it is asked.
+
+    Attributes:
+      name: what the fraction of images that pass is called: 'accuracy' where they must show what
+        their label says, 'called_canonical' where they must look canonical.
+      kinds: names of the canonical, the transformed and the restored images in results.
+      train: `seed -> System`, the classifier.
+      passes: `(state, images float32 [B, H, W, C], labels [B]) -> bool [B]`.
+    """
+
+    name: str
+    kinds: tuple[str, str, str]
+    train: Callable[[int], System]
+    passes: Callable[[PyTree, jax.Array, jax.Array], jax.Array]
+
+
+def build(
+    config: ConfigDict, source: Source, splits: Splits, axis_name: str | None = None
+) -> Judge | None:
+    """The judge that `config.classifier.learns` names; None where it could not say anything.
+
+    Args:
+      config: see `icm_jax.config.icm`.
+      source: of canonical and transformed images.
+      splits: all labels' images.
+      axis_name: device axis, or None.
+
+    Raises:
+      ValueError: the network does not suit the number of classes.
+    """
+    if config.classifier.learns == "canonical":
+        return _of_canonical(config, source, splits, axis_name)
+    return _of_labels(config, splits, axis_name) if _can_tell_labels(source, splits) else None
+
+
+def _of_labels(config: ConfigDict, splits: Splits, axis_name: str | None) -> Judge:
+    """Learns the labels of the canonical half, of all classes, whichever compete."""
+    settings, side = config.classifier, config.data.pad
+    task = classification.labelled(settings, *splits, side, axis_name)
+    system = classification.build(settings, task, side, axis_name)
+    predict = classification.predictor(settings, task.classes)
+
+    def train(seed):
+        return system._replace(data={"pool": halve(splits.train, seed)[0]})
+
+    def passes(state, images, labels):
+        return predict(state, images) == labels
+
+    return Judge("accuracy", ("original", "transformed", "restored"), train, passes)
+
+
+def _of_canonical(
+    config: ConfigDict, source: Source, splits: Splits, axis_name: str | None
+) -> Judge:
+    settings = config.classifier
+    task = canonical_task(config, source, splits, axis_name)
+    system = classification.build(settings, task, 0, axis_name)
+    predict = classification.predictor(settings, task.classes)
+
+    def train(seed):
+        canonical, transformed = source.pools(seed)
+        return system._replace(data={"canonical": canonical, "transformed": transformed})
+
+    def passes(state, images, labels):
+        del labels
+        return predict(state, images) == _CANONICAL
+
+    return Judge("called_canonical", ("canonical", "transformed", "restored"), train, passes)
+
+
+def canonical_task(
+    config: ConfigDict, source: Source, splits: Splits, axis_name: str | None = None
+) -> classification.Task:
+    """To tell canonical images (class 1) from transformed ones (0), as the discriminator does.
+
+    A batch is one half of each, from the images that the experts learn from; `data` lack the
+    pools, which the seed decides. Arguments are as in `build`.
+    """
+    count = config.classifier.batch_size
+    half = count // 2
+
+    def draw_both(data, key):
+        canonical_key, transformed_key = jax.random.split(key)
+        canonical = draw(canonical_key, data["images"], data["canonical"], half)
+        transformed = source.draw(data, transformed_key, count - half)
+        images = jnp.concatenate([source.prepare(canonical), transformed])
+        labels = jnp.where(jnp.arange(count) < half, _CANONICAL, 0)
+        # They take turns, so that every device has its part of both.
+        turns = np.argsort(np.arange(count) % max(half, 1), kind="stable")
+        return collectives.share((images[turns], labels[turns]), axis_name)
+
+    transformed = _transformed(source)
+    images = np.concatenate([source.canonical / np.float32(255), transformed])
+    labels = np.repeat(np.int32([_CANONICAL, 0]), [len(source.canonical), len(transformed)])
+    # The first images are some of both.
+    order = np.random.RandomState(0).permutation(len(labels))
+    data = {"images": splits.train.images}
+    return classification.Task(2, data, draw_both, images[order], labels[order])
+
+
+def _transformed(source: Source) -> np.ndarray:
+    """The test images as experts see them: float32 `[N, H, W, C]`, always the same."""
+    images = source.test.images
+    if source.bank is None:
+        return images / np.float32(255)
+
+    @jax.jit
+    def apply(images, index, key):
+        return mechanisms.apply(source.bank, key, to_float(images), index)
+
+    def call(index):
+        key = jax.random.fold_in(jax.random.key(0), index[0])
+        return apply(images[index], source.index[index], key)
+
+    return in_chunks(call, len(images))
+
+
+def _can_tell_labels(source: Source, splits: Splits) -> bool:
+    """Whether a classifier of labels can say what restored images show.
+
+    Not where images have no original, nor of classes that it does not learn (people who are in
+    the test split alone), nor where there is one class.
+    """
+    learned, asked = (np.unique(split.labels) for split in splits)
+    return source.bank is not None and len(learned) > 1 and bool(np.isin(asked, learned).all())
+
+
+def digests(config: ConfigDict) -> dict[str, str]:
+    """The digest of all that the judge of a config depends on, by its name among its parts."""
+    fields = ("source", "name", "dir", "size", "pad", "invert", "thicken", "box")
+    data = {field: config.data[field] for field in fields}
+    if config.classifier.learns == "canonical":
+        data |= {field: config.data[field] for field in ("labels", "canonical", "groups")}
+        data |= {field: config[field] for field in ("mechanisms", "mixture")}
+    common = {name: config[name] for name in ("classifier", "seed", "replicas")}
+    return {"classifier": digest(ConfigDict(common | {"data": data}))}

@@ -1,0 +1,261 @@
+"""Use of a trained model: the experts of a finished run restore images of one's own."""
+
+import contextlib
+import functools
+import operator
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import export as jax_export
+from ml_collections import ConfigDict
+
+from icm_jax import classification, schema
+from icm_jax import config as configs
+from icm_jax.chunks import in_chunks
+from icm_jax.data import pad, to_float
+from icm_jax.system import PyTree
+from icm_jax.systems.icm.config import SCHEMAS
+from icm_jax.systems.icm.model import Model, make_model
+from icm_jax.systems.icm.steps import State, init, prune
+from icm_jax.training import WorkdirError, stacking
+from icm_jax.training.checkpoints import Checkpoints, Leaves
+from icm_jax.training.steps import saved_state
+from icm_jax.training.workdir import read_json, reasons
+
+_Shape = tuple[int, int, int]  # height, width, channels
+_LAST_BIAS = ".state.params['Dense_1']['bias']"  # in the checkpoint of a judge of any classes
+
+
+class Restored(NamedTuple):
+    """What a trained model makes of N images.
+
+    Attributes:
+      images: float32 `[N, H, W, C]` in [0, 1], what the winners made.
+      expert: int32 `[N]`, the index of the winner, whose output scores highest.
+      score: float32 `[N]`, the probability that the discriminator gives it of being canonical.
+    """
+
+    images: jax.Array | np.ndarray
+    expert: jax.Array | np.ndarray
+    score: jax.Array | np.ndarray
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def apply(model: Model, state: State, numbers: jax.Array, images: jax.Array) -> Restored:
+    """Lets the experts compete for float32 images `[B, H, W, C]` in [0, 1], padded if need be.
+
+    `numbers` is int32 `[E]`, what each expert is called.
+    """
+    experts = state.experts.params, state.experts.statistics
+
+    def restored_by(index):
+        return model.restore(*jax.tree.map(operator.itemgetter(index), experts), images)
+
+    # One expert after the other: plain convolutions, fast on every platform it is exported to.
+    outputs = jnp.stack([restored_by(index) for index in range(len(state.share))])  # [E, B, ...]
+    scores = model.logits(state.discriminator.params, outputs)  # [E, B]
+    winner = scores.argmax(axis=0).astype(jnp.int32)
+    best = outputs[winner, jnp.arange(images.shape[0])]
+    return Restored(best, numbers[winner], jax.nn.sigmoid(scores.max(axis=0)))
+
+
+class Restorer(NamedTuple):
+    """A trained model.
+
+    Attributes:
+      model: the networks.
+      state: what they learned, without the states of the optimizers and the experts that
+        `config.experts.prune` drops.
+      numbers: int32 `[E]`, the numbers of the experts left, as in the run's report.
+      shape: `(H, W, C)` of the images that it was trained on.
+      padded_shape: likewise, with the padding of the run: what the experts see and make.
+    """
+
+    model: Model
+    state: State
+    numbers: np.ndarray
+    shape: _Shape
+    padded_shape: _Shape
+
+    def __call__(self, images: np.ndarray | jax.Array) -> Restored:
+        """Restores images, in chunks of one compiled shape.
+
+        Args:
+          images: `[N, H, W, C]`, or `[N, H, W]` for one channel; uint8, or float in [0, 1]. Either
+            of `shape`, and then padded as in training, or of `padded_shape`.
+
+        Returns:
+          NumPy arrays; images of `padded_shape`.
+
+        Raises:
+          ValueError: there is no image, or they are of another size, number of channels, type or
+            range.
+        """
+        images = self.fitted(np.asarray(images))
+        return in_chunks(lambda index: self.compete(images[index]), len(images), name="restore")
+
+    def compete(self, images: np.ndarray | jax.Array) -> Restored:
+        """Restores float32 images `[B, H, W, C]` in [0, 1] of `padded_shape` in one call."""
+        return apply(self.model, self.state, self.numbers, images)
+
+    def fitted(self, images: np.ndarray, name: str = "images") -> np.ndarray:
+        """Images as in a call, as float32 in [0, 1] of `padded_shape`; errors say `name`."""
+        if images.ndim == 3:
+            images = images[..., None]
+        if images.ndim != 4 or not len(images):
+            raise ValueError(
+                f"{name}: an array of shape {images.shape} has no images; it must be [N, H, W, C] "
+                "or [N, H, W] with N at least 1"
+            )
+        if images.shape[1:] not in (self.shape, self.padded_shape):
+            wanted = f"the run was trained on {_said(self.shape)}"
+            if self.padded_shape != self.shape:
+                wanted += f", padded to {_said(self.padded_shape)} (data.pad); give either size"
+            raise ValueError(f"{name}: {_said(images.shape[1:])}; {wanted}")
+        if images.dtype == np.uint8:
+            images = np.asarray(to_float(images))
+        elif not np.issubdtype(images.dtype, np.floating):
+            raise ValueError(f"{name}: {images.dtype} is not allowed; it must be uint8 or float")
+        elif not (images.min() >= 0 and images.max() <= 1):  # NaN neither
+            raise ValueError(
+                f"{name}: values from {images.min()} to {images.max()} are not allowed; floats "
+                "must be in [0, 1]"
+            )
+        images = images.astype(np.float32)
+        if images.shape[1:] == self.padded_shape:
+            return images
+        return np.asarray(pad(images, self.padded_shape[0]))
+
+
+def load(workdir: str | os.PathLike) -> Restorer:
+    """The trained model of a finished run.
+
+    Args:
+      workdir: its folder; of a run of several seeds the folder of one, such as `<run>/seed_0`.
+
+    Raises:
+      ValueError: there is no config in it.
+      WorkdirError: the run is not finished, of several seeds, or not of a competition.
+      CheckpointError: there is no undamaged checkpoint.
+    """
+    folder, config, shape, padded_shape = _finished(workdir)
+    if config.system != "icm":
+        raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without winners")
+    model, example = make_model(config), jnp.zeros((1, *padded_shape))
+    start = functools.partial(init, model, config.experts.count, example)
+    state = _saved(folder, config).state(start)
+    numbers = np.arange(config.experts.count)
+    if config.experts.prune:
+        state, numbers = prune(state, config.experts.prune)
+    # The optimizers' states, twice the size of the networks, would be exported too.
+    state = state._replace(
+        experts=state.experts._replace(opt_state=()),
+        discriminator=state.discriminator._replace(opt_state=()),
+    )
+    return Restorer(model, jax.device_put(state), numbers.astype(np.int32), shape, padded_shape)
+
+
+def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray], jax.Array]:
+    """The judge of a finished run, the classifier of canonical images that it was evaluated with.
+
+    Takes and raises what `load` does.
+
+    Returns:
+      A compiled function of uint8 images, which are padded as in training, or of float32 ones in
+      [0, 1], taken as they are, `[B, H, W, C]`. It returns their classes, int32 `[B]`.
+    """
+    folder, config, _, padded_shape = _finished(workdir)
+    settings = config.classifier
+    if settings.learns != "labels":
+        raise WorkdirError(f"workdir: the run in {folder} has no judge of labels")
+    saved = _saved(folder, config, "classifier")
+    # No file says how many classes there are, but the last layer has a bias for each.
+    classes = 2 if settings.kind == "faces" else saved.leaves[_LAST_BIAS].shape[-1]
+    example = jnp.zeros((1, *padded_shape))
+    start = functools.partial(classification.untrained, settings, classes, example)
+    predict = jax.jit(classification.predictor(settings, classes, config.data.pad))
+    return functools.partial(predict, jax.device_put(saved.state(start)))
+
+
+def export(restorer: Restorer, path: str | os.PathLike) -> None:
+    """Writes a trained model as one file that `jax.export.deserialize` reads, without this package.
+
+    It is a function of float32 images `[b, H, W, C]` in [0, 1] of `restorer.padded_shape`, for any
+    b, on CPU and CUDA. It returns a tuple of images, expert and score as in `Restored`. A file
+    that is there is replaced.
+
+    Raises:
+      WorkdirError: `path` cannot be written.
+    """
+    height, width, channels = restorer.padded_shape
+    shape = jax_export.symbolic_shape(f"b, {height}, {width}, {channels}")
+    function = jax.jit(lambda images: tuple(restorer.compete(images)))
+    exported = jax_export.export(function, platforms=("cpu", "cuda"))(
+        jax.ShapeDtypeStruct(shape, jnp.float32)
+    )
+    path = Path(path).expanduser()
+    with reasons(path):
+        path.write_bytes(exported.serialize())
+
+
+class _Saved(NamedTuple):
+    """The leaves of a checkpoint, of `count` runs of which that at `index` is meant."""
+
+    leaves: Leaves
+    index: int
+    count: int
+
+    def state(self, init: Callable[[jax.Array], PyTree]) -> PyTree:
+        """The run's state, for the `init` that made it."""
+        return stacking.part(saved_state(init, self.leaves, self.count), self.index, self.count)
+
+
+def _finished(workdir: str | os.PathLike) -> tuple[Path, ConfigDict, _Shape, _Shape]:
+    """The folder and the config of a finished run, the shape of its images and with padding."""
+    folder = Path(workdir).resolve()
+    config, summary = configs.from_workdir(folder), read_json(folder / "summary.json")
+    if summary is None:
+        raise WorkdirError(f"workdir: the run in {folder} is not finished; train it first")
+    if "seeds" in summary:
+        choice = ", ".join(str(folder / f"seed_{seed}") for seed in summary["seeds"])
+        raise WorkdirError(f"workdir: {folder} holds several seeds; choose one of {choice}")
+    if config.system not in ("icm", "oracle"):
+        raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without experts")
+    schema.validate(config, SCHEMAS[config.system])  # that of an older version may lack a field
+    if "image_shape" not in summary:
+        raise WorkdirError(
+            f"workdir: {folder / 'summary.json'} says no image_shape; evaluate the run again with "
+            "--mode=evaluate"
+        )
+    shape, side = tuple(summary["image_shape"]), config.data.pad
+    return folder, config, shape, (side, side, shape[-1]) if side else shape
+
+
+def _saved(folder: Path, config: ConfigDict, part: str = "") -> _Saved:
+    """What is saved of the run in a folder, or of another that was trained as a part of it."""
+    of_all, index, count = _checkpoints(folder, config)
+    with contextlib.closing(Checkpoints(of_all / part, config.checkpoint.keep)) as saved:
+        restored = saved.restore()
+    if restored is None:
+        raise WorkdirError(f"workdir: there is no checkpoint in {of_all / part}")
+    return _Saved(restored.leaves, index, count)
+
+
+def _checkpoints(folder: Path, config: ConfigDict) -> tuple[Path, int, int]:
+    """The folder of a run's checkpoints, its index in them and how many runs they hold."""
+    if (folder / "checkpoints").is_dir():
+        return folder, 0, 1
+    if folder.name == f"seed_{config.seed}" and (folder.parent / "checkpoints").is_dir():
+        of_all = configs.from_workdir(folder.parent)
+        return folder.parent, config.seed - of_all.seed, of_all.replicas
+    raise WorkdirError(f"workdir: there are no checkpoints in {folder}")
+
+
+def _said(shape: tuple[int, ...]) -> str:
+    height, width, channels = shape
+    return f"{height}x{width} pixels with {channels} channel{'s' if channels > 1 else ''}"

@@ -1,0 +1,81 @@
+"""What the package asks of a system besides training it: its config, its data, its results.
+
+A system is a folder of `icm_jax/systems/` whose `KINDS` name one `Kind` for each value that the
+field `system` of a config can have there; `icm_jax.systems.registry` has them all.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+from ml_collections import ConfigDict
+
+from icm_jax.report.story import Story
+from icm_jax.schema import Schema
+from icm_jax.system import System
+
+# What an examination found in a run: JSON values
+Found = Mapping[str, Any]
+# Head and rows
+Table = tuple[Sequence[str], Sequence[Sequence[str | float]]]
+
+
+class Examination(NamedTuple):
+    """Something that is done with finished runs.
+
+    Attributes:
+      check: refuses settings, with ValueError naming the field, before anything is trained.
+      examine: `(workdir of one seed, settings) -> Found`. Raises ValueError or FileNotFoundError
+        where it cannot be done.
+      numbers: the headline of what was found in a run, by name.
+      tables: of what was found in several runs, by name.
+      figures: likewise.
+    """
+
+    check: Callable[[ConfigDict], None]
+    examine: Callable[[str | os.PathLike, ConfigDict], Found]
+    numbers: Callable[[Found], Mapping[str, float | bool]]
+    tables: Callable[[Sequence[Found]], Mapping[str, Table]] = lambda found: {}
+    figures: Callable[[Sequence[Found]], Mapping[str, Figure]] = lambda found: {}
+
+
+class Curve(NamedTuple):
+    """What a study draws along the training of its runs.
+
+    Attributes:
+      scalar: a number of evaluations, by its name in records; a number of runs too (see `Kind`).
+      title: of the figure.
+    """
+
+    scalar: str
+    title: str
+
+
+class Kind(NamedTuple):
+    """A kind of system, as a config names it in `system`.
+
+    Attributes:
+      schema: its fields, their defaults and rules.
+      load: `config -> data`, whatever `build` takes: images, tables, toys. Raises
+        FileNotFoundError or ValueError, naming the field.
+      build: `(config, data, seeds, axis_name) -> systems`, one a seed, which share all functions
+        but `evaluate`; the steps reduce over the device axis of that name. Raises ValueError for
+        what does not go together.
+      story: what a run came to: `summary (as in summary.json) -> Story`.
+      numbers: `(summary, records) -> name -> number or bool`, the row of a run in a study's table.
+      curve: what a study draws along training, or None.
+      parts: `config -> name -> digest` of all that an auxiliary system of that name depends on;
+        runs of a study whose digests are the same share it.
+      examinations: what can be done with finished runs, by name.
+    """
+
+    schema: Schema
+    load: Callable[[ConfigDict], Any]
+    build: Callable[[ConfigDict, Any, Sequence[int], str | None], tuple[System, ...]]
+    story: Callable[[Mapping[str, Any]], Story]
+    numbers: Callable[[Mapping[str, Any], Sequence[Mapping]], Mapping[str, float | bool | None]]
+    curve: Curve | None = None
+    parts: Callable[[ConfigDict], Mapping[str, str]] = lambda config: {}
+    examinations: Mapping[str, Examination] = MappingProxyType({})

@@ -1,0 +1,50 @@
+"""The systems that a config can name: one import and one row for each folder."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from icm_jax import schema
+from icm_jax.systems import icm, stable_features
+from icm_jax.systems.kind import Kind
+
+SYSTEMS: dict[str, Kind] = {
+    **icm.KINDS,
+    **stable_features.KINDS,
+}
+
+
+def kind_of(config: ConfigDict | Mapping[str, Any]) -> Kind:
+    """The kind that a config, or the summary of a run, names in `system`.
+
+    Raises:
+      ValueError: there is none of that name.
+    """
+    return _find(config.get("system"))
+
+
+def default_config(system: str) -> ConfigDict:
+    """The config of a system with the default of every field.
+
+    Raises:
+      ValueError: there is none of that name.
+    """
+    return _find(system).schema.defaults()
+
+
+def validate(config: ConfigDict) -> None:
+    """Refuses a config that cannot run, before any work.
+
+    Raises:
+      ValueError: naming the field, its value and what is allowed.
+    """
+    schema.validate(config, kind_of(config).schema)
+
+
+def _find(system: Any) -> Kind:
+    if system not in SYSTEMS:
+        raise ValueError(
+            f"system: {system!r} is not allowed; it must be one of {', '.join(SYSTEMS)}"
+        )
+    return SYSTEMS[system]

@@ -1,0 +1,144 @@
+"""What stable features are judged by: accuracy on given and true labels, by channel and cell."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from ml_collections import ConfigDict
+
+from icm_jax.data import Dataset
+from icm_jax.report import figures, lines, series
+from icm_jax.system import Evaluation
+from icm_jax.systems.stable_features import tofu_evaluation
+from icm_jax.systems.stable_features.channels import Task
+from icm_jax.systems.stable_features.measures import measure_part
+from icm_jax.systems.stable_features.model import Parameters, PutThrough
+from icm_jax.systems.stable_features.state import State, chosen
+
+_SELECTIONS = {
+    "worst_group": "worst group of a part of the training data",
+    "validation": "validation images, which are as the test images are",
+    "last": "the last step",
+}
+
+
+def make_evaluate(
+    config: ConfigDict, put_through: PutThrough
+) -> Callable[[Task, State, Mapping, bool], Evaluation]:
+    """The evaluation of a state; quick ones look at the present parameters and fewer images."""
+
+    def evaluate(task: Task, state: State, auxiliary: Mapping, complete: bool) -> Evaluation:
+        del auxiliary
+        parameters = chosen(state) if complete else state.learner.parameters
+        some = np.arange(min(config.evaluation.images, len(task.test.labels)))
+        test = task.test if complete else task.test.take(some)
+        parts = {
+            name: _measured(put_through, parameters, part, task.channels)
+            for name, part in (("validation", task.validation), ("test", test))
+        }
+        logits = {name: found[0] for name, found in parts.items()}
+        measured = {name: found[1] for name, found in parts.items()}
+        accuracy = _accuracy(measured)
+        scalars = {name: accuracy[name] for name in ("validation_given", "test_true")}
+        scalars["channel_accuracy"] = measured["test"]["true"]["per_channel"]["accuracy"]
+        if np.isfinite(state.best.now):
+            scalars["held_out"] = float(state.best.now)
+        cells = {name: found["true"].pop("cells") for name, found in measured.items()}
+        for found in measured.values():
+            found.get("given", {}).pop("cells", None)
+        arrays = {"cells": np.asarray(cells["test"])}
+        summary = {
+            "method": config.method,
+            "network": config.network,
+            "accuracy": accuracy,
+            "selection": {
+                "by": _SELECTIONS[config.selection.by],
+                "score": float(state.best.score),
+                "step": int(state.best.step),
+            },
+            **measured,
+        }
+        if complete and config.method == "tofu":
+            found, more = tofu_evaluation.evaluate(task, state)
+            summary["tofu"], arrays = found, arrays | more
+        files = {"test.txt": _predictions(logits["test"])} if complete else {}
+        return Evaluation(scalars, summary, arrays, files)
+
+    return evaluate
+
+
+def headline(summary: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a summary by which runs are compared."""
+    return {name.replace("_", " "): value for name, value in summary["accuracy"].items()}
+
+
+def numbers(
+    summary: Mapping[str, Any], records: Sequence[Mapping[str, Any]]
+) -> dict[str, float | None]:
+    """The row of a run in a study; `records` are as in `metrics.jsonl`."""
+    del records
+    found = {f"accuracy {name}": value for name, value in headline(summary).items()}
+    return found | {"step": summary["selection"]["step"]}
+
+
+def draw_figures(
+    config: ConfigDict, evaluation: Evaluation, records: list[dict]
+) -> dict[str, Figure]:
+    """The run in pictures: training, accuracy by channel and cell, and the steps of TOFU."""
+    cells = evaluation.arrays["cells"]
+    labels, channels = (list(map(str, range(size))) for size in cells.shape)
+    parts = {
+        f"{name}, {kind} labels": (
+            range(len(channels)),
+            evaluation.summary[name][kind]["per_channel"]["accuracy"],
+        )
+        for name in ("validation", "test")
+        for kind in ("given", "true")
+        if kind in evaluation.summary[name]
+    }
+    drawn = {
+        "channels": lines.curves(parts, "Accuracy by channel", "accuracy", xlabel="channel"),
+        "cells": figures.matrix(
+            cells, labels, channels, "Accuracy, true labels", "label", "channel"
+        ),
+        "training": lines.panels(series.charts(records), "Training"),
+    }
+    names = {
+        "test_true": "test, true labels",
+        "validation_given": "validation, given labels",
+        "held_out": "held out (selection)",
+    }
+    curves = {label: series.evaluated(records, name) for name, label in names.items()}
+    curves = {label: found for label, found in curves.items() if found[0]}
+    drawn["accuracy"] = lines.curves(curves, "Accuracy along training", "accuracy")
+    if config.method == "tofu":
+        drawn |= tofu_evaluation.draw(evaluation)
+    return drawn
+
+
+def _measured(
+    put_through: PutThrough, parameters: Parameters, part: Dataset, channels: int
+) -> tuple[np.ndarray, Mapping[str, dict]]:
+    """Logits `[N, L]` of a data set, and what they are measured to be worth."""
+    given, channel = part.attributes["given"], part.attributes["channel"]
+    logits = put_through(parameters, part.images, channel).logits
+    return logits, measure_part(logits, part.labels, given, channel, channels)
+
+
+def _accuracy(measured: Mapping[str, Mapping[str, dict]]) -> dict[str, float]:
+    """The run's result in numbers; `test_given` where the test images have given labels."""
+    validation, test = measured["validation"], measured["test"]
+    result = {
+        "validation_given": validation["given"]["accuracy"],
+        "test_true": test["true"]["accuracy"],
+        "worst_cell_true": test["true"]["worst_cell"]["accuracy"],
+    }
+    if "given" in test:
+        result["test_given"] = test["given"]["accuracy"]
+    return result
+
+
+def _predictions(logits: np.ndarray) -> str:
+    """A line an image, `<number>.npy <label>`, as the report of the ten-channel MNIST has it."""
+    return "".join(f"{i}.npy {label}\n" for i, label in enumerate(logits.argmax(axis=1)))

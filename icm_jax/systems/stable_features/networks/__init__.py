@@ -1,0 +1,1 @@
+"""The classifiers of stable features as Flax Linen modules."""

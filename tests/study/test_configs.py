@@ -1,0 +1,78 @@
+"""The studies of configs/study/, read as launch.py does."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from configs.study.common.ten_mechanisms import FORMS
+from icm_jax import default_config
+from icm_jax.config import digest
+from icm_jax.data import SOURCES
+from icm_jax.study import config as study_config
+from icm_jax.systems import registry
+
+FILES = sorted((Path(__file__).parents[2] / "configs" / "study").glob("*.py"))
+
+# What `examine` of each kind reads of its settings.
+SETTINGS = {
+    "composition": {"kind", "images", "limit", "width"},
+    "transfer": {"kind", "images", "data", "group_by"},
+}
+
+
+def get_config(file, *form):
+    return runpy.run_path(str(file))["get_config"](*form)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_shipped_studies_can_run(file, form):
+    made = get_config(file, form)
+    study_config.validate(made)
+    # Studies of one name would write the same table.
+    assert made.name == f"{file.stem}_{form}"
+    assert made.question.endswith("?")
+    configs = [study_config.variant(made, name) for name in study_config.names(made)]
+    assert len({digest(c) for c in configs}) == len(made.variants)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_shipped_examinations_have_the_fields_that_are_read(file, form):
+    assert set(SETTINGS) == set(registry.SYSTEMS["icm"].examinations)
+    made = get_config(file, form)
+    for settings in made.examinations.values():
+        assert set(settings) == SETTINGS[settings.kind]
+        assert settings.images >= 0
+        if settings.kind == "transfer":
+            assert set(settings.data) == set(default_config("icm").data)
+            assert settings.data.source in SOURCES
+        else:
+            assert settings.limit >= 1 and settings.width >= 1
+    # What is set of one on the command line must not be set of another.
+    parts = [settings.get("data", settings) for settings in made.examinations.values()]
+    assert len({id(part) for part in parts}) == len(made.examinations)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_short_form_is_less_of_the_same_and_the_full_one_the_default(file):
+    full, short = (get_config(file, form) for form in FORMS)
+    assert get_config(file).name == full.name
+    assert short.seeds < full.seeds and set(short.variants) == set(full.variants)
+    for name in full.variants:
+        long, brief = (study_config.variant(made, name) for made in (full, short))
+        assert (long.competition.steps, brief.competition.steps) == (1000, 600)
+        assert (long.evaluation.last, brief.evaluation.last) == (0, 2000)
+        for other in ("competition", "evaluation"):
+            brief[other] = long[other]
+        assert digest(brief) == digest(long)
+
+
+def test_any_other_form_is_refused():
+    assert FILES
+    for file in FILES:
+        with pytest.raises(ValueError, match="form: 'long' is unknown; choose one of full, short"):
+            get_config(file, "long")
+        with pytest.raises(ValueError, match="form: '' is unknown"):
+            get_config(file, "")

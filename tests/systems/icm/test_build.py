@@ -1,0 +1,365 @@
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny
+
+from icm_jax import mechanisms
+from icm_jax.systems.icm import competition
+from icm_jax.systems.icm import images as icm_images
+from icm_jax.systems.icm import model as icm_model
+from icm_jax.systems.icm import steps as icm_steps
+from icm_jax.systems.icm.build import build_competition
+
+IMAGES = (8, 12, 12, 1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return icm_model.make_model(tiny.icm())
+
+
+@pytest.fixture(scope="module")
+def state(model):
+    """Three experts, so that one can lose; apart enough for every expert to win in some batch."""
+    return icm_steps.init(model, 3, jnp.zeros(IMAGES), jax.random.key(0))
+
+
+@pytest.fixture(scope="module")
+def batches():
+    keys = jax.random.split(jax.random.key(1))
+    return [jax.random.uniform(k, IMAGES) for k in keys]
+
+
+def expert(tree, e):
+    return jax.tree.map(lambda t: t[e], tree)
+
+
+def comparable(state):
+    """The state without a bias that batch norm cancels: Adam blows its rounding errors up."""
+    params = {k: v for k, v in state.experts.params.items() if k != "Conv_0"}
+    kernel = state.experts.params["Conv_0"]["kernel"]
+    variances = state.experts.statistics["BatchNorm_0"]["var"]
+    return params, kernel, variances, state.discriminator.params, state.share
+
+
+def test_experts_start_different(state):
+    kernels = state.experts.params["Conv_0"]["kernel"]
+    assert jnp.abs(kernels[0] - kernels[1]).max() > 0.01
+
+
+def test_initialization_fits_each_expert_to_its_input(model, state, batches):
+    images = batches[0]
+    step = jax.jit(functools.partial(icm_steps.reproduction_step, model, momentum=0.9))
+    new, metrics = step(state, images, images)
+    for e in range(3):
+        outputs, _ = model.expert.apply(
+            {"params": expert(state.experts.params, e)}, images, mutable=["batch_stats"]
+        )
+        np.testing.assert_allclose(
+            metrics["reproduction_error"].total[e], ((outputs - images) ** 2).mean(), rtol=1e-5
+        )
+    chex.assert_trees_all_equal(new.discriminator, state.discriminator)
+    first = metrics["reproduction_error"].total
+    for _ in range(30):
+        new, metrics = step(new, images, images)
+    assert (metrics["reproduction_error"].total < 0.9 * first).all()
+
+
+def test_one_step_moves_winners_and_the_discriminator_alone(model, state, batches):
+    step = jax.jit(functools.partial(icm_steps.competition_step, model, momentum=0.9))
+    # Two images cannot be won by three experts: somebody is idle.
+    new, metrics = step(state, *(images[:2] for images in batches), batches[0][:1])
+    wins = np.asarray(metrics["wins"].total)
+    assert wins.sum() == 2
+    for e in range(3):
+        before, after = (
+            (expert(s.experts.params, e), expert(s.experts.opt_state, e)) for s in (state, new)
+        )
+        if wins[e]:
+            assert not np.array_equal(before[0]["Conv_0"]["kernel"], after[0]["Conv_0"]["kernel"])
+        else:
+            chex.assert_trees_all_equal(before, after)
+    changed = jax.tree.map(
+        lambda a, b: bool(jnp.any(a != b)), state.discriminator.params, new.discriminator.params
+    )
+    assert all(jax.tree.leaves(changed))
+
+
+def test_metrics_are_those_of_a_plain_loop(model, state, batches):
+    transformed, canonical = batches
+    _, metrics = jax.jit(functools.partial(icm_steps.competition_step, model, momentum=0.9))(
+        state, transformed, canonical, transformed[:2]
+    )
+    logits = []
+    for e in range(3):
+        outputs, _ = model.expert.apply(
+            {"params": expert(state.experts.params, e)}, transformed, mutable=["batch_stats"]
+        )
+        logits.append(model.logits(state.discriminator.params, outputs))
+    logits = np.stack(logits)
+    real = np.asarray(model.logits(state.discriminator.params, canonical))
+    winner = logits.argmax(axis=0)
+    for e in range(3):
+        won = logits[e, winner == e]
+        assert metrics["wins"].total[e] == len(won)
+        np.testing.assert_allclose(
+            metrics["expert_loss"].total[e], np.log1p(np.exp(-won)).sum(), rtol=1e-4
+        )
+    np.testing.assert_allclose(
+        metrics["discriminator_loss"].total,
+        np.log1p(np.exp(logits)).mean() + np.log1p(np.exp(-real)).mean(),
+        rtol=1e-5,
+    )
+    np.testing.assert_allclose(
+        metrics["winner_score"].total / metrics["winner_score"].count,
+        (1 / (1 + np.exp(-logits.max(axis=0)))).mean(),
+        rtol=1e-5,
+    )
+
+
+def test_masked_and_gathered_with_all_images_are_the_gradient_of_a_plain_loop(
+    model, state, batches
+):
+    images, params = batches[0], state.experts.params
+    score = functools.partial(model.logits, state.discriminator.params)
+
+    def gradient(reference):
+        made, _, of_winners = model.competing(params, images, reference)
+        return of_winners(score, competition.winners(score(made.outputs)))
+
+    def plain(params):
+        """The loss of masked losers, through the statistics of the whole batch."""
+        losses, loss = [], 0.0
+        for e in range(3):
+            outputs, _ = model.expert.apply(
+                {"params": expert(params, e)}, images, mutable=["batch_stats"]
+            )
+            losses.append(jnp.logaddexp(0.0, -score(outputs)))
+        winner = jnp.argmin(jnp.stack(losses), axis=0)
+        for e in range(3):
+            loss += (losses[e] * (winner == e)).sum() / jnp.maximum((winner == e).sum(), 1)
+        return loss
+
+    expected = jax.grad(plain)(params)
+    for reference in (None, images):
+        chex.assert_trees_all_close(jax.jit(gradient)(reference), expected, rtol=1e-3, atol=1e-6)
+    # Two images of eight give another gradient, though not one of another kind.
+    kernels = [g["Conv_0"]["kernel"].ravel() for g in (gradient(images[:2]), expected)]
+    assert jnp.abs(kernels[0] - kernels[1]).max() > 1e-3 * jnp.abs(kernels[1]).max()
+    assert jnp.vdot(*kernels) > 0.5 * jnp.linalg.norm(kernels[0]) * jnp.linalg.norm(kernels[1])
+
+
+def test_four_devices_compute_what_one_does():
+    """`vmap` over a named axis stands for the devices: the same collectives, one process."""
+    config, splits = tiny.icm(), tiny.splits()
+    one, four = tiny.build_icm(config, splits), tiny.build_icm(config, splits, "devices")
+    data = jax.tree.map(jnp.asarray, one.data)
+    alone = shared = jax.jit(one.init)(jax.random.key(0))
+    for index in range(2):
+        step = jax.jit(one.phases[index].step)
+        step_of_four = jax.jit(
+            jax.vmap(
+                lambda state, data, key, _: four.phases[index].step(state, data, key),  # noqa: B023
+                in_axes=(None, None, None, 0),
+                axis_name="devices",
+            )
+        )
+        for i in range(2):
+            key = jax.random.key(i)
+            alone, metrics = step(alone, data, key)
+            everyone, metrics_of_four = step_of_four(shared, data, key, jnp.arange(4))
+            for device in range(1, 4):
+                chex.assert_trees_all_equal(expert(everyone, device), expert(everyone, 0))
+            shared, metrics_of_four = expert((everyone, metrics_of_four), 0)
+            chex.assert_trees_all_close(metrics_of_four, metrics, rtol=1e-4, atol=1e-5)
+            chex.assert_trees_all_close(comparable(shared), comparable(alone), rtol=1e-3, atol=1e-4)
+
+
+def test_learning_rates_fall_to_zero_over_the_last_part():
+    # Of 10 steps the last 4 decay: (10 - 8) / 4 = 0.5 at step 8, 0 after the last.
+    factors = [float(icm_steps.decayed(jnp.int32(i), 10, 0.4)) for i in (0, 6, 8, 10)]
+    assert factors == [1.0, 1.0, 0.5, 0.0]
+    assert icm_steps.decayed(jnp.int32(9), 10, 0.0) == 1.0
+
+
+def test_a_rate_scales_the_step_of_experts_and_discriminator(model, state, batches):
+    def moved(rate):
+        step = functools.partial(icm_steps.competition_step, model, momentum=0.9)
+        new, _ = jax.jit(step)(state, *batches, batches[0][:2], rate=rate)
+        return [
+            new.experts.params["Conv_1"]["kernel"] - state.experts.params["Conv_1"]["kernel"],
+            new.discriminator.params["Dense_0"]["kernel"]
+            - state.discriminator.params["Dense_0"]["kernel"],
+        ]
+
+    halves = [delta / 2 for delta in moved(1.0)]
+    chex.assert_trees_all_close(moved(0.5), halves, rtol=1e-2, atol=1e-6)
+
+
+def test_a_step_traces_once():
+    system = tiny.build_icm(tiny.icm(), tiny.splits())
+    step = jax.jit(chex.assert_max_traces(system.phases[1].step, n=1))
+    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.data)
+    for i in range(3):
+        state, _ = step(state, data, jax.random.key(i))
+
+
+def drawn(data, half):
+    return data["images"][data[half].index[: data[half].count]]
+
+
+def test_halves_and_labels_decide_what_is_trained_on():
+    config, splits = tiny.icm(), tiny.splits()
+    system = tiny.build_icm(config, splits)
+    canonical, transformed = drawn(system.data, "canonical"), drawn(system.data, "transformed")
+    assert len(canonical) + len(transformed) == 40
+    assert not {i.tobytes() for i in canonical} & {i.tobytes() for i in transformed}
+    judge = system.auxiliary["classifier"].data
+    np.testing.assert_array_equal(drawn(judge, "pool"), canonical)
+    config.data.labels = (1,)
+    restricted = drawn(tiny.build_icm(config, splits).data, "canonical")
+    assert (restricted[:, 11, 0] > 150).all()  # class 1 is bright at the lower left
+    assert 0 < len(restricted) < len(canonical)
+
+
+def test_seeds_share_all_but_what_they_decide():
+    config, splits = tiny.icm(), tiny.splits()
+    zero, one = build_competition(config, splits, (0, 1))
+    assert zero.init is one.init and zero.phases is one.phases
+    assert zero.evaluate.func is one.evaluate.func and zero.evaluate.args != one.evaluate.args
+    assert zero.data["images"] is one.data["images"]
+    assert zero.auxiliary["classifier"].phases is one.auxiliary["classifier"].phases
+    config.seed = 1
+    alone = tiny.build_icm(config, splits)
+    chex.assert_trees_all_equal(one.data, alone.data)
+    chex.assert_trees_all_equal(
+        one.auxiliary["classifier"].data, alone.auxiliary["classifier"].data
+    )
+    assert (zero.data["canonical"].index != one.data["canonical"].index).any()
+
+
+def test_an_idle_expert_is_restarted_in_training():
+    config = tiny.icm()
+    system = tiny.build_icm(config, tiny.splits())
+    state = jax.jit(system.init)(jax.random.key(0))
+    # One expert holds everything and one nothing, at the step before the look.
+    state = state._replace(share=jnp.array([1.0, 0.0]), steps=jnp.int32(3))
+    data = jax.tree.map(jnp.asarray, system.data)
+    step = jax.jit(system.phases[1].step)
+    new, metrics = step(state, data, jax.random.key(0))
+    assert metrics["restarts"].total == 1
+    chex.assert_trees_all_equal(
+        expert(new.experts.statistics, 0), expert(new.experts.statistics, 1)
+    )
+
+
+def test_a_mixture_decides_how_often_a_mechanism_is_drawn():
+    mechanisms.register("black")(lambda key, image: 0 * image)
+    mechanisms.register("white")(lambda key, image: 0 * image + 1)
+    config = tiny.icm()
+    config.batch_size, config.mixture, config.mechanisms = 20, (1, 9), ("black", "white")
+    try:
+        source = icm_images.build(config, tiny.splits())
+    finally:
+        mechanisms.unregister("black")
+        mechanisms.unregister("white")
+    data = jax.tree.map(jnp.asarray, tiny.build_icm(tiny.icm(), tiny.splits()).data)
+    keys = jax.random.split(jax.random.key(0), 50)
+    drawn = jnp.stack([source.draw(data, key, 20)[:, 0, 0, 0] for key in keys])
+    # A binomial of 1000 and 0.9 has a deviation of 0.0095.
+    assert abs(drawn.mean() - 0.9) < 0.04
+
+
+def test_few_canonical_images_are_few_and_the_judge_knows_all():
+    config = tiny.icm()
+    config.data.canonical = 9
+    system = tiny.build_icm(config, tiny.splits())
+    full = tiny.build_icm(tiny.icm(), tiny.splits())
+    assert system.data["canonical"].count == 9
+    np.testing.assert_array_equal(
+        drawn(system.data, "canonical"), drawn(full.data, "canonical")[:9]
+    )
+    chex.assert_trees_all_equal(
+        system.auxiliary["classifier"].data, full.auxiliary["classifier"].data
+    )
+    config.data.canonical = 7
+    with pytest.raises(ValueError, match="batch_size: 8 is more than the 7 canonical images"):
+        tiny.build_icm(config, tiny.splits())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("experts.patch", 5, "experts.patch: 5 does not divide images of 12x12"),
+        ("discriminator.stages", ((2,),) * 4, "stages: one more than images have room for"),
+    ],
+)
+def test_networks_that_images_do_not_suit_are_refused_before_a_judge_learns(field, value, message):
+    config = tiny.icm()
+    config.experts.kind = "residual"
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(ValueError, match=message):
+        tiny.build_icm(config, tiny.splits())
+
+
+def test_an_oracle_learns_each_mechanism_from_pairs(model, state, batches):
+    """Each expert's gradient is that of a plain loop over its own inputs; winners are known."""
+    originals = batches[0]
+    inputs = jnp.stack([originals, 1 - originals, originals[:, ::-1]])
+    step = functools.partial(icm_steps.reproduction_step, model, momentum=0.9)
+    new, metrics = jax.jit(step)(state, inputs, originals)
+    for e in range(3):
+        outputs, _ = model.expert.apply(
+            {"params": expert(state.experts.params, e)}, inputs[e], mutable=["batch_stats"]
+        )
+        np.testing.assert_allclose(
+            metrics["reproduction_error"].total[e], ((outputs - originals) ** 2).mean(), rtol=1e-5
+        )
+    config = tiny.icm()
+    config.system = "oracle"
+    config.competition.steps = 60
+    system = tiny.build_icm(config, tiny.splits())
+    (phase,) = system.phases
+    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.data)
+    step = jax.jit(phase.step)
+    first = None
+    for i in range(60):
+        state, metrics = step(state, data, jax.random.key(i))
+        first = metrics["reproduction_error"].total if first is None else first
+    assert state.steps == 60
+    assert (metrics["reproduction_error"].total < 0.8 * first).all()
+    judge = jax.jit(system.auxiliary["classifier"].init)(jax.random.key(0))
+    found = system.evaluate(state, {"classifier": judge}, True).summary["specialization"]
+    assert found["wins"] == [[1.0, 0.0], [0.0, 1.0]] and found["found"] is None
+
+
+def test_pruned_experts_win_nothing_and_the_others_keep_their_numbers():
+    config = tiny.icm()
+    config.experts.count, config.experts.prune = 4, 0.1
+    system = tiny.build_icm(config, tiny.splits())
+    state = jax.jit(system.init)(jax.random.key(0))
+    state = state._replace(share=jnp.array([0.05, 0.5, 0.0, 0.45]))
+    pruned, kept = icm_steps.prune(state, 0.1)
+    assert kept.tolist() == [1, 3]
+    for i, e in enumerate(kept):
+        chex.assert_trees_all_equal(expert(pruned.experts, i), expert(state.experts, e))
+    nobody, kept = icm_steps.prune(state, 0.9)
+    assert kept.tolist() == [1] and nobody.share.shape == (1,)
+
+    judge = {"classifier": jax.jit(system.auxiliary["classifier"].init)(jax.random.key(0))}
+    found = system.evaluate(state, judge, True)
+    specialization = found.summary["specialization"]
+    assert specialization["dropped"] == [0, 2]
+    assert {0, 2} <= set(specialization["idle"])
+    assert specialization["found"] in (1, 2)
+    wins = np.array(specialization["wins"])
+    assert wins.shape == (2, 4) and not wins[:, [0, 2]].any()
+    np.testing.assert_allclose(wins.sum(axis=1), 1)
+    assert np.isnan(np.array(found.scalars["scores"])[:, [0, 2]]).all()
+    # During training nobody is dropped.
+    assert not np.isnan(np.array(system.evaluate(state, judge, False).scalars["scores"])).any()
+    assert system.figures(found, [])

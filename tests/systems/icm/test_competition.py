@@ -1,0 +1,143 @@
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from icm_jax.systems.icm import competition
+from icm_jax.systems.icm.networks.discriminators import ConvDiscriminator
+from icm_jax.systems.icm.networks.experts import ConvExpert
+
+EXPERTS, BATCH = 4, 6
+EXPERT = ConvExpert(filters=3, layers=2)
+DISCRIMINATOR = ConvDiscriminator(stages=((3,), (4,)), hidden=5)
+
+
+def expert(params, statistics, images, keys=None):
+    variables = {"params": params, "batch_stats": statistics}
+    return EXPERT.apply(variables, images, "given"), None
+
+
+@pytest.fixture(scope="module")
+def setting():
+    """(score, (params, statistics), images) of four random experts on six random images."""
+    images = jax.random.uniform(jax.random.key(1), (BATCH, 8, 8, 1))
+    keys = jax.random.split(jax.random.key(2), EXPERTS)
+    variables = jax.vmap(lambda k: EXPERT.init(k, images))(keys)
+    statistics = jax.tree.map(lambda t: t + 0.1, variables["batch_stats"])
+    discriminator = DISCRIMINATOR.init(jax.random.key(3), images)
+    score = functools.partial(DISCRIMINATOR.apply, discriminator)
+    return score, (variables["params"], statistics), images
+
+
+@pytest.fixture(scope="module")
+def gradient(setting):
+    """winner [B] -> the gradients of parameters and statistics as training computes them."""
+    score, experts, images = setting
+
+    @jax.jit
+    def compute(winner):
+        wins = competition.winners(jax.nn.one_hot(winner, EXPERTS, axis=0))
+
+        def loss(experts):
+            return competition.winners_loss(expert, score, *experts, images, wins)
+
+        return jax.grad(loss)(experts)
+
+    return lambda winner: compute(jnp.array(winner))
+
+
+def masked_gradient(setting, winner):
+    """A plain loop: each expert on all images, the losses of those it did not win masked out."""
+    score, experts, images = setting
+
+    @jax.jit
+    def one(one_expert, won):
+        def loss(one_expert):
+            losses = jnp.log1p(jnp.exp(-score(expert(*one_expert, images)[0])))
+            return (won * losses).sum() / jnp.maximum(won.sum(), 1)
+
+        return jax.grad(loss)(one_expert)
+
+    gradients = [
+        one(jax.tree.map(lambda t, e=e: t[e], experts), jnp.array(winner) == e)
+        for e in range(EXPERTS)
+    ]
+    return jax.tree.map(lambda *g: jnp.stack(g), *gradients)
+
+
+SPLITS = {
+    "each its own": [0, 1, 2, 3, 0, 1],
+    "all to one": [2] * BATCH,
+    "odd counts and an idle expert": [1, 1, 1, 3, 0, 3],
+}
+
+
+def test_the_winner_has_the_highest_score_and_the_first_of_equals_wins():
+    scores = jnp.array([[1.0, 5.0, 2.0], [3.0, 5.0, 1.0]])
+    wins = competition.winners(scores)
+    chex.assert_trees_all_equal(wins.winner, jnp.array([1, 0, 0]))
+    chex.assert_trees_all_equal(wins.onehot, jnp.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]))
+    chex.assert_trees_all_equal(wins.count, jnp.array([2.0, 1.0]))
+
+
+def test_losses_by_hand():
+    # D(x) = sigmoid(log 3) = 3/4: -log 3/4 and -log 1/4.
+    logit = jnp.log(3.0)
+    np.testing.assert_allclose(competition.canonical_loss(logit), np.log(4 / 3), rtol=1e-6)
+    np.testing.assert_allclose(competition.expert_output_loss(logit), np.log(4), rtol=1e-6)
+    np.testing.assert_allclose(competition.squared_loss(logit), 1 / 16, rtol=1e-6)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_discriminator_loss_and_gradient_by_hand(parts):
+    # Outputs of two experts on two images, D = 1/2, 3/4, 1/2, 1/4: the mean of log 2, log 4,
+    # log 2, log 4/3; one canonical image, twice, with D = 3/4: log 4/3. A logit is the parameter
+    # times the image, so its gradient is D times an output, and -1/4 times a canonical image.
+    log3 = np.log(3)
+    outputs = jnp.array([[0.0, log3], [0.0, -log3]])
+    loss, scores, canonical_scores, gradient = competition.discriminator_gradient(
+        lambda factor, images: factor * images, 1.0, outputs, jnp.full(2, log3), parts=parts
+    )
+    expected = (np.log(2) + np.log(4) + np.log(2) + np.log(4 / 3)) / 4 + np.log(4 / 3)
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+    expected = (3 / 4 * log3 - 1 / 4 * log3) / 4 - 1 / 4 * log3
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6)
+    np.testing.assert_array_equal(scores, outputs)
+    np.testing.assert_array_equal(canonical_scores, jnp.full(2, log3))
+
+
+@pytest.mark.parametrize("winner", SPLITS.values(), ids=SPLITS.keys())
+def test_gathered_winners_have_the_gradient_of_masked_losers(setting, gradient, winner):
+    expected = masked_gradient(setting, winner)
+    chex.assert_trees_all_close(gradient(winner), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_gradient_reaches_winners_and_nobody_else(gradient):
+    gradients = gradient([1, 1, 1, 3, 0, 3])
+    largest = jax.tree.map(lambda g: jnp.abs(g).reshape(EXPERTS, -1).max(axis=1), gradients)
+    largest = np.max(jax.tree.leaves(largest), axis=0)
+    assert largest[2] == 0
+    assert (largest[[0, 1, 3]] > 0).all()
+
+
+def test_an_expert_that_won_nothing_keeps_parameters_and_optimizer_state():
+    optimizer = optax.adam(0.1)
+    params = {"w": jnp.ones((3, 2))}
+    state = jax.vmap(optimizer.init)(params)
+    gradients = {"w": jnp.ones((3, 2))}
+    won = jnp.array([True, False, True])
+    new_params, new_state = competition.update_won(optimizer, gradients, state, params, won)
+    # Adam's first step is the learning rate against the sign of the gradient.
+    np.testing.assert_allclose(new_params["w"][:, 0], [0.9, 1.0, 0.9], rtol=1e-5)
+    chex.assert_trees_all_equal(new_state[0].count, jnp.array([1, 0, 1]))
+    chex.assert_trees_all_equal(new_state[0].mu["w"][1], jnp.zeros(2))
+    # Idle again after others moved: still untouched, moments do not decay.
+    newer_params, newer_state = competition.update_won(
+        optimizer, gradients, new_state, new_params, ~won
+    )
+    chex.assert_trees_all_equal(newer_params["w"][0], new_params["w"][0])
+    chex.assert_trees_all_equal(newer_state[0].mu["w"][0], new_state[0].mu["w"][0])

@@ -1,0 +1,170 @@
+"""Every kind of expert under the competition: the same gradients, steps and uses as the paper's."""
+
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny
+
+from icm_jax.systems.icm import competition, restore
+from icm_jax.systems.icm import evaluation as icm_evaluation
+from icm_jax.systems.icm import model as icm_model
+from icm_jax.systems.icm import steps as icm_steps
+from icm_jax.systems.icm.model import Keys
+from icm_jax.systems.icm.networks.experts import PENALTY
+
+EXPERTS, BATCH = 3, 3
+WINNER = [2, 0, 0]
+VAE = pytest.mark.parametrize("setting", ["vae"], indirect=True)
+KINDS = ("conv", "residual", "vae")
+KEEP = {"conv": 0.0, "residual": 7.0, "vae": 7.0}
+
+
+def config(kind):
+    c = tiny.icm()
+    c.experts.kind, c.experts.latent = kind, 3
+    c.experts.beta = 30.0  # so that the penalty counts beside the loss
+    c.competition.loss, c.competition.keep = "squared", KEEP[kind]
+    return c
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def setting(request):
+    """(model, state, images, keys) of three experts of a kind, on RGB images of odd sides."""
+    model = icm_model.make_model(config(request.param))
+    images = jax.random.uniform(jax.random.key(1), (BATCH, 7, 7, 3))
+    state = icm_steps.init(model, EXPERTS, images[:1], jax.random.key(0))
+    return model, state, images, jax.random.split(jax.random.key(2), BATCH)
+
+
+@pytest.fixture(scope="module")
+def plain(setting):
+    """A plain loop over experts: outputs [E, B, ...], penalties [E, B], those of the network and
+    all that a winner pays, and gradients for `WINNER`."""
+    model, state, images, keys = setting
+    changed = ["batch_stats", PENALTY]
+
+    def loss(params):
+        outputs, penalties = [], []
+        for e in range(EXPERTS):
+            variables = {"params": one(params, e)}
+            made, updates = model.expert.apply(variables, images, "batch", keys, mutable=changed)
+            outputs.append(made)
+            penalties.append(sum(jax.tree.leaves(updates.get(PENALTY)), jnp.zeros(BATCH)))
+        outputs, own = jnp.stack(outputs), jnp.stack(penalties)
+        penalties = own + model.keep * ((outputs - images[None]) ** 2).mean(axis=(2, 3, 4))
+        logits = model.logits(state.discriminator.params, outputs)
+        won = jnp.array(WINNER)[None] == jnp.arange(EXPERTS)[:, None]
+        losses = won * (jax.nn.sigmoid(-logits) ** 2 + penalties)
+        means = losses.sum(axis=1) / jnp.maximum(won.sum(axis=1), 1)
+        return means.sum(), (outputs, own, penalties)
+
+    gradients, made = jax.jit(jax.grad(loss, has_aux=True))(state.experts.params)
+    return *made, gradients
+
+
+def one(tree, e):
+    return jax.tree.map(lambda t: t[e], tree)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting, plain, masked):
+    model, state, images, keys = setting
+    outputs, _, penalties, expected = plain
+    score = functools.partial(model.logits, state.discriminator.params)
+    wins = competition.winners(jax.nn.one_hot(jnp.array(WINNER), EXPERTS, axis=0))
+
+    @jax.jit
+    def compute(params):
+        reference, of = (None, Keys(keys)) if masked else (images, Keys(keys, keys))
+        made, _, of_winners = model.competing(params, images, reference, of)
+        return made, of_winners(score, wins)
+
+    made, gradients = compute(state.experts.params)
+    chex.assert_trees_all_close(made.outputs, outputs, atol=1e-5)
+    assert (made.penalties is None) == (not penalties.any())
+    if made.penalties is not None:
+        chex.assert_trees_all_close(made.penalties, penalties, rtol=1e-4)
+    for expert in range(EXPERTS):
+        largest = max(float(jnp.abs(g).max()) for g in jax.tree.leaves(one(gradients, expert)))
+        assert (largest > 0) == (expert in WINNER)
+    # Against the largest gradient: a bias that batch norm cancels has rounding errors alone.
+    largest = max(float(jnp.abs(g).max()) for g in jax.tree.leaves(expected))
+    chex.assert_trees_all_close(gradients, expected, rtol=2e-3, atol=2e-5 * largest)
+
+
+@VAE
+def test_a_vaes_reproduction_error_and_penalty_are_those_of_a_plain_loop(setting, plain):
+    model, state, images, keys = setting
+    outputs, penalties, *_ = plain
+    step = functools.partial(icm_steps.reproduction_step, model, momentum=0.9)
+    _, metrics = jax.jit(step)(state, images, 1 - images, keys=keys)
+    errors = ((outputs - (1 - images)[None]) ** 2).mean(axis=(1, 2, 3, 4))
+    np.testing.assert_allclose(metrics["reproduction_error"].total, errors, rtol=1e-4)
+    np.testing.assert_allclose(metrics["penalty"].total, penalties.mean(axis=1), rtol=1e-4)
+
+
+def test_a_winner_pays_loss_and_penalty(setting, plain):
+    model, state, images, keys = setting
+    outputs, _, penalties, _ = plain
+    step = functools.partial(icm_steps.competition_step, model, momentum=0.9)
+    _, metrics = jax.jit(step)(state, images, images, None, keys=Keys(keys))
+    scores = np.asarray(model.logits(state.discriminator.params, outputs))
+    losses = (1 / (1 + np.exp(scores))) ** 2 + penalties
+    paid = losses * (scores.argmax(axis=0) == np.arange(EXPERTS)[:, None])
+    np.testing.assert_allclose(metrics["expert_loss"].total, paid.sum(axis=1), rtol=1e-4)
+
+
+def test_experts_one_by_one_as_on_a_cpu_and_at_once_as_elsewhere(setting, monkeypatch):
+    model, state, images, keys = setting
+    own = jnp.stack([images * share for share in (1.0, 0.7, 0.4)])
+
+    def made():
+        return [model.scoring_pass(state.experts.params, x, keys) for x in (images, own)]
+
+    one_by_one = made()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    chex.assert_trees_all_close(one_by_one, made(), atol=1e-5)
+
+
+def test_a_trained_model_makes_the_same_of_the_same_images_anywhere(setting, tmp_path):
+    model, state, images, _ = setting
+    # Of a batch: those of the one image that it was made with may have no variance.
+    _, statistics = jax.jit(model.scoring_pass)(state.experts.params, images)
+    state = state._replace(experts=state.experts._replace(statistics=statistics))
+    numbers = np.arange(EXPERTS, dtype=np.int32)
+    first, again = (restore.apply(model, state, numbers, images) for _ in range(2))
+    chex.assert_trees_all_equal(first, again)
+    outputs, scores = jax.jit(icm_evaluation.score_all, static_argnums=0)(model, state, images)
+    winner = scores.argmax(axis=0)
+    chex.assert_trees_all_equal(first.expert, winner)
+    chex.assert_trees_all_close(first.images, outputs[winner, jnp.arange(BATCH)], atol=1e-5)
+
+    restorer = restore.Restorer(model, state, numbers, images.shape[1:], images.shape[1:])
+    restore.export(restorer, tmp_path / "model.jax")
+    exported = jax.export.deserialize((tmp_path / "model.jax").read_bytes())
+    found = exported.call(images[:2])
+    chex.assert_trees_all_close(found, tuple(one(first, slice(2))), atol=1e-5)
+
+
+def test_the_steps_of_a_vae_trace_once_and_draw_the_same_on_four_devices():
+    c, splits = config("vae"), tiny.splits()
+    c.batch_size, c.competition.reference, c.competition.restart.every = 4, 2, 0
+    alone, shared = tiny.build_icm(c, splits), tiny.build_icm(c, splits, "devices")
+    data = jax.tree.map(jnp.asarray, alone.data)
+    state = jax.jit(alone.init)(jax.random.key(0))
+    for phase, phase_of_four in zip(alone.phases, shared.phases, strict=True):
+        step = jax.jit(chex.assert_max_traces(phase.step, n=1))
+        _, metrics = step(state, data, jax.random.key(0))
+        _, again = step(state, data, jax.random.key(0))
+        chex.assert_trees_all_equal(metrics, again)
+        of_four = jax.vmap(
+            lambda _: phase_of_four.step(state, data, jax.random.key(0))[1],  # noqa: B023
+            axis_name="devices",
+        )
+        chex.assert_trees_all_close(
+            one(jax.jit(of_four)(jnp.arange(4)), 0), metrics, rtol=1e-3, atol=1e-5
+        )
