@@ -18,7 +18,7 @@ from icm_jax.systems.icm import evaluation as icm_evaluation
 from icm_jax.systems.icm import model as icm_model
 from icm_jax.systems.icm import restore
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs/icm.md").read_text()
 
 
 def config():
@@ -202,8 +202,8 @@ np.savez("results.npz", *results)
 
 
 def snippet(word):
-    """The Python code of the README that has a word in it."""
-    (code,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if word in code]
+    """The Python code of docs/icm.md that has a word in it."""
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", PAGE, re.S) if word in code]
     return code
 
 
