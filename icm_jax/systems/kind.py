@@ -45,11 +45,13 @@ class Curve(NamedTuple):
     """What a study draws along the training of its runs.
 
     Attributes:
-      scalar: a number of evaluations, by its name in records; a number of runs too (see `Kind`).
+      scalar: a number of evaluations, by its name in records.
+      number: what it comes to among the numbers of a run; a run without it has no curve.
       title: of the figure.
     """
 
     scalar: str
+    number: str
     title: str
 
 
