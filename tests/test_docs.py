@@ -39,9 +39,13 @@ def test_links_and_pictures_are_there():
 
 def test_files_that_pages_name_are_there():
     named = r"`((?:icm_jax|configs|docs|benchmarks)/[\w./]*)`|--config=(configs/[\w/]*\.py)"
-    for page in PAGES:
-        for name in map("".join, re.findall(named, page.read_text())):
-            assert (ROOT / name).exists(), f"{page.relative_to(ROOT)}: {name}"
+    names = {
+        (page.relative_to(ROOT).as_posix(), "".join(name))
+        for page in PAGES
+        for name in re.findall(named, page.read_text())
+    }
+    assert len(names) > 50, "names are no longer recognized"
+    assert {(page, name) for page, name in names if not (ROOT / name).exists()} == set()
 
 
 def test_every_result_is_shown():
