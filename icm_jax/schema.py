@@ -222,25 +222,25 @@ SHARED: dict[str, Any] = {
     "precision": Field(
         "float32",
         one_of(PRECISIONS),
-        "of activations and products; parameters are float32 always (icm_jax.networks.compute)",
+        "format of activations and products; parameters are float32 (icm_jax.networks.compute)",
     ),
     "convolution": Field(
         "auto",
         one_of(LOWERINGS),
-        "how it runs under vmap; auto: by platform (icm_jax.networks.convolution)",
+        "how convolutions run under vmap; auto: by platform (icm_jax.networks.convolution)",
     ),
     "data": {
-        "source": Field("bundled", one_of(SOURCES), "of images (icm_jax.data.sources)"),
+        "source": Field("bundled", one_of(SOURCES), "where images come from"),
         "name": Field(
             "mnist",
             any_text(),
-            "of the data set: mnist and orl are bundled, see icm_jax.data.faces for those of faces",
+            "data set: mnist and orl are bundled; those of faces are in icm_jax.data.faces",
             of=("bundled", "tfds", "faces"),
         ),
         "dir": Field(
             "",
             any_text(),
-            "folder or zip of images; tfds: where data sets are prepared, '' for its own folder",
+            "folder or zip of images, or of data sets that TFDS prepared; '' for its own folder",
             of=("tfds", "folder", "faces"),
         ),
         "size": Field(0, at_least(0), "pixels a side to which images are resized; 0 leaves them"),

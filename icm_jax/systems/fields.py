@@ -39,17 +39,14 @@ def help_text(config: ConfigDict) -> str:
 
 
 def _systems() -> Iterator[tuple[str, Sequence[Row]]]:
-    by_rows: list[tuple[list[str], list[Row]]] = []
-    for system, kind in SYSTEMS.items():
-        rows = [row for row in describe_fields(kind.schema) if row.name != "system"]
-        for names, known in by_rows:
-            if known == rows:
-                names.append(system)
-                break
-        else:
-            by_rows.append(([system], rows))
-    for names, rows in by_rows:
-        yield f"System {', '.join(f'`{name}`' for name in names)}", rows
+    rows_of = {
+        system: [row for row in describe_fields(kind.schema) if row.name != "system"]
+        for system, kind in SYSTEMS.items()
+    }
+    for system, rows in rows_of.items():
+        alike = [f"`{name}`" for name, others in rows_of.items() if others == rows]
+        if alike[0] == f"`{system}`":
+            yield f"System {', '.join(alike)}", rows
 
 
 def _examinations() -> Iterator[tuple[str, Sequence[Row]]]:

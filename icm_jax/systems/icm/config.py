@@ -52,7 +52,9 @@ _DATA = {
     # Values of an attribute in place of mechanisms, compared as text; none where empty.
     "groups": {
         "attribute": Field(
-            "", any_text(), "whose values stand for mechanisms; '': mechanisms do, not groups"
+            "",
+            any_text(),
+            "whose values stand for mechanisms; '': none, mechanisms transform",
         ),
         "canonical": Field("", any_text(), "the attribute's value in canonical images"),
         "transformed": Field(
@@ -71,7 +73,7 @@ _EXPERTS = {
         one_of(tuple(EXPERTS)),
         "conv, the paper's; residual, keeps what it does not change; vae, through few numbers",
     ),
-    "filters": Field(32, at_least(1), "of every hidden layer", of=("conv", "residual")),
+    "filters": Field(32, at_least(1), "filters of every hidden layer", of=("conv", "residual")),
     "layers": Field(4, at_least(1), "hidden layers", of=("conv", "residual")),
     "patch": Field(
         1, at_least(1), "side of the squares of pixels it takes for one place", of=("residual",)
@@ -80,13 +82,15 @@ _EXPERTS = {
     # Summed over the numbers of a latent and divided by those of an image, as the mean squared
     # error is.
     "beta": Field(0.1, at_least(0), "weight of the KL divergence of a latent", of=("vae",)),
-    "activation": Field("elu", one_of(tuple(ACTIVATIONS)), "of hidden layers"),
+    "activation": Field("elu", one_of(tuple(ACTIVATIONS)), "function after every hidden layer"),
     "output": Field(
         "sigmoid", one_of(tuple(OUTPUTS)), "what makes pixels of the last layer", of=("conv", "vae")
     ),
-    "learning_rate": Field(1e-3, positive(), "of Adam"),
+    "learning_rate": Field(1e-3, positive(), "learning rate of Adam"),
     "momentum": Field(
-        0.9, fraction(), "of the running batch statistics, which are used in evaluation"
+        0.9,
+        fraction(),
+        "what a step leaves of the running batch statistics, which are used in evaluation",
     ),
 }
 
@@ -97,20 +101,22 @@ _DISCRIMINATOR = {
         "filters of its convolutions; each stage ends in 2x2 pooling",
     ),
     "hidden": Field(1024, at_least(1), "width of the dense layer before the logit"),
-    "activation": Field("elu", one_of(tuple(ACTIVATIONS)), "of all layers before the logit"),
-    "learning_rate": Field(1e-3, positive(), "of Adam"),
+    "activation": Field(
+        "elu", one_of(tuple(ACTIVATIONS)), "function after every layer before the logit"
+    ),
+    "learning_rate": Field(1e-3, positive(), "learning rate of Adam"),
 }
 
 # Public ports take 500 steps; longer is not better: experts that are too alike share.
 _INITIALIZATION = {
-    "steps": Field(200, at_least(0), "at most, in which experts learn to leave images alone"),
+    "steps": Field(200, at_least(0), "steps at most, in which experts learn to leave images alone"),
     "threshold": Field(
         0.002, at_least(0), "mean squared error; it ends once every expert's is below"
     ),
 }
 
 _COMPETITION = {
-    "steps": Field(1000, at_least(0), "of the competition (the paper: about 2000)"),
+    "steps": Field(1000, at_least(0), "steps of the competition (the paper: about 2000)"),
     "loss": Field(
         "log",
         one_of(tuple(WINNER_LOSSES)),
@@ -146,7 +152,7 @@ _COMPETITION = {
         "noise": Field(
             0.02, at_least(0), "standard deviation of the factor on each copied parameter"
         ),
-        "memory": Field(0.95, fraction(), "of the running share of wins: what a step leaves of it"),
+        "memory": Field(0.95, fraction(), "what a step leaves of the running share of wins"),
     },
 }
 
@@ -159,7 +165,7 @@ _CLASSIFIER = {
     "kind": Field(
         "conv",
         one_of(tuple(CLASSIFIERS)),
-        "conv, as the next three say; faces, two classes, layers of its own",
+        "conv, of the next three fields; faces, of two classes, with layers of its own",
     ),
     "stages": Field(
         ((16,), (32, 32), (64, 64)),
@@ -172,8 +178,10 @@ _CLASSIFIER = {
         0.3, fraction(), "fraction of its outputs that is dropped in training", of=("conv",)
     ),
     "batch_size": Field(128, at_least(1), "images of a step, on all devices"),
-    "steps": Field(1200, at_least(0), "of its training, before everything else"),
-    "learning_rate": Field(2e-3, positive(), "of Adam at the start; it falls to 0 as a cosine"),
+    "steps": Field(1200, at_least(0), "steps of its training, before everything else"),
+    "learning_rate": Field(
+        2e-3, positive(), "learning rate of Adam at the start; it falls to 0 as a cosine"
+    ),
 }
 
 _EVALUATION = {

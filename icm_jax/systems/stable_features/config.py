@@ -52,10 +52,13 @@ _DATA = {
     "test_channel_noise": Field(0.9, share(), "the same of test images"),
     "validation": Field(100, at_least(1), "test images that are for validation", of=("same",)),
     "source_labels": Field(
-        (0, 2, 4, 6, 8), _LABELS, "of the task that is learned from, 2 or more", of=("transfer",)
+        (0, 2, 4, 6, 8),
+        _LABELS,
+        "labels of the task that is learned from, 2 or more",
+        of=("transfer",),
     ),
     "target_labels": Field(
-        (1, 3, 5, 7, 9), _LABELS, "of the task that is wanted, 2 or more", of=("transfer",)
+        (1, 3, 5, 7, 9), _LABELS, "labels of the task that is wanted, 2 or more", of=("transfer",)
     ),
     "environments": Field(
         (0.1, 0.2),
@@ -70,12 +73,14 @@ _DATA = {
 # summary), or the last.
 _SELECTION = {
     "by": Field(
-        "worst_group", one_of(SELECTIONS), "which parameters count: the best by this, or the last"
+        "worst_group",
+        one_of(SELECTIONS),
+        "which parameters count: the best by worst group or by validation, or the last",
     ),
     "fraction": Field(
         0.1,
         ("above 0 and below 1", lambda value: 0 < value < 1),
-        "of the training data, held out",
+        "share of the training data that is held out",
     ),
     "least": Field(
         200, at_least(1), "images of a group; smaller ones are judged together (evaluation.groups)"
@@ -84,19 +89,26 @@ _SELECTION = {
 
 _TOFU = {
     "environments": {
-        "steps": Field(400, at_least(1), "for each source environment's classifier", of=_OF_TOFU)
+        "steps": Field(
+            400, at_least(1), "steps of each source environment's classifier", of=_OF_TOFU
+        )
     },
     "robust": {
         "steps": Field(
-            400, at_least(0), "of the source task; 0: nothing to start from", of=_OF_TOFU
+            400,
+            at_least(0),
+            "steps of the source task; 0: the last phase starts from nothing",
+            of=_OF_TOFU,
         )
     },
     "embedding": {
-        "steps": Field(400, at_least(1), "of the embedding", of=_OF_TOFU),
+        "steps": Field(400, at_least(1), "steps of the embedding", of=_OF_TOFU),
         "batch_size": Field(10, at_least(1), "images of each group and outcome", of=_OF_TOFU),
     },
-    "margin": Field(0.3, positive(), "of the triplet loss that learns the embedding", of=_OF_TOFU),
-    "clusters": Field(2, at_least(2), "of each label", of=_OF_TOFU),
+    "margin": Field(
+        0.3, positive(), "margin of the triplet loss that learns the embedding", of=_OF_TOFU
+    ),
+    "clusters": Field(2, at_least(2), "clusters of each label", of=_OF_TOFU),
     "batch_size": Field(
         50, at_least(1), "images of each group in worst-group training", of=_OF_TOFU
     ),
@@ -111,11 +123,11 @@ _FIELDS: Fields = {
         "the classifier (icm_jax.systems.stable_features.networks.registry)",
     ),
     "batch_size": Field(200, at_least(1), "images of a step, on all devices"),
-    "steps": Field(1000, at_least(0), "of training; of tofu's last phase"),
+    "steps": Field(1000, at_least(0), "steps of training; of tofu's last phase"),
     "shift": Field(2, at_least(0), "pixels that training images are moved by at most; 0: none"),
     "data": _DATA,
     "optimizer": {
-        "learning_rate": Field(1e-3, positive(), "of Adam"),
+        "learning_rate": Field(1e-3, positive(), "learning rate of Adam"),
         "weight_decay": Field(0.0, at_least(0), "added to the gradient, as in PyTorch's Adam"),
         "decay": Field(0.5, share(), "the rate falls to 0 over this last fraction of the steps"),
     },
@@ -124,8 +136,10 @@ _FIELDS: Fields = {
         "rate": Field(0.05, at_least(0), "step size of the groups' weights", of=("group_dro",))
     },
     "irm": {
-        "penalty": Field(10.0, at_least(0), "weight of the penalty", of=("irm",)),
-        "after": Field(200, at_least(0), "steps before, in which that weight is 1", of=("irm",)),
+        "penalty": Field(
+            10.0, at_least(0), "weight of what differs between environments", of=("irm",)
+        ),
+        "after": Field(200, at_least(0), "steps at first, in which that weight is 1", of=("irm",)),
     },
     "tofu": _TOFU,
     "evaluation": {
