@@ -85,16 +85,11 @@ class DiscriminatorLosses(NamedTuple):
     expert_output: LossFn
 
 
-# By name: the paper's; hinge (Lim and Ye 2017), which asks for logits above 1 and below -1; least
-# squares (Mao et al. 2017), which asks for 1 and 0.
-DISCRIMINATOR_LOSSES: dict[str, DiscriminatorLosses] = {
+# The paper's; hinge (Lim and Ye 2017); least squares of logits to 1 and 0 (Mao et al. 2017).
+DISCRIMINATOR_LOSSES = {
     "log": DiscriminatorLosses(canonical_loss, expert_output_loss),
-    "hinge": DiscriminatorLosses(
-        lambda logits: jax.nn.relu(1.0 - logits), lambda logits: jax.nn.relu(1.0 + logits)
-    ),
-    "least_squares": DiscriminatorLosses(
-        lambda logits: 0.5 * jnp.square(logits - 1.0), lambda logits: 0.5 * jnp.square(logits)
-    ),
+    "hinge": DiscriminatorLosses(lambda x: jax.nn.relu(1 - x), lambda x: jax.nn.relu(1 + x)),
+    "least_squares": DiscriminatorLosses(lambda x: (x - 1) ** 2 / 2, lambda x: x**2 / 2),
 }
 
 
