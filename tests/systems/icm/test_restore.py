@@ -158,7 +158,7 @@ def test_workdirs_that_hold_no_trained_model(run, tmp_path):
     older = json.loads((run[0] / "config.json").read_text())
     del older["competition"]["keep"]
     (tmp_path / "config.json").write_text(json.dumps(older))
-    with pytest.raises(ValueError, match="competition.keep: missing; see icm_jax.default_config"):
+    with pytest.raises(ValueError, match="competition.keep: missing; its default is 0.0"):
         restore.load(tmp_path)
 
 
