@@ -6,8 +6,8 @@ import processes
 import pytest
 from commands import launched
 
+import launch
 from icm_jax import experiment, training
-from icm_jax.study import run as study
 from icm_jax.systems.icm import restore
 
 MNIST = "--config=configs/mnist.py"
@@ -41,7 +41,7 @@ def test_bad_input_is_told_in_one_line(arguments, message, tmp_path, capsys):
     [
         ("--config.experts.count=ten", "flag --config.experts.count=ten: .*'ten'"),
         ("--wordkir=runs/a", "Unknown command line flag 'wordkir'. Did you mean: workdir"),
-        ("--mode=evalute", "flag --mode=evalute: .*<train|evaluate|study|restore|export>"),
+        ("--mode=evalute", "flag --mode=evalute: .*<train|evaluate|study|examine|restore|export>"),
     ],
 )
 def test_flags_that_cannot_be_read_are_told_by_absl(argument, message, tmp_path, capsys):
@@ -69,7 +69,12 @@ def failing(monkeypatch, error):
     def fail(*_):
         raise error
 
-    for owner, name in ((experiment, "run"), (study, "run"), (restore, "load")):
+    for owner, name in (
+        (experiment, "run"),
+        (launch, "run_study"),
+        (launch, "examine_run"),
+        (restore, "load"),
+    ):
         monkeypatch.setattr(owner, name, fail)
 
 
@@ -83,7 +88,7 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize("mode", ["train", "evaluate", "study", "export"])
+@pytest.mark.parametrize("mode", ["train", "evaluate", "study", "examine", "export"])
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_an_expected_error_is_one_line_and_status_1(error, mode, tmp_path, monkeypatch, capsys):
     failing(monkeypatch, error)
