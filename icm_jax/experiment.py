@@ -141,10 +141,11 @@ def _write_report(
     for name in making.auxiliary:
         times = _times(read_json(making.workdir / name / "summary.json"))
         phases |= {f"{name}: {phase}": of for phase, of in times.items()}
-    of_seeds = ", ".join(map(str, summary["seeds"] if several else [summary["seed"]]))
+    every = summary["seeds"] if several else [summary["seed"]]
+    whose = f"seeds {every[0]} to {every[-1]}" if several else f"seed {every[0]}"
     html.write(
         path,
-        f"{summary['system']}, seed{'s' * several} {of_seeds}",
+        f"{summary['system']}, {whose}",
         story,
         summary,
         figures,

@@ -5,11 +5,15 @@ import html
 import json
 import numbers
 import os
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from icm_jax.report import style
 from icm_jax.report.story import Story
+
+_CSS_DPI = 96
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6470; --paper: #fff; --line: #d8dce2;
@@ -23,27 +27,31 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
   max-width: 60rem; margin: 2rem auto 4rem; padding: 0 1rem; overflow-wrap: break-word; }
 h1 { font-size: 1.6rem; line-height: 1.3; margin: .2rem 0 1.5rem; }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .8rem; }
-h3, h4 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
+h3, h4 { font-size: 1rem; margin: 1.2rem 0 .3rem; } h4 { font-weight: 400; }
 a { color: var(--link); } .soft, figcaption { color: var(--soft); }
-.soft { margin: 0; } p.soft { font-size: .9rem; }
+p.soft { font-size: .9rem; margin: .3rem 0; }
 .wide { overflow-x: auto; margin: .5rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem 1.2rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }
 td, thead th { text-align: right; } thead th { color: var(--soft); vertical-align: bottom; }
 th { font-weight: 500; }
+td { white-space: nowrap; }
 th:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
 .result table { width: 100%; }
 .result td:last-child, .result th:last-child { padding-right: 0; }
 figure { margin: 1.2rem 0; } figcaption { font-size: .8rem; }
-img { display: block; max-width: 100%; max-height: 60rem; background: #fff; border-radius: 4px; }
+img { display: block; max-width: 100%; background: #fff; border-radius: 4px; }
 pre { background: var(--tint); padding: .7rem .9rem; border-radius: 4px; white-space: pre-wrap;
   overflow-wrap: anywhere; font-size: .85rem; margin: .5rem 0; }
+pre span { display: inline-block; max-width: 100%; }
 details { border-top: 1px solid var(--line); padding: .7rem 0; }
 details:first-of-type { margin-top: 2.5rem; } summary { cursor: pointer; font-weight: 500; }
 @media (max-width: 40rem) {
   body { margin-top: 1rem; } h1 { font-size: 1.3rem; } th, td { padding-right: .8rem; }
   table { font-size: .9rem; }
+  .result th:first-child { min-width: 7rem; overflow-wrap: anywhere; }
+  section figure { overflow-x: auto; } section img { max-width: max(100%, 36rem); }
 }
 """
 
@@ -91,7 +99,7 @@ def write(
             _section("Along training", [drawn[name] for name in story.curves if name in drawn]),
             _section("How it was made", [_making(phases, provenance)]),
             _folded("More figures", [text for name, text in drawn.items() if name not in named]),
-            _folded("All numbers", [_value(numbers_, 3)] if numbers_ else []),
+            _folded("All numbers, as in summary.json", [_value(numbers_, 3)] if numbers_ else []),
             _folded("Config", [f"<pre>{html.escape(config)}</pre>"]),
             "</body></html>\n",
         ]
@@ -102,7 +110,8 @@ def write(
 
 
 def _section(heading: str, parts: Sequence[str]) -> str:
-    return "\n".join([f"<h2>{heading}</h2>", *parts]) if parts else ""
+    """Parts under a heading; nothing where there are none."""
+    return "\n".join([f"<section><h2>{heading}</h2>", *parts, "</section>"]) if parts else ""
 
 
 def _folded(heading: str, parts: Sequence[str]) -> str:
@@ -120,7 +129,7 @@ def _result(story: Story) -> str:
             [_linked(name, story.links), *map(html.escape, cells)] for name, *cells in story.rows
         ]
         table = f'<div class="result">{_table(rows, [*map(html.escape, story.head)])}</div>'
-    return table + (f'<p class="soft">{html.escape(story.note)}</p>' if story.note else "")
+    return "\n".join([table, *(f'<p class="soft">{html.escape(note)}</p>' for note in story.notes)])
 
 
 def _linked(name: str, links: Mapping[str, str]) -> str:
@@ -145,12 +154,10 @@ def _making(phases: Mapping[str, Mapping[str, float]], provenance: Mapping[str, 
 
 
 def _origin(provenance: Mapping[str, Any]) -> str:
-    command = provenance["command"]
-    made = (
-        f"<pre>{html.escape(command)}</pre>"
-        if command
-        else "<p>From Python, by icm_jax.experiment.run with the config below.</p>"
-    )
+    made = "<p>From Python, by icm_jax.experiment.run with the config below.</p>"
+    if provenance["command"]:
+        words = " ".join(f"<span>{html.escape(word)}</span>" for word in provenance["command"])
+        made = f"<pre>{words}</pre>"
     devices = provenance["devices"]
     kinds = ", ".join(f"{devices.count(kind)} × {kind}" for kind in dict.fromkeys(devices))
     versions = ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
@@ -226,9 +233,13 @@ def _words(name: str) -> str:
 
 
 def _figure(name: str, file: Path, folder: Path) -> str:
-    """An embedded image; below it where its file lies, seen from `folder`."""
-    data = base64.b64encode(file.read_bytes()).decode("ascii")
+    """An embedded image as large as it was drawn; below it where it lies, seen from `folder`."""
+    png = file.read_bytes()
+    data = base64.b64encode(png).decode("ascii")
+    (pixels,) = struct.unpack(">I", png[16:20])  # the width, in the first chunk
+    width = round(pixels * _CSS_DPI / style.DPI)
     return (
-        f'<figure><img alt="{_words(name)}" src="data:image/png;base64,{data}">'
+        f'<figure><img alt="{_words(name)}" style="width: {width}px" '
+        f'src="data:image/png;base64,{data}">'
         f"<figcaption>{html.escape(os.path.relpath(file, folder))}</figcaption></figure>"
     )

@@ -15,14 +15,16 @@ _PACKAGES = ("jax", "jaxlib", "flax")
 
 
 def collect(command: Sequence[str] | None, seeds: Sequence[int]) -> dict[str, Any]:
-    """Describes the present process, as JSON values; of this machine no name and no path.
+    """Describes the present process, as JSON values; of its machine neither name nor paths.
+
+    `command` is a list of words as a shell takes them, or None.
 
     Args:
       command: the arguments of Python as typed, the script first; None where there was no command.
       seeds: that are trained at once.
     """
     return {
-        "command": command and " ".join(["python", *map(_quoted, command)]),
+        "command": command and ["python", *map(_quoted, command)],
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "seeds": list(seeds),
         "processor": _processor(),

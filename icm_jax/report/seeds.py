@@ -30,7 +30,7 @@ def tell(
             [label, *(_cell(row.get(name, ""), units.get(name, "")) for name in names)]
             for label, row in every.items()
         ],
-        note="The spread is the sample standard deviation.",
+        notes=["The spread is the sample standard deviation."],
         links=links,
     )
 

@@ -16,7 +16,7 @@ class Story(NamedTuple):
       head: of a table with the result in numbers; no table where it is empty.
       rows: of that table, texts; the first of each row names it.
       curves: names of the figures along training.
-      note: what must be known to read the table.
+      notes: what must be known to read the table, and what else was found; texts.
       links: name of a row -> address of a page about it.
     """
 
@@ -25,7 +25,7 @@ class Story(NamedTuple):
     head: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     curves: Sequence[str] = ()
-    note: str = ""
+    notes: Sequence[str] = ()
     links: Mapping[str, str] = MappingProxyType({})
 
 

@@ -73,7 +73,7 @@ def _told(
         head=["mechanism", *columns],
         rows=[list(row) for row in zip([*names, "all"], *columns.values(), strict=True)],
         curves=(*judged, "scores", "losses"),
-        note=" ".join(notes),
+        notes=notes,
     )
 
 
@@ -122,8 +122,10 @@ def _unused(summary: Mapping[str, Any]) -> list[str]:
     found, said = summary["specialization"], []
     # Runs that were evaluated before it was counted do not have it.
     if found.get("found") is not None:
-        said.append(f"Counted without labels, the experts stand for {found['found']} mechanisms.")
+        several = "mechanism" if found["found"] == 1 else "mechanisms"
+        said.append(f"Counted without labels, the experts stand for {found['found']} {several}.")
     for name, numbers in (("Idle", found["idle"]), ("Dropped", found.get("dropped"))):
         if numbers:
-            said.append(f"{name} experts: {', '.join(map(str, numbers))}.")
+            several = "expert" if len(numbers) == 1 else "experts"
+            said.append(f"{name}: {several} {', '.join(map(str, numbers))}.")
     return said

@@ -39,15 +39,15 @@ def tell(summary: Mapping[str, Any]) -> Story:
             for label, (kind, of) in rows.items()
         ],
         curves=("accuracy", "training"),
-        note=" ".join([_selection(summary["selection"]), *_tofu(summary.get("tofu"))]),
+        notes=[_selection(summary["selection"]), *_tofu(summary.get("tofu"))],
     )
 
 
 def _channel(found: Mapping[str, Any], choose) -> str:
     """The accuracy in the channel that `choose`, min or max, takes, and which that is."""
-    known = [(a, c) for c, a in enumerate(found["per_channel"]["accuracy"]) if a is not None]
-    accuracy, channel = choose(known)
-    return f"{cell(accuracy, '%')} (channel {channel})"
+    known = {c: a for c, a in enumerate(found["per_channel"]["accuracy"]) if a is not None}
+    channel = choose(known, key=known.get)
+    return f"{cell(known[channel], '%')} (channel {channel})"
 
 
 def _worst_cell(found: Mapping[str, Any]) -> str:
@@ -69,16 +69,16 @@ def _tofu(found: Mapping[str, Any] | None) -> list[str]:
     """Sentences on the steps of TOFU before the last."""
     if found is None:
         return []
-    crossed = ", ".join(
-        f"{pair} {of['accuracy']:.1%} (of these {of['right_in_channel']:.1%} lie in the channel of "
-        f"their label, of the mistaken {of['mistaken_in_channel']:.1%})"
-        for pair, of in found["cross_prediction"].items()
-    )
     mean = found["clusters"]["mean"]
     return [
-        f"TOFU's classifiers are right in {crossed}.",
-        f"Its clusters tell apart whether an image lies in the channel of its label with "
-        f"homogeneity {mean['homogeneity']:.2f} and V-measure {mean['v_measure']:.2f}.",
+        *(
+            f"TOFU, {pair}: {of['accuracy']:.1%} predicted right; of these "
+            f"{_percent(of['right_in_channel'])} lie in the channel of their label, of the "
+            f"mistaken {_percent(of['mistaken_in_channel'])}."
+            for pair, of in found["cross_prediction"].items()
+        ),
+        "TOFU, clusters, by whether an image lies in the channel of its label: homogeneity "
+        f"{mean['homogeneity']:.2f}, V-measure {mean['v_measure']:.2f}.",
     ]
 
 
