@@ -50,7 +50,6 @@ details:first-of-type { margin-top: 2.5rem; } summary { cursor: pointer; font-we
 @media (max-width: 40rem) {
   body { margin-top: 1rem; } h1 { font-size: 1.3rem; } th, td { padding-right: .8rem; }
   table { font-size: .9rem; }
-  .result th:first-child { min-width: 7rem; overflow-wrap: anywhere; }
   section figure { overflow-x: auto; } section img { max-width: max(100%, 36rem); }
 }
 """
@@ -133,7 +132,8 @@ def _result(story: Story) -> str:
 
 
 def _linked(name: str, links: Mapping[str, str]) -> str:
-    text = html.escape(name)
+    # A long name may be parted where its words meet.
+    text = html.escape(name).replace("_", "_<wbr>").replace("(", "<wbr>(")
     return f'<a href="{html.escape(links[name])}">{text}</a>' if name in links else text
 
 
