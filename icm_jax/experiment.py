@@ -139,8 +139,9 @@ def _write_report(
         story = kind.story(summary)
     phases = {}
     for name in making.auxiliary:
-        times = _times(read_json(making.workdir / name / "summary.json"))
-        phases |= {f"{name}: {phase}": of for phase, of in times.items()}
+        # A judge that lost its summary can judge all the same.
+        its = read_json(making.workdir / name / "summary.json")
+        phases |= {f"{name}: {phase}": of for phase, of in (_times(its) if its else {}).items()}
     every = summary["seeds"] if several else [summary["seed"]]
     whose = f"seeds {every[0]} to {every[-1]}" if several else f"seed {every[0]}"
     html.write(
@@ -165,7 +166,8 @@ def _story_of_all(
         for seed, one in each.items()
     }
     story = seeds.tell(summary["table"], kind.measures, links)
-    return story._replace(picture=next(iter(pictures))), pictures
+    pictures = {name: picture for name, picture in pictures.items() if picture.exists()}
+    return story._replace(picture=next(iter(pictures), "")), pictures
 
 
 def _times(summary: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
