@@ -132,7 +132,7 @@ def main(argv: list[str]) -> int | None:
             return None
         workdir = Path(_WORKDIR.value or experiment.default_workdir(config, name))
         log.info("workdir: %s", workdir)
-        result = experiment.run(config, workdir, _MODE.value)
+        result = experiment.run(config, workdir, _MODE.value, command=sys.argv)
     except training.Interrupted as interrupted:
         return 128 + interrupted.signum
     except (

@@ -1,5 +1,6 @@
 """The records of a run: `metrics.jsonl`, the same again in TensorBoard, and the figures."""
 
+import io
 import json
 import logging
 import os
@@ -80,8 +81,11 @@ class Records:
         with reasons(folder):
             folder.mkdir(exist_ok=True)
             for name, figure in figures.items():
-                figure.savefig(paths[name])
-                self._tensorboard.figure(name, figure, step)
+                # Drawn once: TensorBoard is given the very bytes of the file.
+                drawn = io.BytesIO()
+                figure.savefig(drawn, format="png")
+                paths[name].write_bytes(drawn.getvalue())
+                self._tensorboard.png(name, drawn.getvalue(), step)
         return paths
 
     def sync(self) -> None:
