@@ -13,6 +13,7 @@ from icm_jax import classification, collectives, mechanisms
 from icm_jax.chunks import in_chunks
 from icm_jax.config import digest
 from icm_jax.data import Splits, draw, halve, to_float
+from icm_jax.networks.compute import Compute
 from icm_jax.system import PyTree, System
 from icm_jax.systems.icm.images import Source
 
@@ -55,18 +56,28 @@ def build(
     return _of_labels(config, splits, axis_name) if _can_tell_labels(source, splits) else None
 
 
+def make_classifier(
+    config: ConfigDict, classes: int, axis_name: str | None = None
+) -> classification.Classifier:
+    """The network of the judge of so many classes; arguments and errors are as in `build`."""
+    compute = Compute(config.precision, config.convolution)
+    return classification.make_classifier(
+        config.classifier, classes, compute, config.data.pad, axis_name
+    )
+
+
 def _of_labels(config: ConfigDict, splits: Splits, axis_name: str | None) -> Judge:
     """Learns the labels of the canonical half, of all classes, whichever compete."""
-    settings, side = config.classifier, config.data.pad
-    task = classification.labelled(settings, *splits, side, axis_name)
-    system = classification.build(settings, task, side, axis_name)
-    predict = classification.predictor(settings, task.classes)
+    settings = config.classifier
+    task = classification.labelled(settings, *splits, config.data.pad, axis_name)
+    classifier = make_classifier(config, task.classes, axis_name)
+    system = classification.build(settings, task, classifier, axis_name)
 
     def train(seed):
         return system._replace(data={"pool": halve(splits.train, seed)[0]})
 
     def passes(state, images, labels):
-        return predict(state, images) == labels
+        return classifier.predict(state, images) == labels
 
     return Judge("accuracy", ("original", "transformed", "restored"), train, passes)
 
@@ -74,10 +85,9 @@ def _of_labels(config: ConfigDict, splits: Splits, axis_name: str | None) -> Jud
 def _of_canonical(
     config: ConfigDict, source: Source, splits: Splits, axis_name: str | None
 ) -> Judge:
-    settings = config.classifier
     task = canonical_task(config, source, splits, axis_name)
-    system = classification.build(settings, task, 0, axis_name)
-    predict = classification.predictor(settings, task.classes)
+    classifier = make_classifier(config, task.classes, axis_name)
+    system = classification.build(config.classifier, task, classifier, axis_name)
 
     def train(seed):
         canonical, transformed = source.pools(seed)
@@ -85,7 +95,7 @@ def _of_canonical(
 
     def passes(state, images, labels):
         del labels
-        return predict(state, images) == _CANONICAL
+        return classifier.predict(state, images) == _CANONICAL
 
     return Judge("called_canonical", ("canonical", "transformed", "restored"), train, passes)
 
@@ -154,5 +164,6 @@ def digests(config: ConfigDict) -> dict[str, str]:
     if config.classifier.learns == "canonical":
         data |= {field: config.data[field] for field in ("labels", "canonical", "groups")}
         data |= {field: config[field] for field in ("mechanisms", "mixture")}
-    common = {name: config[name] for name in ("classifier", "seed", "replicas")}
+    fields = ("classifier", "precision", "convolution", "seed", "replicas")
+    common = {name: config[name] for name in fields}
     return {"classifier": digest(ConfigDict(common | {"data": data}))}

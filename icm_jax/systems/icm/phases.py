@@ -6,12 +6,13 @@ from ml_collections import ConfigDict
 
 from icm_jax import collectives, mechanisms
 from icm_jax.data import draw
+from icm_jax.schedules import decayed
 from icm_jax.streams import StepStream
 from icm_jax.system import Phase
 from icm_jax.systems.icm import restarts
 from icm_jax.systems.icm.images import Source
 from icm_jax.systems.icm.model import Keys, make_model
-from icm_jax.systems.icm.steps import competition_step, decayed, reproduction_step, restart_step
+from icm_jax.systems.icm.steps import competition_step, reproduction_step, restart_step
 
 
 def icm(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[Phase, Phase]:

@@ -14,11 +14,12 @@ import numpy as np
 from jax import export as jax_export
 from ml_collections import ConfigDict
 
-from icm_jax import classification, schema
 from icm_jax import config as configs
+from icm_jax import schema
 from icm_jax.chunks import in_chunks
 from icm_jax.data import pad, to_float
 from icm_jax.system import PyTree
+from icm_jax.systems.icm import judge
 from icm_jax.systems.icm.config import SCHEMAS
 from icm_jax.systems.icm.model import Model, make_model
 from icm_jax.systems.icm.steps import State, init, prune
@@ -177,9 +178,9 @@ def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray],
     # No file says how many classes there are, but the last layer has a bias for each.
     classes = 2 if settings.kind == "faces" else saved.leaves[_LAST_BIAS].shape[-1]
     example = jnp.zeros((1, *padded_shape))
-    start = functools.partial(classification.untrained, settings, classes, example)
-    predict = jax.jit(classification.predictor(settings, classes, config.data.pad))
-    return functools.partial(predict, jax.device_put(saved.state(start)))
+    classifier = judge.make_classifier(config, classes)
+    start = functools.partial(classifier.init, example)
+    return functools.partial(jax.jit(classifier.predict), jax.device_put(saved.state(start)))
 
 
 def export(restorer: Restorer, path: str | os.PathLike) -> None:

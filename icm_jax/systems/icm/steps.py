@@ -188,14 +188,6 @@ def competition_step(
     return state, _metrics(wins, losses, scores, canonical_scores, d_loss, axis_name)
 
 
-def decayed(steps: jax.Array, total: int, decay: float) -> jax.Array | float:
-    """Factor on the learning rates after `steps` of `total` steps, `[]` in [0, 1].
-
-    It is 1, and falls linearly to 0 over the last fraction `decay` of the steps.
-    """
-    return jnp.clip((total - steps) / (decay * total), 0.0, 1.0) if decay else 1.0
-
-
 def restart_step(state: State, key: jax.Array, settings: restarts.Settings) -> tuple[State, Mean]:
     """Restarts an idle expert, every so many steps.
 

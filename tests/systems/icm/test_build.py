@@ -179,13 +179,6 @@ def test_four_devices_compute_what_one_does():
             chex.assert_trees_all_close(comparable(shared), comparable(alone), rtol=1e-3, atol=1e-4)
 
 
-def test_learning_rates_fall_to_zero_over_the_last_part():
-    # Of 10 steps the last 4 decay: (10 - 8) / 4 = 0.5 at step 8, 0 after the last.
-    factors = [float(icm_steps.decayed(jnp.int32(i), 10, 0.4)) for i in (0, 6, 8, 10)]
-    assert factors == [1.0, 1.0, 0.5, 0.0]
-    assert icm_steps.decayed(jnp.int32(9), 10, 0.0) == 1.0
-
-
 def test_a_rate_scales_the_step_of_experts_and_discriminator(model, state, batches):
     def moved(rate):
         step = functools.partial(icm_steps.competition_step, model, momentum=0.9)

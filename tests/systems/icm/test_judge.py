@@ -43,6 +43,48 @@ def of_light(c):
     return c
 
 
+@pytest.mark.parametrize("learns", ["labels", "canonical"])
+@pytest.mark.parametrize("kind", ["conv", "faces"])
+def test_it_computes_as_the_config_says(learns, kind):
+    made = {}
+    for precision in ("float32", "bfloat16"):
+        c, splits = config(), tiny.splits()
+        c.classifier.update({"learns": learns, "kind": kind})
+        c.precision = precision
+        judge = icm_judge.build(c, icm_images.build(c, splits), splits)
+        system = judge.train(0)
+        data, state = jax.eval_shape(lambda s=system: (s.given, s.init(jax.random.key(0))))
+        images, key = jax.ShapeDtypeStruct((3, 12, 12, 1), jnp.float32), jax.random.key(1)
+        learned = jax.make_jaxpr(system.phases[0].step)(state, data, key)
+        asked = jax.make_jaxpr(judge.passes)(state, images, jnp.zeros(3, jnp.int32))
+        made[precision] = ["bf16[" in str(found) for found in (learned, asked)]
+    assert made == {"float32": [False, False], "bfloat16": [True, True]}
+
+
+def test_its_convolutions_are_those_of_the_config():
+    c = config()
+    c.convolution = "matmul"
+    classifier = icm_judge.make_classifier(c, 2, "devices")
+    assert classifier.network.compute == classifier.outside.compute == ("float32", "matmul")
+    assert (classifier.network.axis_name, classifier.outside.axis_name) == ("devices", None)
+
+
+@pytest.mark.parametrize("learns", ["labels", "canonical"])
+def test_judges_that_compute_differently_are_not_shared(learns):
+    digests = set()
+    for field, value in (("seed", 0), ("precision", "bfloat16"), ("convolution", "grouped")):
+        c = config()
+        c.classifier.learns = learns
+        c[field] = value
+        digests |= set(icm_judge.digests(c).values())
+    assert len(digests) == 3
+    # What experts compute for themselves does not count.
+    c = config()
+    c.classifier.learns = learns
+    c.experts.filters = 7
+    assert set(icm_judge.digests(c).values()) < digests
+
+
 def test_a_batch_is_canonical_and_transformed_images_in_turns():
     c, splits = config(), tiny.splits()
     source = icm_images.build(c, splits)

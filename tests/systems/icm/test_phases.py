@@ -113,7 +113,7 @@ def test_evaluation_is_that_of_a_plain_loop():
     restore = jax.jit(model.restore)
     bank = [mechanisms.build(spec) for spec in config.mechanisms]
     wins, errors, right = np.zeros((2, 2)), [[], []], [[], []]
-    classify = classification.predictor(config.classifier, 2)
+    classify = classification.make_classifier(config.classifier, 2).predict
     for i, image in enumerate(splits.test.images / np.float32(255)):
         m = i % 2
         inputs = bank[m](jax.random.key(0), image)[None]

@@ -128,11 +128,9 @@ def test_the_judge_is_the_one_of_each_seed(seeds):
         assert (classes == labels).mean() == summary["accuracy"]["original"]
         (state,) = judge.args
         # It took no step: it is what it started as.
-        c = config().classifier
-        task = classification.labelled(c, *tiny.splits(), 15)
-        start = classification.build(c, task, 15).init(
-            streams.of_seed(seed, streams.SeedStream.TRAINING)
-        )
+        classifier = classification.make_classifier(config().classifier, 2, size=15)
+        key = streams.of_seed(seed, streams.SeedStream.TRAINING)
+        start = classifier.init(images[:1], key)
         chex.assert_trees_all_close(state.params, start.params)
         states.append(state)
     kernels = [state.params["Dense_1"]["kernel"] for state in states]

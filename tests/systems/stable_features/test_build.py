@@ -27,18 +27,18 @@ def test_training_is_given_no_true_label(method):
     config = tiny.stable_features(method)
     config.data.label_noise = 0.0
     splits = tiny.quarters()
-    before = system(config, splits).data
+    before = system(config, splits).given
     assert all(leaf is not splits.train.labels for leaf in jax.tree.leaves(before))
     # All labels are wrong: where the true ones were there, given ones would show beside them.
     config.data.label_noise = 1.0
-    after = system(config, splits).data
+    after = system(config, splits).given
     for leaf in jax.tree.leaves(after):
         assert leaf.shape != splits.train.labels.shape or (leaf != splits.train.labels).any()
     assert (after["given"] != splits.train.labels).all()
 
 
 def test_groups_are_what_each_method_may_know():
-    data = {m: system(tiny.stable_features(m)).data for m in METHODS}
+    data = {m: system(tiny.stable_features(m)).given for m in METHODS}
     for method, count in (
         ("erm", 1),
         ("oracle", 1),
@@ -59,10 +59,10 @@ def test_groups_are_what_each_method_may_know():
 def test_irm_learns_from_the_source_too():
     config = tiny.stable_features("irm")
     config.data.task = "transfer"
-    data = system(config).data
+    data = system(config).given
     assert len(data["groups"].count) == 3 and (data["group"] >= 0).all()
     config.method = "balanced"
-    data = system(config).data
+    data = system(config).given
     assert ((data["group"] >= 0) == (data["environment"] == 2)).all()
 
 
@@ -84,7 +84,7 @@ def test_steps_learn_and_trace_once(method):
     config.optimizer.learning_rate, config.optimizer.decay, config.shift = 1e-2, 0.0, 0
     config.irm.penalty = 1.0
     made = system(config)
-    data = jax.tree.map(jnp.asarray, made.data)
+    data = jax.tree.map(jnp.asarray, made.given)
     state = jax.jit(made.init)(jax.random.key(0))
     chex.clear_trace_counter()
     step = jax.jit(chex.assert_max_traces(made.phases[0].step, n=1))
@@ -180,7 +180,7 @@ def test_tofu_is_one_run_of_five_phases(tofu_run):
 
 def test_tofu_passes_on_what_it_found(tofu_run):
     _, result = tofu_run
-    found, data = result.state.found, system(tofu()).data
+    found, data = result.state.found, system(tofu()).given
     source = data["environment"] < 2
     assert (np.asarray(found.predicted)[:, source] >= 0).all()
     assert (np.asarray(found.predicted)[:, ~source] == -1).all()
