@@ -38,12 +38,14 @@ def tell_competition(summary: Mapping[str, Any]) -> Story:
         said.append(f"{found} of {len(names)} mechanisms identified")
     columns = (_experts(summary) if competes else {}) | _restoration(summary)
     notes = [_IDENTIFIED, *_unused(summary)] if competes else []
-    return _told(summary, said, columns, notes)
+    return _told(summary, said, columns, ["scores", "losses"], notes)
 
 
 def tell_oracle(summary: Mapping[str, Any]) -> Story:
     """The story of an oracle, whose experts are told who restores what, by its summary."""
-    return _told(summary, ["Oracle, told the mechanisms"], _restoration(summary), [])
+    return _told(
+        summary, ["Oracle, told the mechanisms"], _restoration(summary), ["losses"], notes=[]
+    )
 
 
 def tell_judge(summary: Mapping[str, Any]) -> Story:
@@ -56,6 +58,7 @@ def _told(
     summary: Mapping[str, Any],
     said: Sequence[str],
     columns: Mapping[str, Sequence[str]],
+    curves: Sequence[str],
     notes: Sequence[str],
 ) -> Story:
     """The story of experts: `columns` have a text for each mechanism and one for all."""
@@ -72,7 +75,7 @@ def _told(
         picture="experts",
         head=["mechanism", *columns],
         rows=[list(row) for row in zip([*names, "all"], *columns.values(), strict=True)],
-        curves=(*judged, "scores", "losses"),
+        curves=(*judged, *curves),
         notes=notes,
     )
 
