@@ -2,9 +2,9 @@ import csv
 import json
 
 import pytest
-import tiny
 from commands import launched
 from ml_collections import ConfigDict
+from systems.icm import tiny
 
 from icm_jax import config, data, default_config, experiment, training
 from icm_jax.config import digest
