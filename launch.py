@@ -103,7 +103,7 @@ def _use() -> str:
 def _examine(config: ConfigDict) -> str:
     """Examines a finished run as a study's config says; returns what to say of it."""
     if not _WORKDIR.value:
-        raise ValueError("--workdir: missing; --mode=examine needs that of a finished run")
+        raise ValueError("--workdir: missing; --mode=examine needs it")
     found = examine_run(_WORKDIR.value, config)
     lines = [f"{name}, {key}: {v}" for name, of in found.items() for key, v in of.items()]
     return "\n".join([*lines, f"{_WORKDIR.value}/examined"])

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.tables import markdown
+from icm_jax import experiment
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -66,20 +67,14 @@ def _timed(options: list[str], workdir: Path) -> dict:
 
 
 def split(workdir: Path) -> dict:
-    """The phases' times of a finished run (those of its judge first) and what it came to."""
+    """The phases' times of a finished run (those of its auxiliary systems first), and its result."""
     summary = json.loads((workdir / "summary.json").read_text())
     phases = {}
     for path in sorted(workdir.glob("*/summary.json")):
-        judge = json.loads(path.read_text())["phases"]
-        phases.update({f"{path.parent.name}: {name}": times for name, times in judge.items()})
+        before = json.loads(path.read_text())["phases"]
+        phases.update({f"{path.parent.name}: {name}": times for name, times in before.items()})
     phases.update(summary["phases"])
-    found = summary["specialization"]
-    return {
-        "phases": phases,
-        "identified": found["identified"],
-        "mechanisms": len(found["mechanisms"]),
-        "accuracy": summary["accuracy"],
-    }
+    return {"phases": phases, "result": experiment.describe(summary)}
 
 
 def table(runs: list[dict]) -> str:
@@ -96,11 +91,10 @@ def table(runs: list[dict]) -> str:
                 f"{run['wall_seconds']:.0f}",
                 *(f"{t['seconds']:.0f} ({t['compile_seconds']:.0f})" for t in times),
                 f"{rest:.0f}",
-                f"{run['identified']} of {run['mechanisms']}",
-                f"{run['accuracy']['restored']:.1%}" if run["accuracy"] else "",
+                run["result"],
             ]
         )
-    return markdown([*head, "identified", "restored"], rows)
+    return markdown([*head, "result"], rows)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 `Plain` is the masked mathematics of `icm_jax`: every expert on the whole batch with gradients, the
 losers' gradients being zero. `Best` scores without gradients and runs the winners again on their
 won images alone. Its batch norm then takes the statistics of those few images, PyTorch's habit:
-less work than `icm_jax` does, and another algorithm, with which experts hardly specialize (README,
-"What was measured"). Neither draws or transforms images, and neither keeps running statistics.
+less work than `icm_jax` does, and another algorithm, with which experts hardly specialize
+(docs/icm_recipe.md). Neither draws or transforms images, and neither keeps running statistics.
 
 What was tried for `Best`, in CPU seconds of one thread (ten experts, batch 32, PyTorch 2.13,
 x86-64 with AVX-512), and is kept unless said otherwise:

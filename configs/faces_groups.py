@@ -12,7 +12,8 @@ how much of them is kept (`kept`, PSNR and SSIM to the input). The two pull agai
 figures/trade_off.png has a point for each evaluation.
 
 4000 steps and the classifier take about 25 minutes of one core; with seeds 0 and 1 more than half
-of the held-out faces deceive the classifier in the end, after 2500 steps a third (RESULTS.md).
+of the held-out faces deceive the classifier in the end, after 2500 steps a third
+(docs/icm_faces_results.md).
 
     python launch.py --config=configs/faces_groups.py:vae --config.data.dir=utkface.zip
 

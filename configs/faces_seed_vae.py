@@ -8,7 +8,7 @@ As configs/faces_seed_cnn.py but for the experts: variational autoencoders of 25
 as output, which learn to reconstruct the transformed faces before they compete. The reproduction
 does not state the weight of its KL divergence. With the 10 here, over the 10,000 steps, each expert
 comes to draw one image whatever it is given, as reported (`variation` in summary.json: 0.06 of
-0.29); after 1000 they keep half of the variation, with 0.1 four fifths (RESULTS.md).
+0.29); after 1000 they keep half of the variation, with 0.1 four fifths (docs/icm_faces_results.md).
 configs/faces_groups.py:vae is what they come to with another loss.
 """
 

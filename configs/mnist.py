@@ -3,8 +3,8 @@
     python launch.py --config=configs/mnist.py
 
 About 20 minutes on two CPU cores. Expect 10 of 10 mechanisms identified and 96 to 97.5 % accuracy
-on restored digits (README, "What was measured"). For the paper's numbers where the
-defaults depart from it: --config.competition.steps=2000 --config.competition.restart.every=0
+on restored digits (docs/icm_results.md). For the paper's numbers where the defaults
+depart from it: --config.competition.steps=2000 --config.competition.restart.every=0
 --config.competition.decay=0 --config.competition.reference=0
 
 Parascandolo et al. 2018, Learning Independent Causal Mechanisms.

@@ -11,9 +11,9 @@ quarter of all labels is wrong, so that 75 % is the most on given labels (`test_
 
 The argument is a method (tofu, erm, balanced, group_dro, irm, oracle), a network, or both; tofu and
 mlp by default, 2 minutes of one core. The published code's network is cnn: with it the clusters of
-two labels went wrong (RESULTS.md). IRM is given the environments of both tasks, all others the
-target alone. Bao, Chang and Barzilay 2022, Learning Stable Classifiers by Transferring Unstable
-Features.
+two labels went wrong (docs/stable_features.md). IRM is given the environments of both tasks, all
+others the target alone. Bao, Chang and Barzilay 2022, Learning Stable Classifiers by Transferring
+Unstable Features.
 """
 
 from ml_collections import ConfigDict

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from icm_jax import collectives
 from icm_jax.chunks import in_chunks
 from icm_jax.data import Dataset, Pool, draw_indices, pad, to_float
-from icm_jax.networks.classifiers import ConvClassifier, FacesClassifier
+from icm_jax.networks.registry import CLASSIFIERS
 from icm_jax.report import lines
 from icm_jax.system import Evaluation, Mean, Metrics, Phase, System
 
@@ -171,17 +171,7 @@ def predictor(
 
 
 def _network(config: ConfigDict, classes: int, axis_name: str | None) -> nn.Module:
-    if config.kind == "faces":
-        if classes != 2:
-            raise ValueError(f"classifier.kind: 'faces' tells two classes apart, not {classes}")
-        return FacesClassifier()
-    return ConvClassifier(
-        classes=classes,
-        stages=config.stages,
-        hidden=config.hidden,
-        dropout=config.dropout,
-        axis_name=axis_name,
-    )
+    return CLASSIFIERS[config.kind](config, classes, axis_name)
 
 
 def _prepare(size: int) -> Callable[[jax.Array], jax.Array]:

@@ -1,11 +1,11 @@
-"""What the config of any system is made of and checked by.
+"""What the config of any system is made of and checked by: a field is written once.
 
-A system's own config file (`icm_jax/systems/icm/config.py`, ...) has its defaults, its
-rules and its schemas.
+A field's default, rule and description stand side by side in a `Field`. Nested dicts of them are
+the fields of a system (`icm_jax/systems/icm/config.py`, ...) or of an examination's settings.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Union
 
 from ml_collections import ConfigDict
 
@@ -13,49 +13,59 @@ from icm_jax.data import SOURCES
 from icm_jax.networks.compute import PRECISIONS
 from icm_jax.networks.convolution import LOWERINGS
 
-# What a value must be, in words and as a function.
+# What a value of the default's type must be, in words and as a function.
 Allowed = tuple[str, Callable[[Any], bool]]
 
 
-class Schema(NamedTuple):
-    """How a system's config is checked.
+class Field(NamedTuple):
+    """A field of a config.
 
     Attributes:
-      defaults: the config with all fields.
-      rules: (field, what is allowed) of this system alone; see `SHARED_RULES`.
+      default: its value where nothing else is said; other values are of the same type.
+      allowed: its rule. That of a tuple looks at the types in it; the type itself is checked.
+      text: one line of description, with the unit of the value.
+      of: who alone uses it: values of a `kind`, `method`, `source`, ...; all where
+        empty.
+    """
+
+    default: Any
+    allowed: Allowed
+    text: str
+    of: tuple[str, ...] = ()
+
+
+# A group of fields: name -> a field, or another group.
+Fields = Mapping[str, Union[Field, "Fields"]]
+
+
+class Schema(NamedTuple):
+    """The fields of a system's config, or of an examination's settings.
+
+    Attributes:
+      fields: all of them.
       check: raises ValueError for values that do not go together.
     """
 
-    defaults: Callable[[], ConfigDict]
-    rules: tuple[tuple[str, Allowed], ...]
-    check: Callable[[ConfigDict], None]
+    fields: Fields
+    check: Callable[[ConfigDict], None] = lambda config: None
+
+    def defaults(self) -> ConfigDict:
+        """The config with the default of every field."""
+        return ConfigDict(_defaults(self.fields))
 
 
-def with_shared(system: str, own: Mapping[str, Any]) -> ConfigDict:
-    """The defaults of a system: the fields of all systems, and its own over them."""
-    config = ConfigDict(
-        {
-            "system": system,
-            "seed": 0,
-            "replicas": 1,  # seeds trained at once: seed, seed + 1, ...
-            "precision": "float32",  # float32 | tf32 | bfloat16: see icm_jax.networks.compute
-            "convolution": "auto",  # see icm_jax.networks.convolution
-            "data": {
-                "source": "bundled",  # bundled | tfds | folder | faces
-                "name": "mnist",  # of the data set: see icm_jax.data.sources
-                "dir": "",  # of the TFDS or image folder, or a zip of images
-                "size": 0,  # resize images to this side; 0 leaves them
-                "invert": False,  # images dark on bright become bright on dark, as MNIST is
-                # Drawings made as MNIST's digits were: see icm_jax.data.drawings.
-                "thicken": 0,  # pixels of the neighbourhood lines spread over, before resizing
-                "box": 0,  # pixels of the longer side of the ink within `size`; 0 crops nothing
-            },
-            "log": {"every": 10},
-            "checkpoint": {"every": 100, "keep": 3},
-        }
-    )
-    config.update(own)
-    return config
+class Row(NamedTuple):
+    """A field in a table: its dotted name, its default, what is allowed and what it is."""
+
+    name: str
+    default: Any
+    allowed: str
+    text: str
+
+
+def describe_fields(schema: Schema) -> list[Row]:
+    """All fields, in the order in which they are written."""
+    return list(_rows(schema.fields, ""))
 
 
 def validate(config: ConfigDict, schema: Schema) -> None:
@@ -64,9 +74,7 @@ def validate(config: ConfigDict, schema: Schema) -> None:
     Raises:
       ValueError: naming the field, its value and what is allowed.
     """
-    _check_fields(config, schema.defaults(), "")
-    for field, rule in SHARED_RULES + schema.rules:
-        _check_rule(field, _get(config, field), rule)
+    _check_group(config, schema.fields, "")
     if config.seed + config.replicas > 2**32:
         raise ValueError(
             f"replicas: {config.replicas} seeds from {config.seed} on exceed 2**32 - 1"
@@ -74,61 +82,80 @@ def validate(config: ConfigDict, schema: Schema) -> None:
     schema.check(config)
 
 
-def check_settings(
-    settings: ConfigDict, rules: Mapping[str, Allowed], groups: Mapping[str, Schema] | None = None
-) -> None:
+def check_settings(settings: ConfigDict, schema: Schema) -> None:
     """Refuses settings of an examination that cannot be used.
-
-    Args:
-      settings: `kind` and the fields that `rules` and `groups` name.
-      rules: field -> what is allowed.
-      groups: field -> a system, of whose config it is the group of that name.
 
     Raises:
       ValueError: naming the field, its value and what is allowed.
     """
-    groups = groups or {}
-    fields = ["kind", *rules, *groups]
-    for name in settings:
+    _check_group(settings, schema.fields, "")
+    schema.check(settings)
+
+
+def with_shared(system: str, own: Fields) -> Fields:
+    """The fields of a system: those of all systems, and its own with or in place of them."""
+    name = Field(system, one_of((system,)), "what is trained: each system has its own fields")
+    return _merged({"system": name, **SHARED}, own)
+
+
+def _defaults(fields: Fields) -> dict[str, Any]:
+    return {
+        name: field.default if isinstance(field, Field) else _defaults(field)
+        for name, field in fields.items()
+    }
+
+
+def _merged(fields: Fields, others: Fields) -> Fields:
+    merged = dict(fields)
+    for name, field in others.items():
+        both_groups = isinstance(field, dict) and name in fields
+        merged[name] = _merged(fields[name], field) if both_groups else field
+    return merged
+
+
+def _rows(fields: Fields, prefix: str) -> Iterator[Row]:
+    for name, field in fields.items():
+        if isinstance(field, Field):
+            text = f"{', '.join(field.of)}: {field.text}" if field.of else field.text
+            yield Row(prefix + name, field.default, _whole_rule(field), text)
+        else:
+            yield from _rows(field, f"{prefix}{name}.")
+
+
+def _check_group(config: ConfigDict, fields: Fields, prefix: str) -> None:
+    """Checks all of a group: its names first, so that a misspelt one is found as such."""
+    for name in config:
         if name not in fields:
-            raise ValueError(f"{name}: no such field; the fields are {', '.join(fields)}")
-    for name in fields:
-        if name not in settings:
-            raise ValueError(f"{name}: missing; the fields are {', '.join(fields)}")
-    for name, rule in rules.items():
-        _check_rule(name, settings[name], rule)
-    for name, schema in groups.items():
-        _check_fields(settings[name], schema.defaults()[name], f"{name}.")
-        for field, rule in SHARED_RULES + schema.rules:
-            if field.startswith(f"{name}."):
-                _check_rule(field, _get(settings, field), rule)
-
-
-def _check_rule(field: str, value: Any, rule: Allowed) -> None:
-    allowed, holds = rule
-    try:
-        held = holds(value)
-    except TypeError:  # of another type altogether
-        held = False
-    if not held:
-        raise ValueError(f"{field}: {value!r} is not allowed; it must be {allowed}")
-
-
-def _check_fields(config: ConfigDict, known: ConfigDict, prefix: str) -> None:
-    for name in known:
+            known = ", ".join(sorted(fields))
+            raise ValueError(f"{prefix}{name}: no such field; the fields are {known}")
+    for name, field in fields.items():
         if name not in config:
-            raise ValueError(f"{prefix}{name}: missing; see icm_jax.default_config for its default")
-    for name, value in config.items():
-        field = prefix + name
-        if name not in known:
-            raise ValueError(f"{field}: no such field; the fields are {', '.join(known)}")
-        expected = known[name]
-        if isinstance(expected, ConfigDict):
-            if not isinstance(value, ConfigDict):
-                raise ValueError(f"{field}: {value!r} is not a group of fields")
-            _check_fields(value, expected, f"{field}.")
-        elif not _same_type(value, expected):
-            raise ValueError(f"{field}: {value!r} is not a {type(expected).__name__}")
+            raise ValueError(f"{prefix}{name}: missing; {_instead(field)}")
+    for name, field in fields.items():
+        if isinstance(field, Field):
+            _check_value(prefix + name, config[name], field)
+        elif isinstance(config[name], ConfigDict):
+            _check_group(config[name], field, f"{prefix}{name}.")
+        else:
+            raise ValueError(
+                f"{prefix}{name}: {config[name]!r} is not allowed; it must be a group of the "
+                f"fields {', '.join(sorted(field))}"
+            )
+
+
+def _instead(field: Field | Fields) -> str:
+    if isinstance(field, Field):
+        return f"its default is {field.default!r}"
+    return f"its fields are {', '.join(sorted(field))}"
+
+
+def _check_value(name: str, value: Any, field: Field) -> None:
+    words, holds = field.allowed
+    if not _same_type(value, field.default):
+        words = _whole_rule(field)
+    elif holds(value):
+        return
+    raise ValueError(f"{name}: {value!r} is not allowed; it must be {words}")
 
 
 def _same_type(value: Any, expected: Any) -> bool:
@@ -139,10 +166,10 @@ def _same_type(value: Any, expected: Any) -> bool:
     return type(value) is type(expected)
 
 
-def _get(config: ConfigDict, field: str) -> Any:
-    for name in field.split("."):
-        config = config[name]
-    return config
+def _whole_rule(field: Field) -> str:
+    """What is allowed, in words that say the type too: those of the other types do so anyway."""
+    kind = {int: "a whole number, ", float: "a number, "}.get(type(field.default), "")
+    return kind + field.allowed[0]
 
 
 def at_least(low: float) -> Allowed:
@@ -157,7 +184,7 @@ def positive() -> Allowed:
 
 def one_of(names) -> Allowed:
     """One of some names."""
-    return f"one of {', '.join(names)}", lambda value: value in names
+    return f"one of {', '.join(name or repr(name) for name in names)}", lambda value: value in names
 
 
 def fraction() -> Allowed:
@@ -165,17 +192,76 @@ def fraction() -> Allowed:
     return "at least 0 and below 1", lambda value: 0 <= value < 1
 
 
-SHARED_RULES: tuple[tuple[str, Allowed], ...] = (
-    ("seed", ("from 0 to 2**32 - 1", lambda seed: 0 <= seed < 2**32)),
-    ("replicas", at_least(1)),
-    ("precision", one_of(PRECISIONS)),
-    ("convolution", one_of(LOWERINGS)),
-    ("data.source", one_of(tuple(SOURCES))),
-    ("data.size", at_least(0)),
-    ("data.thicken", at_least(0)),
-    ("data.box", at_least(0)),
-    ("log.every", at_least(1)),
-    ("evaluation.every", at_least(1)),
-    ("checkpoint.every", at_least(1)),
-    ("checkpoint.keep", at_least(1)),
-)
+def share() -> Allowed:
+    """A share that may be all."""
+    return "from 0 to 1", lambda value: 0 <= value <= 1
+
+
+def any_text() -> Allowed:
+    """Any text."""
+    return "text", lambda value: True
+
+
+def switch() -> Allowed:
+    """On or off."""
+    return "True or False", lambda value: True
+
+
+def tuple_of(words: str, holds: Callable[[Any], bool]) -> Allowed:
+    """A tuple, which may be empty, of what `words` say and `holds` takes."""
+    return f"a tuple of {words}", lambda values: all(holds(value) for value in values)
+
+
+SHARED: dict[str, Any] = {
+    "seed": Field(
+        0,
+        ("from 0 to 2**32 - 1", lambda seed: 0 <= seed < 2**32),
+        "all randomness comes from it and from the step",
+    ),
+    "replicas": Field(1, at_least(1), "seeds trained at once: seed, seed + 1, ..."),
+    "precision": Field(
+        "float32",
+        one_of(PRECISIONS),
+        "format of activations and products; parameters are float32 (icm_jax.networks.compute)",
+    ),
+    "convolution": Field(
+        "auto",
+        one_of(LOWERINGS),
+        "how convolutions run under vmap; auto: by platform (icm_jax.networks.convolution)",
+    ),
+    "data": {
+        "source": Field("bundled", one_of(SOURCES), "where images come from"),
+        "name": Field(
+            "mnist",
+            any_text(),
+            "data set: mnist and orl are bundled; those of faces are in icm_jax.data.faces",
+            of=("bundled", "tfds", "faces"),
+        ),
+        "dir": Field(
+            "",
+            any_text(),
+            "folder or zip of images, or of data sets that TFDS prepared; '' for its own folder",
+            of=("tfds", "folder", "faces"),
+        ),
+        "size": Field(0, at_least(0), "pixels a side to which images are resized; 0 leaves them"),
+        "invert": Field(
+            False, switch(), "images dark on bright become bright on dark, as MNIST is"
+        ),
+        "thicken": Field(
+            0,
+            at_least(0),
+            "pixels of the neighbourhood that lines of drawings spread over, before resizing; "
+            "0 leaves them (icm_jax.data.drawings)",
+        ),
+        "box": Field(
+            0,
+            at_least(0),
+            "pixels of the longer side of the ink of drawings, at most data.size; 0 crops nothing",
+        ),
+    },
+    "log": {"every": Field(10, at_least(1), "steps between records of the metrics")},
+    "checkpoint": {
+        "every": Field(100, at_least(1), "steps between checkpoints"),
+        "keep": Field(3, at_least(1), "checkpoints that are kept, the newest"),
+    },
+}

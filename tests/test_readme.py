@@ -3,7 +3,7 @@ from pathlib import Path
 
 from systems.icm import tiny
 
-from icm_jax import config, mechanisms
+import icm_jax
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -15,13 +15,12 @@ def test_the_notebook_example_runs(monkeypatch, tmp_path):
         **{"train_images": train.images, "train_labels": train.labels},
         **{"test_images": test.images, "test_labels": test.labels},
     }
-    small = tiny.icm()
-    monkeypatch.setattr(config, "icm", lambda: small)
+    monkeypatch.setattr(icm_jax, "default_config", {"icm": tiny.icm()}.get)
     monkeypatch.chdir(tmp_path)
     try:
         exec(code, names)
     finally:
-        mechanisms.unregister("mirror")
+        icm_jax.mechanisms.unregister("mirror")
     found = names["result"].summary["specialization"]
     assert found["mechanisms"] == ["mirror", "invert"]
     assert (tmp_path / "runs" / "mirror" / "report.html").exists()

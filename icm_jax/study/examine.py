@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from icm_jax import training
 from icm_jax.config import digest, from_workdir
+from icm_jax.schema import check_settings
 from icm_jax.study import tables
 from icm_jax.systems import registry
 from icm_jax.systems.kind import Examination, Found
@@ -34,7 +35,7 @@ def check(examinations: Mapping[str, ConfigDict], base: ConfigDict) -> None:
     for name, settings in examinations.items():
         examination = find(settings, base, name)
         try:
-            examination.check(settings)
+            check_settings(settings, examination.settings)
         except ValueError as error:
             raise ValueError(f"examinations: {name!r}: {error}") from error
 

@@ -148,7 +148,7 @@ def _collect(
     seconds = sum(p["seconds"] + p["compile_seconds"] for p in summary["phases"].values())
     row = {"variant": cell.variant, "seed": seed, **kind.numbers(summary, records)}
     row["minutes of training"] = seconds / 60
-    if kind.curve is not None and kind.curve.scalar in row:
+    if kind.curve is not None and kind.curve.number in row:
         curve = series.evaluated(records, kind.curve.scalar)
         made.curves.setdefault(cell.variant, {})[f"seed {seed}"] = curve
     for name, found in examine_cached(study, folder, examined).items():

@@ -26,7 +26,7 @@ class Examination(NamedTuple):
     """Something that is done with finished runs.
 
     Attributes:
-      check: refuses settings, with ValueError naming the field, before anything is trained.
+      settings: its fields, their defaults and rules, checked before anything is trained.
       examine: `(workdir of one seed, settings) -> Found`. Raises ValueError or FileNotFoundError
         where it cannot be done.
       numbers: the headline of what was found in a run, by name.
@@ -34,7 +34,7 @@ class Examination(NamedTuple):
       figures: likewise.
     """
 
-    check: Callable[[ConfigDict], None]
+    settings: Schema
     examine: Callable[[str | os.PathLike, ConfigDict], Found]
     numbers: Callable[[Found], Mapping[str, float | bool]]
     tables: Callable[[Sequence[Found]], Mapping[str, Table]] = lambda found: {}
@@ -45,11 +45,13 @@ class Curve(NamedTuple):
     """What a study draws along the training of its runs.
 
     Attributes:
-      scalar: a number of evaluations, by its name in records; a number of runs too (see `Kind`).
+      scalar: a number of evaluations, by its name in records.
+      number: what it comes to among the numbers of a run; a run without it has no curve.
       title: of the figure.
     """
 
     scalar: str
+    number: str
     title: str
 
 

@@ -5,9 +5,14 @@ from icm_jax.study import figures as study_figures
 
 
 def test_a_comparison_has_dots_means_and_whole_counts():
-    runs = [{"identified": n, "accuracy restored": 0.9 + n / 100} for n in (9, 10)]
+    runs = [
+        {"identified": n, "all": n == 10, "in use": None, "accuracy restored": 0.9 + n / 100}
+        for n in (9, 10)
+    ]
     figure = study_figures.comparison({"few": runs[:1], "many": runs, "none": []})
-    identified, in_use, restored, _ = figure.axes
+    # Neither what is yes or no nor what no run has.
+    assert [axes.get_title() for axes in figure.axes] == ["identified", "accuracy restored"]
+    identified, restored = figure.axes
     dots = [line.get_xdata().tolist() for line in identified.lines if line.get_marker() == "o"]
     means = [line.get_xdata()[0] for line in identified.lines if line.get_marker() != "o"]
     assert dots == [[9], [9, 10]] and means == [9, 9.5]
@@ -17,7 +22,6 @@ def test_a_comparison_has_dots_means_and_whole_counts():
         low, high = axes.get_xlim()
         ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
         assert len(ticks) > 1 and np.array_equal(ticks, np.round(ticks)) == whole
-    assert not in_use.lines
 
 
 @pytest.mark.filterwarnings("ignore:Attempting to set identical")

@@ -19,7 +19,7 @@ KINDS = {
         build=build_competition,
         story=stories.tell_competition,
         numbers=summary.numbers,
-        curve=Curve("identified", "Mechanisms identified along training"),
+        curve=Curve("identified", "identified", "Mechanisms identified along training"),
         parts=judge.digests,
         examinations=EXAMINATIONS,
     ),

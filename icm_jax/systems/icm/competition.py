@@ -78,6 +78,21 @@ def expert_output_loss(logits: jax.Array) -> jax.Array:
     return jax.nn.softplus(logits)
 
 
+class DiscriminatorLosses(NamedTuple):
+    """What the discriminator pays: logits to losses, for canonical images and experts' outputs."""
+
+    canonical: LossFn
+    expert_output: LossFn
+
+
+# The paper's; hinge (Lim and Ye 2017); least squares of logits to 1 and 0 (Mao et al. 2017).
+DISCRIMINATOR_LOSSES = {
+    "log": DiscriminatorLosses(canonical_loss, expert_output_loss),
+    "hinge": DiscriminatorLosses(lambda x: jax.nn.relu(1 - x), lambda x: jax.nn.relu(1 + x)),
+    "least_squares": DiscriminatorLosses(lambda x: (x - 1) ** 2 / 2, lambda x: x**2 / 2),
+}
+
+
 def winner_gradient(
     score: ScoreFn,
     outputs: jax.Array,
@@ -194,11 +209,12 @@ def discriminator_gradient(
     canonical: jax.Array,
     axis_name: str | None = None,
     parts: int = 1,
+    losses: DiscriminatorLosses = DISCRIMINATOR_LOSSES["log"],
 ) -> tuple[jax.Array, jax.Array, jax.Array, PyTree]:
     """The discriminator's loss and its gradient; the forward pass gives the scores too.
 
     Equation 3 of the seed's slides, negated: all experts' outputs count, losers included. The loss
-    is E_P[-log D(x)] + (1/E) sum_j E_Q[-log(1 - D(E_j(x')))].
+    is E_P[-log D(x)] + (1/E) sum_j E_Q[-log(1 - D(E_j(x')))], by default.
 
     Args:
       logits: of parameters and images `[..., H, W, C]`: `[...]`.
@@ -209,6 +225,7 @@ def discriminator_gradient(
         devices, to be summed.
       parts: of the experts, taken one after another, forward and backward, so that a part's
         activations can stay in a processor's cache; divides E.
+      losses: in place of -log D and -log(1 - D).
 
     Returns:
       The loss, float32 `[]`, the scores (logits) of outputs `[E, B]` and of canonical images
@@ -223,14 +240,14 @@ def discriminator_gradient(
 
     gradient_of = jax.value_and_grad(paid, has_aux=True)
     (total, canonical_scores), gradient = gradient_of(
-        params, canonical_loss, canonical, 1 / devices
+        params, losses.canonical, canonical, 1 / devices
     )
     scores = []
     for part in jnp.split(outputs, parts):
         # A part waits for the one before, or their activations would be there at once.
         params, part, gradient = jax.lax.optimization_barrier((params, part, gradient))
         (loss, part_scores), more = gradient_of(
-            params, expert_output_loss, part, 1 / (parts * devices)
+            params, losses.expert_output, part, 1 / (parts * devices)
         )
         total, gradient = jax.tree.map(jnp.add, (total, gradient), (loss, more))
         scores.append(part_scores)

@@ -1,104 +1,216 @@
-"""The config of ICM, of its oracle and of its judge alone: defaults and rules."""
+"""The config of ICM, of its oracle and of its judge alone: its fields and their rules."""
 
-import functools
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from icm_jax import mechanisms
 from icm_jax.networks.activations import ACTIVATIONS, OUTPUTS
-from icm_jax.schema import Schema, at_least, fraction, one_of, positive, with_shared
+from icm_jax.networks.registry import CLASSIFIERS
+from icm_jax.schema import (
+    Field,
+    Fields,
+    Schema,
+    any_text,
+    at_least,
+    fraction,
+    one_of,
+    positive,
+    share,
+    tuple_of,
+    with_shared,
+)
 from icm_jax.systems.icm.competition import WINNER_LOSSES
-
-EXPERTS = ("conv", "residual", "vae")
-CLASSIFIERS = ("conv", "faces")
+from icm_jax.systems.icm.networks.registry import EXPERTS
 
 
-def defaults(system: str = "icm") -> ConfigDict:
-    """The paper's experiment on MNIST: ten mechanisms, ten experts (Parascandolo et al. 2018).
+def _is_whole(value: Any) -> bool:
+    return type(value) is int
 
-    `system` is 'icm', 'oracle', or 'classification', the judge alone.
-    """
-    return with_shared(
-        system,
-        {
-            "batch_size": 32,
-            "data": {
-                "labels": (),  # the classes that compete; all where empty
-                "pad": 0,  # zeros around images up to this side (32 in ports of the paper)
-                "canonical": 0,  # images that are known as canonical; 0: all that there are
-                # Values of an attribute in place of mechanisms, compared as text; none where empty.
-                "groups": {"attribute": "", "canonical": "", "transformed": ()},
-            },
-            "mechanisms": mechanisms.PAPER,  # unused with data.groups
-            "mixture": (),  # shares of the mechanisms, (3, 1) for 3 to 1; equal where empty
-            "experts": {
-                "count": 10,
-                "prune": 0.0,  # experts with less than this share of wins are dropped at the end
-                # conv, the paper's | residual, keeps what it does not change | vae, through few
-                # numbers
-                "kind": "conv",
-                "filters": 32,  # conv, residual: of every hidden layer
-                "layers": 4,  # conv, residual: hidden layers
-                "patch": 1,  # residual: side of the squares of pixels it takes for one place
-                "latent": 256,  # vae: the numbers that an image passes through
-                # vae: weight of the KL divergence of a latent, summed over its numbers and divided
-                # by those of an image, as the mean squared error is.
-                "beta": 0.1,
-                "activation": "elu",
-                "output": "sigmoid",  # conv, vae: sigmoid | relu, what makes pixels
-                "learning_rate": 1e-3,
-                "momentum": 0.9,  # of the running batch statistics, used in evaluation
-            },
-            "discriminator": {
-                "stages": ((16, 16, 16), (32, 32), (64, 64)),
-                "hidden": 1024,
-                "activation": "elu",
-                "learning_rate": 1e-3,
-            },
-            # Ends when every expert's squared error is below the threshold, or after `steps`.
-            # Public ports take 500; longer is not better: experts that are too alike share.
-            "initialization": {"steps": 200, "threshold": 0.002},
-            "competition": {
-                "steps": 1000,  # the paper: about 2000
-                # What a winner pays for its output: log, -log D | squared, (1 - D)^2.
-                "loss": "log",
-                # Weight of the mean squared error from output to input, which it pays besides: what
-                # holds experts to an image that could draw any other. The paper: 0.
-                "keep": 0.0,
-                # Learning rates fall to 0 over this last fraction of the steps; the paper: 0.
-                "decay": 0.5,
-                # Images of a batch that the gradient of the batch statistics goes through; the
-                # winners then run again. 0: all images, which costs little with few experts.
-                "reference": 8,
-                # Not in the paper (every=0 is the paper): see icm_jax.restarts.
-                "restart": {
-                    "every": 20,
-                    "idle": 0.2,
-                    "crowded": 1.5,
-                    "noise": 0.02,
-                    "memory": 0.95,
-                },
-            },
-            "classifier": {
-                # labels: of images that stay what they are | canonical: from transformed images
-                "learns": "labels",
-                # conv, as the next three say | faces, two classes, layers of its own
-                "kind": "conv",
-                "stages": ((16,), (32, 32), (64, 64)),
-                "hidden": 128,
-                "dropout": 0.3,
-                "batch_size": 128,
-                "steps": 1200,
-                "learning_rate": 2e-3,
-            },
-            "evaluation": {
-                "every": 100,  # steps of the competition between quick evaluations
-                "images": 1000,  # test images in those
-                "last": 0,  # test images in the last evaluation; 0: all
-            },
-        },
+
+def _is_positive(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < float("inf")
+
+
+def _are_stages(value: Any) -> bool:
+    return len(value) > 0 and all(
+        isinstance(stage, tuple | list)
+        and len(stage) > 0
+        and all(_is_whole(filters) and filters > 0 for filters in stage)
+        for stage in value
     )
+
+
+_STAGES = ("a non-empty tuple of non-empty tuples of filter counts", _are_stages)
+
+_DATA = {
+    "labels": Field((), tuple_of("whole numbers", _is_whole), "the classes that compete; (): all"),
+    "pad": Field(
+        0, at_least(0), "zeros around images up to this side in pixels (32 in ports of the paper)"
+    ),
+    "canonical": Field(0, at_least(0), "images that are known as canonical; 0: all that there are"),
+    # Values of an attribute in place of mechanisms, compared as text; none where empty.
+    "groups": {
+        "attribute": Field(
+            "",
+            any_text(),
+            "whose values stand for mechanisms; '': none, mechanisms transform",
+        ),
+        "canonical": Field("", any_text(), "the attribute's value in canonical images"),
+        "transformed": Field(
+            (), tuple_of("values", lambda v: True), "its values in transformed images, one a group"
+        ),
+    },
+}
+
+_EXPERTS = {
+    "count": Field(10, at_least(1), "how many compete"),
+    "prune": Field(
+        0.0, fraction(), "experts with less than this share of wins are dropped at the end; 0: none"
+    ),
+    "kind": Field(
+        "conv",
+        one_of(tuple(EXPERTS)),
+        "conv, the paper's; residual, keeps what it does not change; vae, through few numbers",
+    ),
+    "filters": Field(32, at_least(1), "filters of every hidden layer", of=("conv", "residual")),
+    "layers": Field(4, at_least(1), "hidden layers", of=("conv", "residual")),
+    "patch": Field(
+        1, at_least(1), "side of the squares of pixels it takes for one place", of=("residual",)
+    ),
+    "latent": Field(256, at_least(1), "the numbers that an image passes through", of=("vae",)),
+    # Summed over the numbers of a latent and divided by those of an image, as the mean squared
+    # error is.
+    "beta": Field(0.1, at_least(0), "weight of the KL divergence of a latent", of=("vae",)),
+    "activation": Field("elu", one_of(tuple(ACTIVATIONS)), "function after every hidden layer"),
+    "output": Field(
+        "sigmoid", one_of(tuple(OUTPUTS)), "what makes pixels of the last layer", of=("conv", "vae")
+    ),
+    "learning_rate": Field(1e-3, positive(), "learning rate of Adam"),
+    "momentum": Field(
+        0.9,
+        fraction(),
+        "what a step leaves of the running batch statistics, which are used in evaluation",
+    ),
+}
+
+_DISCRIMINATOR = {
+    "stages": Field(
+        ((16, 16, 16), (32, 32), (64, 64)),
+        _STAGES,
+        "filters of its convolutions; each stage ends in 2x2 pooling",
+    ),
+    "hidden": Field(1024, at_least(1), "width of the dense layer before the logit"),
+    "activation": Field(
+        "elu", one_of(tuple(ACTIVATIONS)), "function after every layer before the logit"
+    ),
+    "learning_rate": Field(1e-3, positive(), "learning rate of Adam"),
+}
+
+# Public ports take 500 steps; longer is not better: experts that are too alike share.
+_INITIALIZATION = {
+    "steps": Field(200, at_least(0), "steps at most, in which experts learn to leave images alone"),
+    "threshold": Field(
+        0.002, at_least(0), "mean squared error; it ends once every expert's is below"
+    ),
+}
+
+_COMPETITION = {
+    "steps": Field(1000, at_least(0), "steps of the competition (the paper: about 2000)"),
+    "loss": Field(
+        "log",
+        one_of(tuple(WINNER_LOSSES)),
+        "what a winner pays for its output: log, -log D; squared, (1 - D)^2",
+    ),
+    # What holds experts to an image that could draw any other.
+    "keep": Field(
+        0.0,
+        at_least(0),
+        "weight of the mean squared error from output to input, which a winner pays besides "
+        "(the paper: 0)",
+    ),
+    "decay": Field(
+        0.5,
+        share(),
+        "learning rates fall to 0 over this last fraction of the steps (the paper: 0)",
+    ),
+    # The winners then run again; the whole batch costs little with few experts.
+    "reference": Field(
+        8,
+        at_least(0),
+        "images of a batch that the gradient of the batch statistics goes through; 0: all",
+    ),
+    # Not in the paper: see icm_jax.systems.icm.restarts.
+    "restart": {
+        "every": Field(
+            20, at_least(0), "steps between looks for an idle expert; 0: never (the paper)"
+        ),
+        "idle": Field(0.2, fraction(), "idle is a share of wins below this, divided by experts"),
+        "crowded": Field(
+            1.5, at_least(1), "crowded is a share of wins above this, divided by experts"
+        ),
+        "noise": Field(
+            0.02, at_least(0), "standard deviation of the factor on each copied parameter"
+        ),
+        "memory": Field(0.95, fraction(), "what a step leaves of the running share of wins"),
+    },
+}
+
+_CLASSIFIER = {
+    "learns": Field(
+        "labels",
+        one_of(("labels", "canonical")),
+        "labels: of images that stay what they are; canonical: from transformed images",
+    ),
+    "kind": Field(
+        "conv",
+        one_of(tuple(CLASSIFIERS)),
+        "conv, of the next three fields; faces, of two classes, with layers of its own",
+    ),
+    "stages": Field(
+        ((16,), (32, 32), (64, 64)),
+        _STAGES,
+        "filters of its convolutions; each stage ends in 2x2 pooling",
+        of=("conv",),
+    ),
+    "hidden": Field(128, at_least(1), "width of the dense layer before the logits", of=("conv",)),
+    "dropout": Field(
+        0.3, fraction(), "fraction of its outputs that is dropped in training", of=("conv",)
+    ),
+    "batch_size": Field(128, at_least(1), "images of a step, on all devices"),
+    "steps": Field(1200, at_least(0), "steps of its training, before everything else"),
+    "learning_rate": Field(
+        2e-3, positive(), "learning rate of Adam at the start; it falls to 0 as a cosine"
+    ),
+}
+
+_EVALUATION = {
+    "every": Field(100, at_least(1), "steps of the competition between quick evaluations"),
+    "images": Field(1000, at_least(1), "test images in those"),
+    "last": Field(0, at_least(0), "test images in the last evaluation; 0: all"),
+}
+
+# The paper's experiment on MNIST: ten mechanisms, ten experts (Parascandolo et al. 2018).
+_FIELDS: Fields = {
+    "batch_size": Field(32, at_least(1), "images of a step, on all devices"),
+    "data": _DATA,
+    "mechanisms": Field(
+        mechanisms.PAPER,
+        ("a non-empty tuple of names, or dicts of a name and settings", len),
+        "what transforms images (icm_jax.mechanisms); unused with data.groups",
+    ),
+    "mixture": Field(
+        (),
+        tuple_of("shares above 0", _is_positive),
+        "how often each mechanism or group comes, (3, 1) for 3 to 1; (): all alike",
+    ),
+    "experts": _EXPERTS,
+    "discriminator": _DISCRIMINATOR,
+    "initialization": _INITIALIZATION,
+    "competition": _COMPETITION,
+    "classifier": _CLASSIFIER,
+    "evaluation": _EVALUATION,
+}
 
 
 def _check(config: ConfigDict) -> None:
@@ -153,70 +265,8 @@ def _check_oracle(config: ConfigDict) -> None:
         )
 
 
-def _is_positive(value: Any) -> bool:
-    return type(value) in (int, float) and 0 < value < float("inf")
-
-
-def _stages(value: Any) -> bool:
-    return len(value) > 0 and all(
-        isinstance(stage, tuple | list)
-        and len(stage) > 0
-        and all(isinstance(f, int) and f > 0 for f in stage)
-        for stage in value
-    )
-
-
-_STAGES = ("a non-empty tuple of non-empty tuples of filter counts", _stages)
-
-_RULES = (
-    ("batch_size", at_least(1)),
-    ("data.pad", at_least(0)),
-    ("data.canonical", at_least(0)),
-    ("data.labels", ("whole numbers", lambda v: all(type(label) is int for label in v))),
-    ("mechanisms", ("a non-empty tuple of names", len)),
-    ("mixture", ("shares above 0", lambda shares: all(_is_positive(s) for s in shares))),
-    ("experts.count", at_least(1)),
-    ("experts.prune", fraction()),
-    ("experts.kind", one_of(EXPERTS)),
-    ("experts.filters", at_least(1)),
-    ("experts.layers", at_least(1)),
-    ("experts.patch", at_least(1)),
-    ("experts.latent", at_least(1)),
-    ("experts.beta", at_least(0)),
-    ("experts.activation", one_of(tuple(ACTIVATIONS))),
-    ("experts.output", one_of(tuple(OUTPUTS))),
-    ("experts.learning_rate", positive()),
-    ("experts.momentum", fraction()),
-    ("discriminator.stages", _STAGES),
-    ("discriminator.hidden", at_least(1)),
-    ("discriminator.activation", one_of(tuple(ACTIVATIONS))),
-    ("discriminator.learning_rate", positive()),
-    ("initialization.steps", at_least(0)),
-    ("initialization.threshold", at_least(0)),
-    ("competition.steps", at_least(0)),
-    ("competition.loss", one_of(tuple(WINNER_LOSSES))),
-    ("competition.keep", at_least(0)),
-    ("competition.decay", ("from 0 to 1", lambda decay: 0 <= decay <= 1)),
-    ("competition.reference", at_least(0)),
-    ("competition.restart.every", at_least(0)),
-    ("competition.restart.idle", fraction()),
-    ("competition.restart.crowded", at_least(1)),
-    ("competition.restart.noise", at_least(0)),
-    ("competition.restart.memory", fraction()),
-    ("classifier.learns", one_of(("labels", "canonical"))),
-    ("classifier.kind", one_of(CLASSIFIERS)),
-    ("classifier.stages", _STAGES),
-    ("classifier.hidden", at_least(1)),
-    ("classifier.dropout", fraction()),
-    ("classifier.batch_size", at_least(1)),
-    ("classifier.steps", at_least(0)),
-    ("classifier.learning_rate", positive()),
-    ("evaluation.images", at_least(1)),
-    ("evaluation.last", at_least(0)),
-)
-
 SCHEMAS = {
-    "icm": Schema(defaults, _RULES, _check),
-    "oracle": Schema(functools.partial(defaults, "oracle"), _RULES, _check_oracle),
-    "classification": Schema(functools.partial(defaults, "classification"), _RULES, _check),
+    "icm": Schema(with_shared("icm", _FIELDS), _check),
+    "oracle": Schema(with_shared("oracle", _FIELDS), _check_oracle),
+    "classification": Schema(with_shared("classification", _FIELDS), _check),
 }

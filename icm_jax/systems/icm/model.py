@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from icm_jax.networks.activations import ACTIVATIONS, OUTPUTS
+from icm_jax.networks.activations import ACTIVATIONS
 from icm_jax.networks.compute import Compute
 from icm_jax.systems.icm import competition
 from icm_jax.systems.icm.networks.discriminators import ConvDiscriminator
-from icm_jax.systems.icm.networks.experts import PENALTY, ConvExpert, ResidualExpert
+from icm_jax.systems.icm.networks.experts import PENALTY
 from icm_jax.systems.icm.networks.normalization import Statistics
-from icm_jax.systems.icm.networks.vae import VAEExpert
+from icm_jax.systems.icm.networks.registry import EXPERTS
 
 PyTree = Any
 # (score, wins) -> the experts' gradients, leaves [E, ...]; this device's share
@@ -194,7 +194,7 @@ def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
     """The networks and optimizers of `config.experts` and `config.discriminator`."""
     compute = Compute(config.precision, config.convolution)
     return Model(
-        expert=_expert(config.experts, axis_name, compute),
+        expert=EXPERTS[config.experts.kind](config.experts, axis_name, compute),
         discriminator=ConvDiscriminator(
             stages=config.discriminator.stages,
             hidden=config.discriminator.hidden,
@@ -206,18 +206,3 @@ def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
         winner_loss=competition.WINNER_LOSSES[config.competition.loss],
         keep=config.competition.keep,
     )
-
-
-def _expert(config: ConfigDict, axis_name: str | None, compute: Compute) -> nn.Module:
-    """The network of `config.experts`; each kind has fields of its own."""
-    common = {
-        "activation": ACTIVATIONS[config.activation],
-        "output": OUTPUTS[config.output],
-        "axis_name": axis_name,
-        "compute": compute,
-    }
-    if config.kind == "vae":
-        return VAEExpert(config.latent, config.beta, **common)
-    if config.kind == "residual":
-        return ResidualExpert(config.filters, config.layers, patch=config.patch, **common)
-    return ConvExpert(config.filters, config.layers, **common)

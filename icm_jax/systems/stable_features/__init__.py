@@ -14,6 +14,6 @@ KINDS = {
         build=build_seeds,
         story=tell,
         numbers=numbers,
-        curve=Curve("test_true", "Accuracy on true labels of test images along training"),
+        curve=Curve("test_true", "accuracy test true", "Accuracy on true labels of test images"),
     ),
 }

@@ -1,67 +1,154 @@
-"""The config of stable features: defaults and rules."""
+"""The config of stable features: its fields and their rules."""
+
+from typing import Any
 
 from ml_collections import ConfigDict
 
-from icm_jax.schema import Schema, at_least, one_of, positive, with_shared
+from icm_jax.schema import (
+    SHARED,
+    Field,
+    Fields,
+    Schema,
+    any_text,
+    at_least,
+    one_of,
+    positive,
+    share,
+    tuple_of,
+    with_shared,
+)
 from icm_jax.systems.stable_features.channels import TASKS
 from icm_jax.systems.stable_features.networks.registry import CLASSIFIERS
 
 METHODS = ("erm", "balanced", "group_dro", "irm", "oracle", "tofu")
 SELECTIONS = ("worst_group", "validation", "last")
+_OF_TOFU = ("tofu",)
 
 
-def defaults() -> ConfigDict:
-    """A classifier of MNIST in ten channels, of which the channel is to be ignored."""
-    return with_shared(
-        "stable_features",
-        {
-            "method": "balanced",  # erm | balanced | group_dro | irm | oracle | tofu
-            "network": "cnn",  # cnn | vgg | exquisite | mlp: see icm_jax.networks.registry
-            "batch_size": 200,
-            "steps": 1000,
-            "shift": 2,  # training images are moved by up to so many pixels; 0: as they are
-            "data": {
-                "task": "same",  # same | transfer: see icm_jax.data.channels
-                "assignment": "",  # .npz with labels and channels of all images; '': by the seed
-                "label_noise": 0.25,
-                "channel_noise": 0.1,  # share of images outside their given label's channel
-                "test_channel_noise": 0.9,
-                "validation": 100,  # test images that are for validation
-                "source_labels": (0, 2, 4, 6, 8),
-                "target_labels": (1, 3, 5, 7, 9),
-                "environments": (0.1, 0.2),  # channel noise of each of the source
-            },
-            "optimizer": {
-                "learning_rate": 1e-3,
-                "weight_decay": 0.0,  # added to the gradient, as in PyTorch's Adam
-                "decay": 0.5,  # the rate falls to 0 over this last fraction of the steps
-            },
-            # Which parameters count: the best on a part of the training data by the worst of the
-            # groups that the method knows, the best on the validation images (as the test images
-            # are: labelled so in the summary), or the last.
-            "selection": {
-                "by": "worst_group",  # worst_group | validation | last
-                "fraction": 0.1,  # of the training data, held out
-                "least": 200,  # smaller groups are judged together: see evaluation.groups
-            },
-            "group_dro": {"rate": 0.05},  # step size of the groups' weights
-            "irm": {"penalty": 10.0, "after": 200},  # 1 before `after` steps
-            "tofu": {
-                "environments": {"steps": 400},  # for each source environment's classifier
-                "robust": {"steps": 400},  # of the source task; 0: nothing to start from
-                "embedding": {"steps": 400, "batch_size": 10},  # of each group and outcome
-                "margin": 0.3,
-                "clusters": 2,  # of each label
-                "batch_size": 50,  # of each group in worst-group training
-            },
-            "evaluation": {
-                "every": 200,  # steps between selections, and between quick evaluations
-                "images": 1000,  # test images in those
-            },
-            "log": {"every": 20},
-            "checkpoint": {"every": 400},
-        },
-    )
+def _is_label(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_share(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 1
+
+
+_LABELS = tuple_of("whole numbers from 0 on", _is_label)
+
+_DATA = {
+    "task": Field(
+        "same",
+        one_of(TASKS),
+        "same: one of all labels; transfer: from source_labels to target_labels "
+        "(icm_jax.systems.stable_features.channels)",
+    ),
+    "assignment": Field(
+        "", any_text(), ".npz with labels and channels of all images; '': by the seed", of=("same",)
+    ),
+    "label_noise": Field(0.25, share(), "share of given labels that are not the true ones"),
+    "channel_noise": Field(
+        0.1, share(), "share of images outside their given label's channel, in training"
+    ),
+    "test_channel_noise": Field(0.9, share(), "the same of test images"),
+    "validation": Field(100, at_least(1), "test images that are for validation", of=("same",)),
+    "source_labels": Field(
+        (0, 2, 4, 6, 8),
+        _LABELS,
+        "labels of the task that is learned from, 2 or more",
+        of=("transfer",),
+    ),
+    "target_labels": Field(
+        (1, 3, 5, 7, 9), _LABELS, "labels of the task that is wanted, 2 or more", of=("transfer",)
+    ),
+    "environments": Field(
+        (0.1, 0.2),
+        tuple_of("shares from 0 to 1", _is_share),
+        "channel noise of each environment of the source; method tofu needs 2 or more",
+        of=("transfer",),
+    ),
+}
+
+# Which parameters count: the best on a part of the training data by the worst of the groups that
+# the method knows, the best on the validation images (as the test images are: labelled so in the
+# summary), or the last.
+_SELECTION = {
+    "by": Field(
+        "worst_group",
+        one_of(SELECTIONS),
+        "which parameters count: the best by worst group or by validation, or the last",
+    ),
+    "fraction": Field(
+        0.1,
+        ("above 0 and below 1", lambda value: 0 < value < 1),
+        "share of the training data that is held out",
+    ),
+    "least": Field(
+        200, at_least(1), "images of a group; smaller ones are judged together (evaluation.groups)"
+    ),
+}
+
+_TOFU = {
+    "environments": {
+        "steps": Field(
+            400, at_least(1), "steps of each source environment's classifier", of=_OF_TOFU
+        )
+    },
+    "robust": {
+        "steps": Field(
+            400,
+            at_least(0),
+            "steps of the source task; 0: the last phase starts from nothing",
+            of=_OF_TOFU,
+        )
+    },
+    "embedding": {
+        "steps": Field(400, at_least(1), "steps of the embedding", of=_OF_TOFU),
+        "batch_size": Field(10, at_least(1), "images of each group and outcome", of=_OF_TOFU),
+    },
+    "margin": Field(
+        0.3, positive(), "margin of the triplet loss that learns the embedding", of=_OF_TOFU
+    ),
+    "clusters": Field(2, at_least(2), "clusters of each label", of=_OF_TOFU),
+    "batch_size": Field(
+        50, at_least(1), "images of each group in worst-group training", of=_OF_TOFU
+    ),
+}
+
+# A classifier of MNIST in ten channels, of which the channel is to be ignored.
+_FIELDS: Fields = {
+    "method": Field("balanced", one_of(METHODS), "how the channel is to be ignored"),
+    "network": Field(
+        "cnn",
+        one_of(tuple(CLASSIFIERS)),
+        "the classifier (icm_jax.systems.stable_features.networks.registry)",
+    ),
+    "batch_size": Field(200, at_least(1), "images of a step, on all devices"),
+    "steps": Field(1000, at_least(0), "steps of training; of tofu's last phase"),
+    "shift": Field(2, at_least(0), "pixels that training images are moved by at most; 0: none"),
+    "data": _DATA,
+    "optimizer": {
+        "learning_rate": Field(1e-3, positive(), "learning rate of Adam"),
+        "weight_decay": Field(0.0, at_least(0), "added to the gradient, as in PyTorch's Adam"),
+        "decay": Field(0.5, share(), "the rate falls to 0 over this last fraction of the steps"),
+    },
+    "selection": _SELECTION,
+    "group_dro": {
+        "rate": Field(0.05, at_least(0), "step size of the groups' weights", of=("group_dro",))
+    },
+    "irm": {
+        "penalty": Field(
+            10.0, at_least(0), "weight of what differs between environments", of=("irm",)
+        ),
+        "after": Field(200, at_least(0), "steps at first, in which that weight is 1", of=("irm",)),
+    },
+    "tofu": _TOFU,
+    "evaluation": {
+        "every": Field(200, at_least(1), "steps between selections and between quick evaluations"),
+        "images": Field(1000, at_least(1), "test images in quick evaluations"),
+    },
+    "log": {"every": SHARED["log"]["every"]._replace(default=20)},
+    "checkpoint": {"every": SHARED["checkpoint"]["every"]._replace(default=400)},
+}
 
 
 def _check(config: ConfigDict) -> None:
@@ -80,47 +167,7 @@ def _check(config: ConfigDict) -> None:
         raise ValueError(f"data.assignment: {data.assignment!r} is for data.task='same' alone")
 
 
-def _shares(values) -> bool:
-    return all(type(value) in (int, float) and 0 <= value <= 1 for value in values)
-
-
-_SHARE = ("from 0 to 1", lambda value: 0 <= value <= 1)
-_NATURAL = ("whole numbers from 0 on", lambda v: all(type(x) is int and x >= 0 for x in v))
-
-_RULES = (
-    ("method", one_of(METHODS)),
-    ("network", one_of(tuple(CLASSIFIERS))),
-    ("batch_size", at_least(1)),
-    ("steps", at_least(0)),
-    ("shift", at_least(0)),
-    ("data.task", one_of(TASKS)),
-    ("data.label_noise", _SHARE),
-    ("data.channel_noise", _SHARE),
-    ("data.test_channel_noise", _SHARE),
-    ("data.validation", at_least(1)),
-    ("data.source_labels", _NATURAL),
-    ("data.target_labels", _NATURAL),
-    ("data.environments", ("shares from 0 to 1", _shares)),
-    ("optimizer.learning_rate", positive()),
-    ("optimizer.weight_decay", at_least(0)),
-    ("optimizer.decay", _SHARE),
-    ("selection.by", one_of(SELECTIONS)),
-    ("selection.fraction", ("above 0 and below 1", lambda value: 0 < value < 1)),
-    ("selection.least", at_least(1)),
-    ("group_dro.rate", at_least(0)),
-    ("irm.penalty", at_least(0)),
-    ("irm.after", at_least(0)),
-    ("tofu.environments.steps", at_least(1)),
-    ("tofu.robust.steps", at_least(0)),
-    ("tofu.embedding.steps", at_least(1)),
-    ("tofu.embedding.batch_size", at_least(1)),
-    ("tofu.margin", positive()),
-    ("tofu.clusters", at_least(2)),
-    ("tofu.batch_size", at_least(1)),
-    ("evaluation.images", at_least(1)),
-)
-
-SCHEMA = Schema(defaults, _RULES, _check)
+SCHEMA = Schema(with_shared("stable_features", _FIELDS), _check)
 
 
 def method_and_network(choice: str) -> dict[str, str]:

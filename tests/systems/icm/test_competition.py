@@ -92,6 +92,44 @@ def test_losses_by_hand():
     np.testing.assert_allclose(competition.squared_loss(logit), 1 / 16, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("name", "canonical", "expert_output"),
+    [
+        # D = 1/4, 1/2, 3/4.
+        ("log", np.log([4, 2, 4 / 3]), np.log([4 / 3, 2, 4])),
+        # 1 - log 1/3, 1 - 0, none above 1; none below -1, 1 + 0, 1 + log 3.
+        ("hinge", [1 + np.log(3), 1, 0], [0, 1, 1 + np.log(3)]),
+        (
+            "least_squares",
+            [(np.log(3) + 1) ** 2 / 2, 1 / 2, (np.log(3) - 1) ** 2 / 2],
+            [np.log(3) ** 2 / 2, 0, np.log(3) ** 2 / 2],
+        ),
+    ],
+)
+def test_discriminator_losses_by_hand(name, canonical, expert_output):
+    logits = jnp.array([-np.log(3), 0.0, np.log(3)])
+    losses = competition.DISCRIMINATOR_LOSSES[name]
+    np.testing.assert_allclose(losses.canonical(logits), canonical, rtol=1e-6)
+    np.testing.assert_allclose(losses.expert_output(logits), expert_output, rtol=1e-6)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_discriminator_losses_are_an_argument(parts):
+    # Least squares. Outputs of two experts on two images have the logits 0, 2, 4, 2: the mean of
+    # 0, 2, 8, 2 is 3; canonical images have 3, which costs 2. A logit is the parameter times the
+    # image, so its gradient is the mean of 0, 4, 16, 4, which is 6, and 2 * 3 of canonical images.
+    outputs, canonical = jnp.array([[0.0, 2.0], [4.0, 2.0]]), jnp.full(2, 3.0)
+    loss, _, _, gradient = competition.discriminator_gradient(
+        lambda factor, images: factor * images,
+        1.0,
+        outputs,
+        canonical,
+        parts=parts,
+        losses=competition.DISCRIMINATOR_LOSSES["least_squares"],
+    )
+    assert (loss, gradient) == (3 + 2, 6 + 6)
+
+
 @pytest.mark.parametrize("parts", [1, 2])
 def test_discriminator_loss_and_gradient_by_hand(parts):
     # Outputs of two experts on two images, D = 1/2, 3/4, 1/2, 1/4: the mean of log 2, log 4,

@@ -18,7 +18,7 @@ from icm_jax.systems.icm import evaluation as icm_evaluation
 from icm_jax.systems.icm import model as icm_model
 from icm_jax.systems.icm import restore
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs/icm.md").read_text()
 
 
 def config():
@@ -158,7 +158,7 @@ def test_workdirs_that_hold_no_trained_model(run, tmp_path):
     older = json.loads((run[0] / "config.json").read_text())
     del older["competition"]["keep"]
     (tmp_path / "config.json").write_text(json.dumps(older))
-    with pytest.raises(ValueError, match="competition.keep: missing; see icm_jax.default_config"):
+    with pytest.raises(ValueError, match="competition.keep: missing; its default is 0.0"):
         restore.load(tmp_path)
 
 
@@ -188,7 +188,6 @@ def test_systems_that_have_nothing_to_restore_with(run, system, lacks, judge_lac
 RUN_ALONE = """
 import importlib.util
 import sys
-from icm_jax import streams
 import numpy as np
 
 assert importlib.util.find_spec("icm_jax") is None
@@ -202,8 +201,8 @@ np.savez("results.npz", *results)
 
 
 def snippet(word):
-    """The Python code of the README that has a word in it."""
-    (code,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if word in code]
+    """The Python code of docs/icm.md that has a word in it."""
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", PAGE, re.S) if word in code]
     return code
 
 

@@ -5,14 +5,14 @@ from icm_jax.systems.kind import Examination
 
 EXAMINATIONS = {
     "transfer": Examination(
-        check=transfer.check,
+        settings=transfer.SETTINGS,
         examine=transfer.examine,
         numbers=transfer.numbers,
         tables=transfer.tables,
         figures=transfer.figures,
     ),
     "composition": Examination(
-        check=composition.check,
+        settings=composition.SETTINGS,
         examine=composition.examine,
         numbers=composition.numbers,
         tables=composition.tables,

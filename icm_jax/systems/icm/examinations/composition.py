@@ -19,8 +19,9 @@ from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
 from icm_jax import config as configs
-from icm_jax import data, mechanisms, schema, streams
+from icm_jax import data, mechanisms, streams
 from icm_jax.chunks import in_chunks
+from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.evaluation import score_all
@@ -31,7 +32,24 @@ from icm_jax.training.workdir import plain
 # images [B, H, W, C] -> outputs [E, B, H, W, C] and logits [E, B] of all experts
 Experts = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 
-_FIELDS = {"images": schema.at_least(0), "limit": schema.at_least(1), "width": schema.at_least(1)}
+SETTINGS = Schema(
+    {
+        "kind": Field("composition", one_of(("composition",)), "the examination"),
+        "images": Field(
+            100,
+            at_least(0),
+            "test images that go through every pair of mechanisms, the same for all pairs, evenly "
+            "of all classes; 0: all",
+        ),
+        "limit": Field(4, at_least(1), "applications of the experts at most"),
+        "width": Field(
+            1,
+            at_least(1),
+            "outputs for an image that go through the experts again: 1, the winner's, is greedy; "
+            "as many as there are experts search all pairs of them, at as many times the cost",
+        ),
+    }
+)
 # A pair succeeds when it is restored as often as the worse one of its mechanisms, less this.
 _MARGIN = 0.05
 
@@ -50,24 +68,12 @@ class Followed(NamedTuple):
     psnr: np.ndarray
 
 
-def check(settings: ConfigDict) -> None:
-    """Refuses settings that `examine` cannot use.
-
-    Raises:
-      ValueError: naming the field, its value and what is allowed.
-    """
-    schema.check_settings(settings, _FIELDS)
-
-
 def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     """Transforms test images of a finished run by two mechanisms and lets its experts undo them.
 
     Args:
       workdir: of the run, one seed; see `icm_jax.restore.load`.
-      settings: `images`, how many of the run's test images go through every pair, evenly of all
-        classes, the same for all pairs, 0 for all; `limit`, the most applications; `width`, how
-        many outputs for an image go through the experts again: 1, the winner's, is greedy; as many
-        as there are experts search all pairs of them, at as many times the cost.
+      settings: see `SETTINGS`.
 
     Returns:
       JSON values: `seed`, `mechanisms` (M names), `images`, `limit` (K), and arrays
@@ -77,10 +83,10 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
       `[i, j]` is of images transformed by mechanism i and then j, `[i, i]` by i alone.
 
     Raises:
-      ValueError: a setting is out of range.
+      ValueError: a setting is not allowed.
       ValueError, WorkdirError, CheckpointError: as `icm_jax.restore.load` and `data.load` do.
     """
-    check(settings)
+    check_settings(settings, SETTINGS)
     config, restorer = configs.from_workdir(workdir), restore.load(workdir)
     test = data.restrict(data.load(config.data), config.data.labels).test
     test = test.take(data.evenly(test.labels, settings.images))

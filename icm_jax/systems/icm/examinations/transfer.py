@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
 from icm_jax import config as configs
-from icm_jax import data, mechanisms, schema, streams
+from icm_jax import data, mechanisms, streams
 from icm_jax.chunks import in_chunks
+from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.config import SCHEMAS
@@ -27,7 +28,22 @@ from icm_jax.training.workdir import plain, read_json
 
 Table = tuple[list[str], list[list[str | float]]]
 
-_RULES = {"images": schema.at_least(0), "group_by": schema.one_of(("", "alphabet"))}
+SETTINGS = Schema(
+    {
+        "kind": Field("transfer", one_of(("transfer",)), "the examination"),
+        "data": SCHEMAS["icm"].fields["data"],
+        "images": Field(
+            3000,
+            at_least(0),
+            "how many of both splits of these data, evenly of all groups and classes; 0: all",
+        ),
+        "group_by": Field(
+            "",
+            one_of(("", "alphabet")),
+            "alphabet: groups are the folders that the folders of classes lie in; '': no groups",
+        ),
+    }
+)
 _ENOUGH = 0.95  # of its mechanism's images an expert that transfers wins
 
 
@@ -45,15 +61,6 @@ class Outcome(NamedTuple):
     after: np.ndarray
 
 
-def check(settings: ConfigDict) -> None:
-    """Refuses settings that `examine` cannot use.
-
-    Raises:
-      ValueError: naming the field, its value and what is allowed.
-    """
-    schema.check_settings(settings, _RULES, {"data": SCHEMAS["icm"]})
-
-
 def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     """Lets the experts of a finished run compete for other images under all its mechanisms.
 
@@ -62,9 +69,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
 
     Args:
       workdir: of the run, one seed; see `icm_jax.restore.load`.
-      settings: `data`, as `config.data`, of which both splits are taken; `images`, how many,
-        evenly of all groups and classes, 0 for all; `group_by`, '' or 'alphabet': the folder
-        that the folder of an image's class lies in.
+      settings: see `SETTINGS`.
 
     Returns:
       JSON values: `seed`, `images`, `mechanisms` (M names), `experts` (the right one, null for
@@ -78,7 +83,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
         setting is not allowed.
       ValueError, WorkdirError, CheckpointError: as `icm_jax.restore.load` and `data.load` do.
     """
-    check(settings)
+    check_settings(settings, SETTINGS)
     config, restorer = configs.from_workdir(workdir), restore.load(workdir)
     images, groups = _images(settings, restorer)
     wins = np.asarray(read_json(Path(workdir) / "summary.json")["specialization"]["wins"])

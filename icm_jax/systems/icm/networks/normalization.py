@@ -2,10 +2,10 @@
 
 An expert's winners learn from the images that they won, run again. Their outputs depend on the
 statistics of the whole batch, and experts specialize only where the gradient goes through those
-(RESULTS.md, "What the recipe rests on"). Through all images it costs a backward pass of the whole
-batch an expert. Here a few images, the reference, stand for all: the statistics have the value of
-the whole batch and the gradient that the reference's have. The batch is drawn at random, so that
-this gradient is an unbiased estimate of the whole one.
+(docs/icm_recipe.md). Through all images it costs a backward pass of the whole batch an expert. Here
+a few images, the reference, stand for all: the statistics have the value of the whole batch and the
+gradient that the reference's have. The batch is drawn at random, so that this gradient is an
+unbiased estimate of the whole one.
 """
 
 from typing import Literal

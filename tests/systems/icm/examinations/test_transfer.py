@@ -6,6 +6,7 @@ import pytest
 from ml_collections import ConfigDict
 from PIL import Image
 
+from icm_jax.schema import check_settings
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.examinations import transfer
 
@@ -106,18 +107,10 @@ def letters(tmp_path_factory):
 
 
 def settings(root, **changes):
-    fields = {
-        "source": "folder",
-        "name": "",
-        "dir": str(root),
-        "labels": (),
-        "size": 0,
-        "pad": 0,
-        "invert": False,
-        "box": 0,
-        "thicken": 0,
-    }
-    return ConfigDict({"data": fields | changes, "images": 8, "group_by": "alphabet"})
+    made = transfer.SETTINGS.defaults()
+    made.images, made.group_by = 8, "alphabet"
+    made.data.update({"source": "folder", "dir": str(root)} | changes)
+    return made
 
 
 def test_a_finished_run_is_examined_on_other_images(folder_run, letters):
@@ -159,7 +152,7 @@ def test_images_of_another_size_are_refused(folder_run, letters, changes, messag
 @pytest.mark.parametrize(
     ("group_by", "folder", "message"),
     [
-        ("letter", "all", "group_by: 'letter' is unknown; choose '' or 'alphabet'"),
+        ("letter", "all", "group_by: 'letter' is not allowed; it must be one of '', alphabet"),
         ("alphabet", "all/Greek", "group_by: 'alphabet' needs .* classes that lie in folders"),
     ],
 )
@@ -168,3 +161,31 @@ def test_groups_that_there_are_not(folder_run, letters, group_by, folder, messag
     wanted.group_by = group_by
     with pytest.raises(ValueError, match=message):
         transfer.examine(folder_run[0], wanted)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("kind", "composition", "kind: 'composition' is not allowed; it must be one of transfer"),
+        ("images", -1, "images: -1 is not allowed; it must be at least 0"),
+        ("images", 1.5, "images: 1.5 is not allowed; it must be a whole number, at least 0"),
+        ("data.source", "web", "data.source: 'web' is not allowed; it must be one of bundled"),
+        ("data.pad", "2", "data.pad: '2' is not allowed; it must be a whole number, at least 0"),
+    ],
+)
+def test_bad_settings_are_refused(field, value, message):
+    wanted = transfer.SETTINGS.defaults()
+    with wanted.ignore_type():
+        wanted.update_from_flattened_dict({field: value})
+    with pytest.raises(ValueError, match=f"^{message}"):
+        check_settings(wanted, transfer.SETTINGS)
+
+
+def test_settings_have_the_fields_of_a_configs_data():
+    wanted = transfer.SETTINGS.defaults().to_dict()
+    wanted["data"]["colour"] = True
+    with pytest.raises(ValueError, match="^data.colour: no such field; the fields are box, canon"):
+        check_settings(ConfigDict(wanted), transfer.SETTINGS)
+    del wanted["data"]
+    with pytest.raises(ValueError, match="^data: missing; its fields are box, canonical"):
+        check_settings(ConfigDict(wanted), transfer.SETTINGS)

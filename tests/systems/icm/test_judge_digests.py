@@ -1,0 +1,47 @@
+"""What a judge belongs to: runs of a study whose digests are the same share one."""
+
+import pytest
+from ml_collections import ConfigDict
+
+from icm_jax import default_config
+from icm_jax.systems.icm.judge import digests
+
+
+def fields(made, prefix=""):
+    """All fields with their values: `("data.groups.attribute", "")`."""
+    for name, value in made.items():
+        if isinstance(value, ConfigDict):
+            yield from fields(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def another(value):
+    """A value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    return (*value, 1) if isinstance(value, tuple) else value + type(value)(1)
+
+
+@pytest.mark.parametrize(
+    ("learns", "apart"),
+    [
+        # All images of a data set, whatever the experts see of them.
+        ("labels", ("data.labels", "data.canonical", "data.groups.")),
+        ("canonical", ()),
+    ],
+)
+def test_a_judge_belongs_to_all_that_it_learns_from_and_to_nothing_else(learns, apart):
+    made = default_config("icm")
+    made.classifier.learns = learns
+    shared, parted = digests(made), set()
+    for field, value in fields(made):
+        other = made.copy_and_resolve_references()
+        other.update_from_flattened_dict({field: another(value)})
+        if digests(other) != shared:
+            parted.add(field)
+    learned_from = ("seed", "replicas", "classifier.", "data.")
+    learned_from += ("mechanisms", "mixture") if learns == "canonical" else ()
+    names = [field for field, _ in fields(made)]
+    assert parted == {f for f in names if f.startswith(learned_from) and not f.startswith(apart)}
+    assert {"data.source", "data.name", "data.dir"} < parted < set(names)
