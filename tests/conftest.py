@@ -7,7 +7,7 @@ os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
-import tiny  # noqa: E402
+from systems.icm import tiny  # noqa: E402
 
 from icm_jax import experiment  # noqa: E402
 

@@ -3,7 +3,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
+from systems.icm import tiny
 
 from icm_jax import classification
 

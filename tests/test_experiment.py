@@ -4,7 +4,7 @@ import math
 import chex
 import numpy as np
 import pytest
-import tiny
+from systems.icm import tiny
 
 from icm_jax import experiment, training
 

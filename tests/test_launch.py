@@ -7,14 +7,14 @@ import jax
 import numpy as np
 import processes
 import pytest
-import tiny
 from commands import launched
 from PIL import Image
+from systems.icm import tiny
 
 from icm_jax import experiment
 
 CONFIG = """
-import tiny
+from systems.icm import tiny
 
 def get_config():
     config = tiny.icm()

@@ -1,7 +1,7 @@
 import re
 from pathlib import Path
 
-import tiny
+from systems.icm import tiny
 
 import icm_jax
 

@@ -2,8 +2,8 @@ import csv
 import json
 
 import pytest
-import tiny
 from commands import launched
+from systems.icm import tiny
 
 from icm_jax import config, data, experiment, training
 from icm_jax.config import digest

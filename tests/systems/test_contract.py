@@ -6,8 +6,9 @@ import numbers
 
 import jax
 import pytest
-import tiny
 from commands import launched
+from systems.icm import tiny as icm
+from systems.stable_features import tiny as stable_features
 from systems.toy_system import TOY
 
 from icm_jax import default_config, experiment
@@ -29,10 +30,10 @@ def tiny_config(name):
     if name == "toy":
         return default_config("toy"), None
     if name == "stable_features":
-        return tiny.stable_features(), tiny.quarters()
-    config = tiny.icm()
+        return stable_features.stable_features(), stable_features.quarters()
+    config = icm.icm()
     config.system = name
-    return config, tiny.splits()
+    return config, icm.splits()
 
 
 NAMES = (*registry.SYSTEMS, "toy")

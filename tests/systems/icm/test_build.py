@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
+from systems.icm import tiny
 
 from icm_jax import mechanisms
 from icm_jax.systems.icm import competition

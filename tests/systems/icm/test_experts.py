@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
+from systems.icm import tiny
 
 from icm_jax.systems.icm import competition, restore
 from icm_jax.systems.icm import evaluation as icm_evaluation

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
+from systems.icm import tiny
 
 from icm_jax import experiment
 from icm_jax.data import Dataset, Splits

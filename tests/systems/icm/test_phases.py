@@ -6,7 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tiny
+from systems.icm import tiny
 
 from icm_jax import classification, mechanisms
 from icm_jax.networks.compute import Compute

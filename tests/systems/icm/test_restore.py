@@ -10,8 +10,8 @@ import chex
 import jax
 import numpy as np
 import pytest
-import tiny
 from commands import launched
+from systems.icm import tiny
 
 from icm_jax import classification, experiment, streams, training
 from icm_jax.systems.icm import evaluation as icm_evaluation

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
+from systems.icm import tiny
 
 from icm_jax import training
 from icm_jax.systems.icm import model as icm_model

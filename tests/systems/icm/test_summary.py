@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import tiny
+from systems.icm import tiny
 
 from icm_jax import default_config, mechanisms
 from icm_jax.systems.icm import summary as icm_summary

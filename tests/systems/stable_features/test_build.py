@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
 from crashes import Crash, crashing
+from systems.stable_features import tiny
 
 from icm_jax import experiment
 from icm_jax.systems.stable_features.build import build_seeds

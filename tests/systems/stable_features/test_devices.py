@@ -6,7 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import pytest
-import tiny
+from systems.stable_features import tiny
 
 from icm_jax.systems.stable_features.build import build_seeds
 from icm_jax.systems.stable_features.networks.features import MLP

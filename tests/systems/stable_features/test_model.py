@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 import pytest
-import tiny
+from systems.stable_features import tiny
 
 from icm_jax.supervised import Parameters
 from icm_jax.systems.stable_features.model import Model, make_model, make_put_through

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
 from ml_collections import ConfigDict
+from systems.stable_features import tiny
 
 from icm_jax.supervised import Parameters
 from icm_jax.system import Phase, System

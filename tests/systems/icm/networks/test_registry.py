@@ -1,5 +1,5 @@
 import pytest
-import tiny
+from systems.icm import tiny
 
 from icm_jax.networks.compute import Compute
 from icm_jax.systems.icm import model
