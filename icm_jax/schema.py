@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from icm_jax.data import SOURCES
-from icm_jax.networks.compute import PRECISIONS
-from icm_jax.networks.convolution import LOWERINGS
+from icm_jax.networks.compute import CONVOLUTIONS, PRECISIONS
 
 # What a value must be, in words and as a function.
 Allowed = tuple[str, Callable[[Any], bool]]
@@ -169,7 +168,7 @@ SHARED_RULES: tuple[tuple[str, Allowed], ...] = (
     ("seed", ("from 0 to 2**32 - 1", lambda seed: 0 <= seed < 2**32)),
     ("replicas", at_least(1)),
     ("precision", one_of(PRECISIONS)),
-    ("convolution", one_of(LOWERINGS)),
+    ("convolution", one_of(CONVOLUTIONS)),
     ("data.source", one_of(tuple(SOURCES))),
     ("data.size", at_least(0)),
     ("data.thicken", at_least(0)),

@@ -10,9 +10,9 @@ import tiny
 
 from icm_jax import experiment, training
 from icm_jax.data import Dataset, Splits
-from icm_jax.systems.icm import images as icm_images
-from icm_jax.systems.icm import judge as icm_judge
 from icm_jax.systems.icm import restore
+from icm_jax.systems.icm.images import build_images
+from icm_jax.systems.icm.judge import make_canonical_task
 
 
 def config():
@@ -45,8 +45,8 @@ def of_light(c):
 
 def test_a_batch_is_canonical_and_transformed_images_in_turns():
     c, splits = config(), tiny.splits()
-    source = icm_images.build(c, splits)
-    task = icm_judge.canonical_task(c, source, splits)
+    source = build_images(c, splits)
+    task = make_canonical_task(c, source, splits)
     canonical, transformed = source.pools(0)
     data = task.data | {"canonical": canonical, "transformed": transformed}
     images, labels = task.draw(jax.tree.map(jnp.asarray, data), jax.random.key(0))
@@ -65,8 +65,8 @@ def test_a_batch_is_canonical_and_transformed_images_in_turns():
 
 def test_it_is_tested_on_both():
     c, splits = config(), tiny.splits()
-    source = icm_images.build(c, splits)
-    task = icm_judge.canonical_task(c, source, splits)
+    source = build_images(c, splits)
+    task = make_canonical_task(c, source, splits)
     assert task.labels.tolist().count(1) == 12 and len(task.labels) == 24
     originals = splits.test.images / np.float32(255)
     for label, expected in ((1, originals), (0, 1 - originals)):
