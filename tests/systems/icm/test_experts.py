@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from systems.icm import tiny
 
+from icm_jax.networks.compute import Compute
 from icm_jax.systems.icm import competition, restore
-from icm_jax.systems.icm import evaluation as icm_evaluation
-from icm_jax.systems.icm import model as icm_model
-from icm_jax.systems.icm import steps as icm_steps
-from icm_jax.systems.icm.model import Keys
+from icm_jax.systems.icm.competition import KeyedImages
+from icm_jax.systems.icm.evaluation import score_all
+from icm_jax.systems.icm.model import make_model
 from icm_jax.systems.icm.networks.experts import PENALTY
+from icm_jax.systems.icm.state import init
+from icm_jax.systems.icm.steps import Batch, Pairs, Schedule, competition_step, reproduction_step
 
 EXPERTS, BATCH = 3, 3
 WINNER = [2, 0, 0]
@@ -34,9 +36,9 @@ def config(kind):
 @pytest.fixture(scope="module", params=KINDS)
 def setting(request):
     """(model, state, images, keys) of three experts of a kind, on RGB images of odd sides."""
-    model = icm_model.make_model(config(request.param))
+    model = make_model(config(request.param))
     images = jax.random.uniform(jax.random.key(1), (BATCH, 7, 7, 3))
-    state = icm_steps.init(model, EXPERTS, images[:1], jax.random.key(0))
+    state = init(model, EXPERTS, images[:1], jax.random.key(0))
     return model, state, images, jax.random.split(jax.random.key(2), BATCH)
 
 
@@ -79,8 +81,8 @@ def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting, plain, ma
 
     @jax.jit
     def compute(params):
-        reference, of = (None, Keys(keys)) if masked else (images, Keys(keys, keys))
-        made, _, of_winners = model.competing(params, images, reference, of)
+        batch = KeyedImages(images, keys)
+        made, _, of_winners = model.competing(params, batch, None if masked else batch)
         return made, of_winners(score, wins)
 
     made, gradients = compute(state.experts.params)
@@ -100,8 +102,8 @@ def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting, plain, ma
 def test_a_vaes_reproduction_error_and_penalty_are_those_of_a_plain_loop(setting, plain):
     model, state, images, keys = setting
     outputs, penalties, *_ = plain
-    step = functools.partial(icm_steps.reproduction_step, model, momentum=0.9)
-    _, metrics = jax.jit(step)(state, images, 1 - images, keys=keys)
+    step = functools.partial(reproduction_step, model, schedule=Schedule(0.9))
+    _, metrics = jax.jit(step)(state, Pairs(images, 1 - images, keys))
     errors = ((outputs - (1 - images)[None]) ** 2).mean(axis=(1, 2, 3, 4))
     np.testing.assert_allclose(metrics["reproduction_error"].total, errors, rtol=1e-4)
     np.testing.assert_allclose(metrics["penalty"].total, penalties.mean(axis=1), rtol=1e-4)
@@ -110,24 +112,27 @@ def test_a_vaes_reproduction_error_and_penalty_are_those_of_a_plain_loop(setting
 def test_a_winner_pays_loss_and_penalty(setting, plain):
     model, state, images, keys = setting
     outputs, _, penalties, _ = plain
-    step = functools.partial(icm_steps.competition_step, model, momentum=0.9)
-    _, metrics = jax.jit(step)(state, images, images, None, keys=Keys(keys))
+    step = functools.partial(competition_step, model, schedule=Schedule(0.9))
+    _, metrics = jax.jit(step)(state, Batch(KeyedImages(images, keys), images))
     scores = np.asarray(model.logits(state.discriminator.params, outputs))
     losses = (1 / (1 + np.exp(scores))) ** 2 + penalties
     paid = losses * (scores.argmax(axis=0) == np.arange(EXPERTS)[:, None])
     np.testing.assert_allclose(metrics["expert_loss"].total, paid.sum(axis=1), rtol=1e-4)
 
 
-def test_experts_one_by_one_as_on_a_cpu_and_at_once_as_elsewhere(setting, monkeypatch):
+def test_experts_one_by_one_as_on_a_cpu_and_at_once_as_elsewhere(setting):
     model, state, images, keys = setting
     own = jnp.stack([images * share for share in (1.0, 0.7, 0.4)])
 
-    def made():
-        return [model.scoring_pass(state.experts.params, x, keys) for x in (images, own)]
+    def made(platform):
+        here = model._replace(expert=model.expert.clone(compute=Compute(platform=platform)))
+        text = str(jax.make_jaxpr(here.scoring_pass)(state.experts.params, images, keys))
+        found = [here.scoring_pass(state.experts.params, x, keys) for x in (images, own)]
+        return found, "conv_general_dilated[" in text
 
-    one_by_one = made()
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    chex.assert_trees_all_close(one_by_one, made(), atol=1e-5)
+    (one_by_one, convolves), (at_once, convolves_at_once) = made("cpu"), made("gpu")
+    assert convolves and not convolves_at_once  # elsewhere a convolution is a product
+    chex.assert_trees_all_close(one_by_one, at_once, atol=1e-5)
 
 
 def test_a_trained_model_makes_the_same_of_the_same_images_anywhere(setting, tmp_path):
@@ -138,7 +143,7 @@ def test_a_trained_model_makes_the_same_of_the_same_images_anywhere(setting, tmp
     numbers = np.arange(EXPERTS, dtype=np.int32)
     first, again = (restore.apply(model, state, numbers, images) for _ in range(2))
     chex.assert_trees_all_equal(first, again)
-    outputs, scores = jax.jit(icm_evaluation.score_all, static_argnums=0)(model, state, images)
+    outputs, scores = jax.jit(score_all, static_argnums=0)(model, state, images)
     winner = scores.argmax(axis=0)
     chex.assert_trees_all_equal(first.expert, winner)
     chex.assert_trees_all_close(first.images, outputs[winner, jnp.arange(BATCH)], atol=1e-5)

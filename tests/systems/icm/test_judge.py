@@ -10,9 +10,10 @@ from systems.icm import tiny
 
 from icm_jax import experiment, training
 from icm_jax.data import Dataset, Splits
-from icm_jax.systems.icm import images as icm_images
-from icm_jax.systems.icm import judge as icm_judge
 from icm_jax.systems.icm import restore
+from icm_jax.systems.icm.images import build_images
+from icm_jax.systems.icm.judge import digests as digests_of
+from icm_jax.systems.icm.judge import make_canonical_task, make_classifier, make_judge
 
 
 def config():
@@ -51,7 +52,7 @@ def test_it_computes_as_the_config_says(learns, kind):
         c, splits = config(), tiny.splits()
         c.classifier.update({"learns": learns, "kind": kind})
         c.precision = precision
-        judge = icm_judge.build(c, icm_images.build(c, splits), splits)
+        judge = make_judge(c, build_images(c, splits), splits)
         system = judge.train(0)
         data, state = jax.eval_shape(lambda s=system: (s.given, s.init(jax.random.key(0))))
         images, key = jax.ShapeDtypeStruct((3, 12, 12, 1), jnp.float32), jax.random.key(1)
@@ -64,7 +65,7 @@ def test_it_computes_as_the_config_says(learns, kind):
 def test_its_convolutions_are_those_of_the_config():
     c = config()
     c.convolution = "matmul"
-    classifier = icm_judge.make_classifier(c, 2, "devices")
+    classifier = make_classifier(c, 2, "devices")
     assert classifier.network.compute == classifier.outside.compute == ("float32", "matmul")
     assert (classifier.network.axis_name, classifier.outside.axis_name) == ("devices", None)
 
@@ -76,19 +77,19 @@ def test_judges_that_compute_differently_are_not_shared(learns):
         c = config()
         c.classifier.learns = learns
         c[field] = value
-        digests |= set(icm_judge.digests(c).values())
+        digests |= set(digests_of(c).values())
     assert len(digests) == 3
     # What experts compute for themselves does not count.
     c = config()
     c.classifier.learns = learns
     c.experts.filters = 7
-    assert set(icm_judge.digests(c).values()) < digests
+    assert set(digests_of(c).values()) < digests
 
 
 def test_a_batch_is_canonical_and_transformed_images_in_turns():
     c, splits = config(), tiny.splits()
-    source = icm_images.build(c, splits)
-    task = icm_judge.canonical_task(c, source, splits)
+    source = build_images(c, splits)
+    task = make_canonical_task(c, source, splits)
     canonical, transformed = source.pools(0)
     data = task.data | {"canonical": canonical, "transformed": transformed}
     images, labels = task.draw(jax.tree.map(jnp.asarray, data), jax.random.key(0))
@@ -107,8 +108,8 @@ def test_a_batch_is_canonical_and_transformed_images_in_turns():
 
 def test_it_is_tested_on_both():
     c, splits = config(), tiny.splits()
-    source = icm_images.build(c, splits)
-    task = icm_judge.canonical_task(c, source, splits)
+    source = build_images(c, splits)
+    task = make_canonical_task(c, source, splits)
     assert task.labels.tolist().count(1) == 12 and len(task.labels) == 24
     originals = splits.test.images / np.float32(255)
     for label, expected in ((1, originals), (0, 1 - originals)):
