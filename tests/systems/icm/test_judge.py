@@ -10,6 +10,7 @@ from systems.icm import tiny
 
 from icm_jax import experiment, training
 from icm_jax.data import Dataset, Splits
+from icm_jax.networks.compute import Compute
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.images import build_images
 from icm_jax.systems.icm.judge import digests as digests_of
@@ -66,7 +67,7 @@ def test_its_convolutions_are_those_of_the_config():
     c = config()
     c.convolution = "matmul"
     classifier = make_classifier(c, 2, "devices")
-    assert classifier.network.compute == classifier.outside.compute == ("float32", "matmul")
+    assert classifier.network.compute == classifier.outside.compute == Compute("float32", "matmul")
     assert (classifier.network.axis_name, classifier.outside.axis_name) == ("devices", None)
 
 
