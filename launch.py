@@ -10,8 +10,8 @@
   python launch.py --mode=study --config=configs/study/seeds.py:short
   srun python launch.py --config=configs/mnist.py --distributed  # see examples/slurm.sh
 
-Every field of the config can be set (--config.experts.count=16). The same command goes on with a
-run that was interrupted.
+Every field of the config can be set (--config.experts.count=16); --config=configs/mnist.py --help
+tells them all. The same command goes on with a run that was interrupted.
 """
 
 import logging
@@ -29,9 +29,11 @@ from icm_jax import cache, experiment, training
 from icm_jax import config as configs
 from icm_jax.study.examine import examine_run
 from icm_jax.study.run import run as run_study
+from icm_jax.systems.fields import help_text
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.restore_files import restore_files
 
+_HELP = {"--help", "-help", "-h"}
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Experiment, a file of configs/; with --mode=evaluate that of --workdir."
 )
@@ -150,9 +152,18 @@ def main(argv: list[str]) -> int | None:
 
 
 def _parse(arguments: list[str]) -> list[str]:
-    """Parses flags; a config field that does not exist is an error of one line, as all others."""
+    """Parses flags; a config field that does not exist is an error of one line, as all others.
+
+    With a config, --help tells its fields too.
+    """
+    of_config = any(a.startswith("--config=") for a in arguments) and _HELP.intersection(arguments)
     try:
-        return app.parse_flags_with_usage(arguments)
+        rest = app.parse_flags_with_usage([a for a in arguments if not of_config or a not in _HELP])
+        if of_config:
+            app.usage(shorthelp=True)
+            print(f"\nFields of the config:\n\n{help_text(_CONFIG.value)}")
+            sys.exit(0)
+        return rest
     except (AttributeError, KeyError) as error:
         message = str(error).strip("\"'").replace("\\'", "'").replace("\\n", ": ")
         overrides = [a for a in arguments if a.startswith("--config.")]

@@ -63,6 +63,13 @@ def test_a_misspelt_field_leaves_no_traceback(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_help_tells_the_fields_of_a_config(capsys):
+    status, out, err = launched(capsys, MNIST, "--config.experts.count=7", "--help")
+    assert (status, err) == (0, "")
+    assert "--workdir: Folder of the run" in out
+    assert "--config.experts.count=7" in out and "--config.competition.restart.every=20" in out
+
+
 def failing(monkeypatch, error):
     """Lets all that launch.py can be told to do raise an error."""
 
