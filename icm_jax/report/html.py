@@ -25,7 +25,7 @@ _STYLE = """
 * { box-sizing: border-box; }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 60rem; margin: 2rem auto 4rem; padding: 0 1rem; overflow-wrap: break-word; }
-h1 { font-size: 1.6rem; line-height: 1.3; margin: .2rem 0 1.5rem; }
+h1 { font-size: 1.6rem; line-height: 1.3; margin: .2rem 0 1.5rem; text-wrap: balance; }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .8rem; }
 h3, h4 { font-size: 1rem; margin: 1.2rem 0 .3rem; } h4 { font-weight: 400; }
 a { color: var(--link); } .soft, figcaption { color: var(--soft); }
