@@ -158,12 +158,17 @@ def _parse(arguments: list[str]) -> list[str]:
     """
     of_config = any(a.startswith("--config=") for a in arguments) and _HELP.intersection(arguments)
     try:
+        for argument in arguments:
+            if argument.startswith("--config="):
+                configs.check_file(argument.removeprefix("--config=").split(":")[0])
         rest = app.parse_flags_with_usage([a for a in arguments if not of_config or a not in _HELP])
         if of_config:
             app.usage(shorthelp=True)
             print(f"\nFields of the config:\n\n{help_text(_CONFIG.value)}")
             sys.exit(0)
         return rest
+    except ValueError as error:
+        sys.exit(f"error: {error}")
     except (AttributeError, KeyError) as error:
         message = str(error).strip("\"'").replace("\\'", "'").replace("\\n", ": ")
         overrides = [a for a in arguments if a.startswith("--config.")]
