@@ -27,6 +27,7 @@ from ml_collections import ConfigDict, config_flags
 
 from icm_jax import cache, experiment, training
 from icm_jax import config as configs
+from icm_jax.paths import find_folder, is_address
 from icm_jax.study.examine import examine_run
 from icm_jax.study.run import run as run_study
 from icm_jax.systems.fields import help_text
@@ -94,6 +95,8 @@ def _use() -> str:
             raise ValueError(f"--{flag.name}: missing; --mode={_MODE.value} needs it")
     if _CONFIG.value is not None:
         raise ValueError(f"--config: --mode={_MODE.value} takes that of --workdir; leave it out")
+    if is_address(_OUTPUT.value):
+        raise ValueError(f"--output: {_OUTPUT.value!r} is an address; it must be a path")
     restorer = restore.load(_WORKDIR.value)
     if _MODE.value == "export":
         restore.export(restorer, _OUTPUT.value)
@@ -128,11 +131,11 @@ def main(argv: list[str]) -> int | None:
             print(_examine(config))
             return None
         if _MODE.value == "study":
-            root = Path(_WORKDIR.value or "runs/studies")
+            root = find_folder(_WORKDIR.value or "runs/studies")
             run_study(config, root)
             print((root / config.name / "table.md").read_text() + str(root / config.name))
             return None
-        workdir = Path(_WORKDIR.value or experiment.default_workdir(config, name))
+        workdir = find_folder(_WORKDIR.value or experiment.default_workdir(config, name))
         log.info("workdir: %s", workdir)
         result = experiment.run(config, workdir, _MODE.value, command=sys.argv)
     except training.Interrupted as interrupted:
@@ -177,7 +180,9 @@ def _parse(arguments: list[str]) -> list[str]:
 
 if __name__ == "__main__":
     compiled = os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache.folder("compiled")
-    jax.config.update("jax_compilation_cache_dir", str(Path(compiled).expanduser()))
+    if not is_address(compiled):
+        compiled = Path(compiled).expanduser()
+    jax.config.update("jax_compilation_cache_dir", str(compiled))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     training.keep_host_memory()
     app.run(main, flags_parser=_parse)

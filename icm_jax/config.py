@@ -10,6 +10,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from icm_jax.paths import find_folder
+
 
 def check_file(path: str | os.PathLike) -> None:
     """Refuses what is no config file, before anything in it is run.
@@ -51,7 +53,7 @@ def from_workdir(workdir: str | os.PathLike) -> ConfigDict:
     Raises:
       ValueError: if there is none.
     """
-    path = Path(workdir) / "config.json"
+    path = find_folder(workdir) / "config.json"
     try:
         return ConfigDict(_tuples(json.loads(path.read_text())))
     except (OSError, ValueError) as error:

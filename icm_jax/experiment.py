@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from icm_jax.config import digest, to_dict
+from icm_jax.paths import find_folder
 from icm_jax.report import html, provenance, seeds
 from icm_jax.report.story import Story
 from icm_jax.system import System
@@ -76,7 +77,11 @@ def run(
         for system, seed in zip(build(config, data), _seeds(config), strict=True)
     ]
     making = _Making(
-        Path(workdir), mode == "train", command, _seeds(config), tuple(runs[0].system.auxiliary)
+        find_folder(workdir),
+        mode == "train",
+        command,
+        _seeds(config),
+        tuple(runs[0].system.auxiliary),
     )
     common = {
         "config": to_dict(config),

@@ -66,7 +66,6 @@ def test_a_misspelt_field_leaves_no_traceback(tmp_path):
 def test_help_tells_the_fields_of_a_config(capsys):
     status, out, _ = launched(capsys, MNIST, "--config.experts.count=7", "--help")
     assert status == 0
-    assert "--workdir: Folder of the run" in out
     assert "--config.experts.count=7" in out and "--config.competition.restart.every=20" in out
 
 

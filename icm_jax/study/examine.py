@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from icm_jax import training
 from icm_jax.config import digest, from_workdir
+from icm_jax.paths import find_folder
 from icm_jax.schema import check_settings
 from icm_jax.study import tables
 from icm_jax.systems import registry
@@ -75,7 +76,8 @@ def examine_run(workdir: str | os.PathLike, study: ConfigDict) -> dict[str, Mapp
     """
     if not study.get("examinations"):
         raise ValueError("config: it has no examinations; take a study that has, of configs/study")
-    workdir, config = Path(workdir), from_workdir(workdir)
+    workdir = find_folder(workdir)
+    config = from_workdir(workdir)
     check(study.examinations, config)
     folder = workdir / "examined"
     with training.reasons(folder):

@@ -19,6 +19,7 @@ from icm_jax import schema
 from icm_jax.chunks import in_chunks
 from icm_jax.config import from_workdir
 from icm_jax.data import pad, to_float
+from icm_jax.paths import find_folder
 from icm_jax.system import PyTree
 from icm_jax.systems.icm import judge
 from icm_jax.systems.icm.config import SCHEMAS
@@ -253,7 +254,7 @@ class _Finished(NamedTuple):
 
 def _finished(workdir: str | os.PathLike) -> _Finished:
     """The run in a folder; refuses one that is not finished, of several seeds, or of others."""
-    folder = Path(workdir).resolve()
+    folder = find_folder(workdir).resolve()
     config, summary = from_workdir(folder), read_json(folder / "summary.json")
     if summary is None:
         raise WorkdirError(f"workdir: the run in {folder} is not finished; train it first")
