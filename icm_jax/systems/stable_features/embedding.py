@@ -45,9 +45,10 @@ def make_embedding_step(
     """
 
     def step(state: State, data: Data, key: jax.Array) -> tuple[State, Metrics]:
-        draw_key, dropout_key = jax.random.split(key)
         groups = state.found.pairs
-        chex.assert_shape(groups.count, (None,))
+        chex.assert_rank(groups.count, 1)
+        chex.assert_is_divisible(len(groups.count), 2)
+        draw_key, dropout_key = jax.random.split(key)
         index = draw_each(draw_key, groups, how.size).reshape(-1)
         # Right and mistaken are neighbours: [Q, 2].
         usable = (groups.count.reshape(-1, 2) > 0).all(axis=1).astype(jnp.float32)

@@ -23,6 +23,14 @@ _SELECTIONS = {
     "last": "the last step",
 }
 
+# Of a run in a study, by their names in a summary's `accuracy`.
+_NUMBERS = {
+    "test_true": "test accuracy, true labels",
+    "worst_cell_true": "accuracy in the worst cell",
+    "test_given": "test accuracy, given labels",
+    "validation_given": "validation accuracy, given labels",
+}
+
 
 def evaluate(
     config: ConfigDict,
@@ -61,10 +69,16 @@ def headline(summary: Mapping[str, Any]) -> dict[str, float]:
 def numbers(
     summary: Mapping[str, Any], records: Sequence[Mapping[str, Any]]
 ) -> dict[str, float | None]:
-    """The row of a run in a study; `records` are as in `metrics.jsonl`."""
+    """The row of a run in a study.
+
+    Args:
+      summary: as in `summary.json`.
+      records: as in `metrics.jsonl`.
+    """
     del records
-    found = {f"accuracy {name}": value for name, value in headline(summary).items()}
-    return found | {"step": summary["selection"]["step"]}
+    accuracy = summary["accuracy"]
+    found = {name: accuracy[key] for key, name in _NUMBERS.items() if key in accuracy}
+    return found | {"step of the parameters": summary["selection"]["step"]}
 
 
 def draw_figures(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -45,7 +46,9 @@ def make_step(
     """
 
     def draw_share(state: State, data: Data, key: jax.Array) -> tuple[Batch, Metrics]:
+        chex.assert_equal_shape([data["given"], data["channel"]])
         drawn, metrics = draw(state, data, key)
+        chex.assert_rank(drawn.index, 1)
         index, group = collectives.share(drawn, axis_name)
         inputs = data["images"][index], data["channel"][index]
         return Batch(inputs, data["given"][index], group), metrics

@@ -10,7 +10,9 @@ from crashes import Crash, crashing
 from systems.stable_features import tiny
 
 from icm_jax import experiment
+from icm_jax.study import tables
 from icm_jax.systems.stable_features.build import build_seeds
+from icm_jax.systems.stable_features.evaluation import numbers
 from icm_jax.systems.stable_features.model import make_model
 from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.progress import Progress
@@ -120,6 +122,27 @@ def test_summary_is_the_interface_that_other_programs_read(run):
     assert summary["selection"]["step"] in (2, 4)
     line = experiment.describe(summary)
     assert re.fullmatch(r"balanced: accuracy .*% validation, given labels; .* worst cell", line)
+
+
+def test_a_study_is_told_accuracies_and_which_step_counts(run):
+    workdir, _ = run
+    summary = json.loads((workdir / "summary.json").read_text())
+    found = numbers(summary, [])
+    accuracy = summary["accuracy"]
+    assert found == {
+        "test accuracy, true labels": accuracy["test_true"],
+        "accuracy in the worst cell": accuracy["worst_cell_true"],
+        "test accuracy, given labels": accuracy["test_given"],
+        "validation accuracy, given labels": accuracy["validation_given"],
+        "step of the parameters": summary["selection"]["step"],
+    }
+    # Test images of a file have no given labels.
+    del accuracy["test_given"]
+    assert len(numbers(summary, [])) == 4
+    # As percentages.
+    head, (row,) = tables.compare([{"variant": "balanced", "seed": 0, **found}])
+    cells = dict(zip(head, row, strict=True))
+    assert all(cells[name].endswith("%") == ("accuracy" in name) for name in found)
 
 
 def test_predictions_are_a_line_an_image(run):

@@ -11,13 +11,13 @@ from ml_collections import ConfigDict
 
 from icm_jax import objectives
 from icm_jax.data import Groups, group
-from icm_jax.supervised import Learner, Parameters, Scores
+from icm_jax.supervised import Learner, Parameters, Scores, mean_loss
 from icm_jax.system import Phase
 from icm_jax.systems.stable_features.embedding import Embedding, make_embedding_step
 from icm_jax.systems.stable_features.model import make_optimizer
 from icm_jax.systems.stable_features.networks.features import Outputs
 from icm_jax.systems.stable_features.state import Best, State, chosen, observed
-from icm_jax.systems.stable_features.steps import draw_from_worst, group_dro, irm
+from icm_jax.systems.stable_features.steps import Drawn, draw_from_worst, group_dro, irm, make_step
 
 
 class Lookup(NamedTuple):
@@ -51,6 +51,20 @@ def test_the_worst_group_is_learned_from():
     batch, metrics = draw(state(), data, jax.random.key(0))
     assert set(batch.index.tolist()) == {2, 3} and batch.group.tolist() == [2] * 8
     np.testing.assert_allclose(metrics["worst_group_loss"].total, np.log(1 + np.exp(5)), 1e-5)
+
+
+@pytest.mark.parametrize("wrong", ["channel", "index"])
+def test_a_step_refuses_what_is_not_one_for_each_image(wrong):
+    data = {"given": jnp.zeros(5, jnp.int32), "channel": jnp.zeros(5, jnp.int32)}
+    data["images"] = jnp.zeros((5, 1, 1, 1), jnp.uint8)
+    drawn = Drawn(jnp.zeros(4, jnp.int32), jnp.zeros(4, jnp.int32))
+    if wrong == "channel":
+        data["channel"] = jnp.zeros(4, jnp.int32)
+    else:
+        drawn = drawn._replace(index=jnp.zeros((4, 1), jnp.int32))
+    step = make_step(None, optax.sgd(1.0), lambda *_: (drawn, {}), mean_loss(4), None)
+    with pytest.raises(AssertionError, match=r"\[Chex\]"):
+        step(state(), data, jax.random.key(0))
 
 
 class Scaled(NamedTuple):
@@ -96,6 +110,14 @@ def test_right_and_mistaken_images_of_usable_pairs_make_the_triples():
     distance = np.mean(losses) - margin
     np.testing.assert_allclose(after.learner.parameters.params["w"], 1 - 2 * distance, rtol=1e-4)
     assert min(losses) > 0 and abs(losses[0] - losses[1]) > 1
+
+
+@pytest.mark.parametrize("count", [3, (2, 2)])
+def test_the_embedding_refuses_groups_that_are_no_pairs(count):
+    groups = Groups(jnp.zeros(5, jnp.int32), jnp.zeros(count), jnp.zeros(count))
+    step = make_embedding_step(Embedding(Scaled(), optax.sgd(1.0), 5, 0.3, None))
+    with pytest.raises(AssertionError, match=r"\[Chex\]"):
+        step(state(found=Pairs(groups)), {}, jax.random.key(0))
 
 
 def objective_value(objective, losses, **fields):
