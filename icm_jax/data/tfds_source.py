@@ -19,6 +19,8 @@ from icm_jax.data import bundled
 from icm_jax.data.images import resize, stack
 from icm_jax.data.types import Dataset, Splits
 
+_FORMAT = "array_record"  # the one that is read without TensorFlow
+
 
 def load(name: str, data_dir: str = "", size: int = 0) -> Splits:
     """Loads a TFDS data set, which TensorFlow, where it is installed, downloads and prepares.
@@ -36,7 +38,8 @@ def load(name: str, data_dir: str = "", size: int = 0) -> Splits:
       uint8 `[N, H, W, C]` images in the order of publication where TFDS knows it.
 
     Raises:
-      ValueError: if there is no such data set, or it is not one of uint8 images in two splits.
+      ValueError: if there is no such data set, it is prepared in another format than array_record,
+        or it is not one of uint8 images in two splits.
       FileNotFoundError: if the data set is not prepared and cannot be.
     """
     with _quiet():
@@ -59,7 +62,7 @@ def _open(name: str, data_dir: str) -> Mapping[str, Any]:
             name,
             data_dir=data_dir or None,
             download=_tensorflow_is_installed(),
-            builder_kwargs={"file_format": "array_record"},
+            builder_kwargs={"file_format": _FORMAT},
         )
         if not sources:
             raise FileNotFoundError("TensorFlow, which prepares it, is not installed")
@@ -70,14 +73,33 @@ def _open(name: str, data_dir: str) -> Mapping[str, Any]:
             "https://www.tensorflow.org/datasets/catalog"
         ) from error
     except Exception as error:
+        other_format = _prepared_format(name, data_dir)
+        if other_format not in (None, _FORMAT):
+            # Over another format TFDS does not build, and what is there may be needed.
+            beside = shlex.quote(os.path.join(os.path.expanduser(folder), _FORMAT))
+            raise ValueError(
+                f"data.name: {name!r} is prepared in {folder} as {other_format}, which only "
+                f"TensorFlow reads; run `pip install tensorflow && tfds build {shlex.quote(name)} "
+                f"--file_format={_FORMAT} --data_dir={beside}` and use --config.data.dir={beside}"
+            ) from error
         other = "bundled" if name in bundled.NAMES else "folder"
         # Whatever it is, from no network to no room, the way on is the same.
         at = f" --data_dir={shlex.quote(data_dir)}" if data_dir else ""
         raise FileNotFoundError(
             f"data.name: {name!r} is not prepared in {folder} and cannot be "
             f"({_first_line(error)}); run `pip install tensorflow && tfds build {name} "
-            f"--file_format=array_record{at}`, or use --config.data.source={other}"
+            f"--file_format={_FORMAT}{at}`, or use --config.data.source={other}"
         ) from error
+
+
+def _prepared_format(name: str, data_dir: str) -> str | None:
+    """The format that a data set is prepared in; None where it is not prepared."""
+    try:
+        builder = tfds.builder(name, data_dir=data_dir or None)
+        return builder.info.file_format.value if builder.is_prepared() else None
+    except Exception:
+        # Whatever it is, it is in the error that is being explained.
+        return None
 
 
 def _read(source: Any, name: str, split: str, size: int) -> Dataset:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import zipfile
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from icm_jax.data import faces
-from icm_jax.data.faces import utkface
+from icm_jax.data.faces import mask_detection, utkface
 
 
 @pytest.fixture(autouse=True)
@@ -132,9 +133,103 @@ def test_celeba_as_csv_and_with_people(tmp_path):
     assert train | test == {"0", "1", "2"} and not train & test
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        LIST.replace(b"-1", b"-1.0").replace(b" 1", b" 1.0"),
+        b"\xef\xbb\xbf" + LIST,
+        b"\xef\xbb\xbfimage_id,Male,Young\r\n000001.jpg,1,1\r\n000002.jpg,-1,1\r\n000003.jpg,-1,-1",
+        b",image_id,Male,Young\n0,000001.jpg,1,1\n1,000002.jpg,-1,1\n2,000003.jpg,-1,-1\n",
+        b"Unnamed: 0,image_id,Male,Young\n0,000001.jpg,1,1\n1,000002.jpg,-1,1\n2,000003.jpg,-1,-1",
+        b",Male,Young\n000001.jpg,1,1\n000002.jpg,-1,1\n000003.jpg,-1,-1\n",
+        b'"image_id";"Male";"Young"\n000001.jpg;1;1.0\n000002.jpg;-1;1\n000003.jpg; -1; -1\n',
+    ],
+    ids=["1.0", "mark", "mark in csv", "index", "pandas", "files as index", "semicolons"],
+)
+@pytest.mark.parametrize("suffix", ["jpg", "png", "JPEG"])
+def test_celeba_as_tools_write_it(content, suffix, tmp_path):
+    name = "list_attr_celeba.csv" if b"image_id" in content else "list_attr_celeba.txt"
+    images = {f"img/{i:06}.{suffix}": encoded(10 * i) for i in range(1, 4)}
+    rows = found(faces.load("celeba", write(tmp_path, images | {name: content})))
+    seen = {
+        path: (middle, label, known["Male"], known["Young"])
+        for path, (middle, label, known) in rows.items()
+    }
+    assert seen == {
+        f"img/000001.{suffix}": (10, 1, 1, 1),
+        f"img/000002.{suffix}": (20, 0, -1, 1),
+        f"img/000003.{suffix}": (30, 0, -1, -1),
+    }
+    names = {key for _, _, known in rows.values() for key in known}
+    assert names - {"5_o_Clock_Shadow"} == {"Male", "Young"}
+
+
+def test_celeba_names_file_line_and_column(tmp_path, caplog):
+    wrong = LIST.replace(b"000002.jpg  1 -1", b"000002.jpg  1 no")
+    faces.load("celeba", write(tmp_path, CELEBA | {"Anno/list_attr_celeba.txt": wrong}))
+    assert "1 damaged" not in caplog.text and "2 damaged" in caplog.text
+    line = "'Anno/list_attr_celeba.txt' line 4, column 'Male': 'no' is not 1 or -1"
+    assert line in caplog.text
+    people = b"000001.jpg 1\n000002.jpg 2\n000003.jpg\n"
+    beside = {"list_attr_celeba.txt": LIST, "identity_CelebA.txt": people}
+    caplog.clear()
+    faces.load("celeba", write(tmp_path / "people", CELEBA | beside))
+    assert "'identity_CelebA.txt' line 3, column 2: the person is missing" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (LIST.replace(b"Male", b"Bald"), "has no column 'Male', which labels number; its .* Bald"),
+        (LIST.decode().encode("utf-16"), "is not text in UTF-8; save it as such"),
+        (b"", "has no rows"),
+        (b"4\nMale Young\n", "has no rows"),
+    ],
+)
+def test_celeba_with_another_list(content, message, tmp_path):
+    root = write(tmp_path, CELEBA | {"Anno/list_attr_celeba.txt": content})
+    with pytest.raises(ValueError, match=f"^data.dir: 'Anno/list_attr_celeba.txt' {message}"):
+        faces.load("celeba", root)
+
+
+def test_celeba_with_a_list_in_each_folder(tmp_path):
+    lists = {f"{part}/list_attr_celeba.txt": LIST for part in ("train", "val")}
+    with pytest.raises(
+        ValueError, match="'train/list.*' and 'val/list.*' are both list_attr_celeb"
+    ):
+        faces.load("celeba", write(tmp_path, CELEBA | lists))
+
+
 def test_celeba_without_its_list(tmp_path):
     with pytest.raises(FileNotFoundError, match="data.dir: list_attr_celeba.txt is missing"):
         faces.load("celeba", write(tmp_path, CELEBA))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "JPG", "Jpeg", "png", "PNG", "bmp"])
+@pytest.mark.parametrize(
+    ("name", "path", "known"),
+    [
+        ("lfw", "Ann_{letter}/Ann_{letter}_0001.{suffix}", {"person": "Ann_C"}),
+        ("utkface", "2{i}_0_1_2017.jpg.chip.{suffix}", {"age": 22, "gender": 0, "race": 1}),
+        ("ffhq", "0000{i}.{suffix}", {}),
+        ("real_and_fake", "training_fake/mid_{i}_0010.{suffix}", {"nose": 1, "difficulty": "mid"}),
+        ("tufts", "TD_IR_E/{i}/TD_IR_E_4.{suffix}", {"person": "2", "expression": "shocked"}),
+        ("yale", "subject0{i}.{suffix}/subject0{i}.wink.{suffix}", {"person": "02"}),
+    ],
+)
+def test_any_format_and_any_case_of_suffix(name, path, known, suffix, tmp_path):
+    paths = [path.format(i=i, letter="ABCDE"[i], suffix=suffix) for i in range(5)]
+    root = write(tmp_path, {path: encoded(10 * i) for i, path in enumerate(paths)})
+    rows = found(faces.load(name, root))
+    assert [rows[path][0] for path in paths] == [0, 10, 20, 30, 40]
+    assert known.items() <= rows[paths[2]][2].items()
+
+
+def test_a_picture_in_two_formats_is_on_one_side(tmp_path):
+    files = {f"{i:05}.{suffix}": encoded(i) for i in range(20) for suffix in ("png", "jpg")}
+    train, test = faces.load("ffhq", write(tmp_path, files))
+    stems = [{path[:5] for path in split.attributes["path"]} for split in (train, test)]
+    assert len(stems[1]) == 2 and len(test.labels) == 4 and not stems[0] & stems[1]
 
 
 def test_lfw_is_split_by_person(tmp_path, caplog):
@@ -285,7 +380,85 @@ def test_mask_detection_crops_faces(tmp_path, caplog):
     assert "1 not called images/NAME.png and annotations/NAME.xml ('images/alone.png')" in (
         caplog.text
     )
-    assert "1 damaged ('images/b.png' has an empty box" in caplog.text
+    box = "'annotations/b.xml' line 1 has the box (25, 0, 30, 5), outside of 'images/b.png'"
+    assert f"1 damaged ({box})" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        ("{part}/images/a.png", "{part}/annotations/a.xml"),
+        ("images/{part}/a.png", "annotations/{part}/a.XML"),
+        ("VOC/{part}/JPEGImages/a.png", "VOC/{part}/Annotations/a.xml"),
+        ("{part}/a.png", "{part}/a.xml"),
+    ],
+)
+def test_pictures_and_annotations_pair_within_a_folder(layout, tmp_path, caplog):
+    image, file = layout
+    masks = {"train": "with_mask", "val": "without_mask"}
+    files = {image.format(part=part): picture() for part in (*masks, "more")}
+    for part, mask in masks.items():
+        files[file.format(part=part)] = annotation((mask, (0, 0, 8, 8)))
+    files[image.format(part="val").replace("a.png", "b.png")] = picture()
+    files[file.format(part="val").replace("a.", "b.")] = annotation(("with_mask", (8, 0, 16, 8)))
+    splits = faces.load("mask_detection", write(tmp_path, files), 4)
+    rows = {path: row[2]["mask"] for path, row in found(splits).items()}
+    assert rows == {
+        image.format(part="train"): "with_mask",
+        image.format(part="val"): "without_mask",
+        image.format(part="val").replace("a.png", "b.png"): "with_mask",
+    }
+    # A picture without an annotation has none from another folder.
+    assert "skipped 1 images" in caplog.text and "more" in caplog.text
+
+
+def test_two_annotations_of_one_picture(tmp_path):
+    files = dict.fromkeys(("a.xml", "annotations/a.xml"), annotation()) | {"a.png": picture()}
+    with pytest.raises(ValueError, match="'a.xml' and 'annotations/a.xml' are both annotations of"):
+        faces.load("mask_detection", write(tmp_path, files), 4)
+
+
+def test_boxes_as_tools_write_them():
+    edges = (" 1.0 ", "2.7\n", "8.2", "1e1")
+    content = b"\xef\xbb\xbf" + annotation(("with_mask", edges))
+    # Pixels that lie in the box in part belong to it.
+    assert mask_detection.boxes(content, "a.xml") == [
+        ("with_mask", (1, 2, 9, 10), "'a.xml' line 1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        (("x", 0, 8, 8), "line 3 has a box that is not of numbers: xmin 'x', ymin '0'"),
+        (("", 0, 8, 8), "line 3 has a box that is not of numbers: xmin ''"),
+        (("nan", 0, 8, 8), "line 3 has a box that is not of numbers: xmin 'nan'"),
+        ((0, 0, "inf", 8), "line 3 has a box that is not of numbers"),
+        (("0,5", 0, 8, 8), "line 3 has a box that is not of numbers: xmin '0,5'"),
+        ((8, 0, 0, 8), r"line 3 has an empty box \(8, 0, 0, 8\)"),
+        ((30, 0, 40, 8), r"line 3 has the box \(30, 0, 40, 8\), outside of 'images/b.png'"),
+    ],
+)
+def test_a_bad_box_costs_one_face(edges, message, tmp_path, caplog):
+    good = ("with_mask", (0, 2, 8, 10))
+    bad = annotation(good, ("without_mask", edges)).replace(b"<object>", b"\n<object>")
+    files = {"images/a.png": picture(), "images/b.png": picture()}
+    files |= {"annotations/a.xml": annotation(good), "annotations/b.xml": bad}
+    rows = found(faces.load("mask_detection", write(tmp_path, files), 4))
+    assert {path: row[0] for path, row in rows.items()} == {"images/a.png": 10, "images/b.png": 10}
+    assert re.search(f"skipped 1 images: 1 damaged .'annotations/b.xml' {message}", caplog.text)
+
+
+@pytest.mark.parametrize("content", [b"", b"<annotation>", annotation()[:40], b"\xff\xfe<\x00"])
+def test_a_damaged_annotation_costs_one_picture(content, tmp_path, caplog):
+    files = {f"images/{name}.png": picture() for name in "abc"}
+    whole = annotation(("with_mask", (0, 2, 8, 10)))
+    files |= {f"annotations/{name}.xml": whole for name in "ab"} | {"annotations/c.xml": content}
+    assert set(found(faces.load("mask_detection", write(tmp_path, files), 4))) == {
+        "images/a.png",
+        "images/b.png",
+    }
+    assert "1 damaged ('annotations/c.xml' is not a usable annotation" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -296,8 +469,14 @@ def test_mask_detection_crops_faces(tmp_path, caplog):
             "a.xml' is not a usable annotation: document types are not allowed",
         ),
         (b"<annotation>", "a.xml' is not a usable annotation: no element"),
-        (annotation(("with_mask", ("x", 0, 1, 1))), "a.xml' is not a usable annotation: invalid"),
-        (annotation(("hat", (0, 0, 1, 1))), "a.xml' has an object 'hat'; it must be one of mask"),
+        (
+            annotation(("with_mask", ("x", 0, 1, 1))),
+            "a.xml' line 1 has a box that is not of numbers: xmin 'x'",
+        ),
+        (
+            annotation(("hat", (0, 0, 1, 1))),
+            "a.xml' line 1 has an object 'hat'; it must be one of mask",
+        ),
         ("<?xml version='1.0'?><annotation/>".encode("utf-16"), "not a usable annotation"),
     ],
 )

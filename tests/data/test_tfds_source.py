@@ -1,4 +1,7 @@
 import io
+import json
+import re
+import shlex
 import subprocess
 import sys
 
@@ -183,6 +186,26 @@ def test_not_prepared_says_what_to_do(tmp_path, monkeypatch):
         tfds_source.load("mnist", str(tmp_path))
     assert f"pip install tensorflow && {command}" in str(error.value)
     assert "--config.data.source=bundled" in str(error.value)
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "riegeli"])
+def test_another_format_says_what_to_do_and_that_works(file_format, tmp_path):
+    data_dir = prepare(ToyFaces, tmp_path / "a folder")
+    # The folder is of that format by what its description says.
+    (info,) = tmp_path.rglob("dataset_info.json")
+    known = json.loads(info.read_text())
+    info.write_text(json.dumps(known | {"fileFormat": file_format}))
+    with pytest.raises(ValueError, match=f"'toy_faces' is prepared .* as {file_format}") as error:
+        tfds_source.load("toy_faces", data_dir, size=8)
+    assert "\n" not in str(error.value)
+    command = shlex.split(re.search("&& (tfds build .*)` and use", str(error.value))[1])
+    (use,) = shlex.split(re.search("and use (.*)$", str(error.value))[1])
+    folder = use.removeprefix("--config.data.dir=")
+    options = ["--file_format=array_record", f"--data_dir={folder}"]
+    assert command == ["tfds", "build", "toy_faces", *options]
+    # What the command does, which imports TensorFlow for it.
+    prepare(ToyFaces, folder)
+    assert tfds_source.load("toy_faces", folder, size=8).train.images.shape == (5, 8, 8, 3)
 
 
 def test_unknown_name(tmp_path):

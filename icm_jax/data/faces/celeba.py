@@ -1,45 +1,158 @@
 """CelebA (Liu et al. 2015): 40 attributes of each image in `list_attr_celeba.txt` (or `.csv`).
 
+Images are found by the stem of their names: the published PNG variant has a list that says `.jpg`.
 Where `identity_CelebA.txt` lies beside it, the person is known too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
-from icm_jax.data.faces.reader import Face, Reader
+from icm_jax.data.faces.reader import Face, Reader, Unusable
+from icm_jax.data.image_files import has_image_name
 
 _LISTS = ("list_attr_celeba.txt", "list_attr_celeba.csv")
 _PEOPLE = "identity_CelebA.txt"
+_LABEL = "Male"
+_FILE = "image_id"  # what the column of files is called in the CSV
+_NO_NAME = "Unnamed"  # what pandas calls an index that was written without a name
 
 
-def _faces(paths: Sequence[str], beside: Mapping[str, bytes]) -> Iterator[Face]:
-    texts = {PurePosixPath(path).name: content.decode() for path, content in beside.items()}
-    listed = next((texts[name] for name in _LISTS if name in texts), None)
-    if listed is None:
+class _Table(NamedTuple):
+    """A list of images. Rows are kept as text, which takes less memory.
+
+    Attributes:
+      path: of the list.
+      separator: between cells; None for blanks.
+      file: which column names the image.
+      names: column -> name of its attribute.
+      rows: stem of the image -> number of its line, from 1, and the line.
+    """
+
+    path: str
+    separator: str | None
+    file: int
+    names: dict[int, str]
+    rows: dict[str, tuple[int, str]]
+
+
+def _faces(paths: Sequence[str], beside: Mapping[str, bytes]) -> Iterator[Face | Unusable]:
+    listed = [_the_one(name, beside) for name in _LISTS]
+    file = next(filter(None, listed), None)
+    if file is None:
         raise FileNotFoundError(f"data.dir: {_LISTS[0]} is missing; 'celeba' needs it")
-    names, rows = _table(listed)
-    people = dict(line.split()[:2] for line in texts.get(_PEOPLE, "").splitlines() if line.strip())
-    for path in paths:
-        file = PurePosixPath(path).name
-        values = rows.get(file, "").split()
-        if len(values) != len(names) or (people and file not in people):
+    table = _table(file, _text(file, beside[file]))
+    if _LABEL not in table.names.values():
+        raise ValueError(
+            f"data.dir: {file!r} has no column {_LABEL!r}, which labels number; its columns are "
+            f"{', '.join(table.names.values()) or 'none'}"
+        )
+    people_file = _the_one(_PEOPLE, beside)
+    people = _people(_text(people_file, beside[people_file])) if people_file else {}
+    for path in filter(has_image_name, paths):
+        stem = PurePosixPath(path).stem
+        if stem not in table.rows or (people_file and stem not in people):
             continue
-        person = {"person": people[file]} if people else {}
-        yield Face(path, dict(zip(names, map(int, values), strict=True)) | person)
+        try:
+            values = _values(table, stem)
+            person = {"person": _person(people_file, *people[stem])} if people_file else {}
+        except ValueError as error:
+            yield Unusable(path, str(error))
+        else:
+            yield Face(path, values | person)
 
 
-def _table(text: str) -> tuple[list[str], dict[str, str]]:
-    """The names of the attributes, and file -> its values in one line, which take less memory."""
-    lines = text.replace(",", " ").splitlines()
-    # As published, the first line is the number of images; as CSV, `image_id` precedes the names.
-    head = next((line.split() for line in lines if len(line.split()) > 1), [])
-    rows = (line.split(maxsplit=1) for line in lines)
-    return [name for name in head if name != "image_id"], dict(r for r in rows if len(r) == 2)
+def _the_one(name: str, beside: Mapping[str, bytes]) -> str | None:
+    """The path of the file of this name; None where there is none."""
+    found = [path for path in beside if PurePosixPath(path).name.lower() == name.lower()]
+    if len(found) > 1:
+        raise ValueError(
+            f"data.dir: {found[0]!r} and {found[1]!r} are both {name}, and images are found by "
+            "their names alone; keep one, or give the folder of one as data.dir"
+        )
+    return found[0] if found else None
+
+
+def _text(path: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"data.dir: {path!r} is not text in UTF-8; save it as such") from error
+
+
+def _table(path: str, text: str) -> _Table:
+    lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    # As published, the first line is the number of images and the second has no name for the
+    # files; as CSV, `image_id` is their column, after that of an index where a tool added one.
+    if lines and len(_cells(lines[0][1], _separator(lines[0][1]))) == 1:
+        del lines[0]
+    if len(lines) < 2:
+        raise ValueError(f"data.dir: {path!r} has no rows; a line of names and rows are needed")
+    separator = _separator(lines[0][1])
+    head, first = (_cells(line, separator) for _, line in lines[:2])
+    if len(head) == len(first) - 1:
+        head = ["", *head]
+    images = [column for column, cell in enumerate(first) if has_image_name(cell)]
+    file = head.index(_FILE) if _FILE in head else next(iter(images), 0)
+    names = {
+        column: name
+        for column, name in enumerate(head)
+        if column != file and name and not name.startswith(_NO_NAME)
+    }
+    rows = {}
+    for number, line in lines[1:]:
+        cells = _cells(line, separator, file + 1)
+        if len(cells) > file:
+            rows[PurePosixPath(cells[file]).stem] = (number, line)
+    return _Table(path, separator, file, names, rows)
+
+
+def _separator(line: str) -> str | None:
+    return next((mark for mark in (",", ";", "\t") if mark in line), None)
+
+
+def _cells(line: str, separator: str | None, most: int = -1) -> list[str]:
+    return [cell.strip().strip('"') for cell in line.split(separator, most)]
+
+
+def _values(table: _Table, stem: str) -> dict[str, int]:
+    """The attributes of an image; raises ValueError naming file, line and column."""
+    number, line = table.rows[stem]
+    cells = _cells(line, table.separator)
+    values = {}
+    for column, name in table.names.items():
+        cell = cells[column] if column < len(cells) else ""
+        try:
+            value = float(cell)
+            if not value.is_integer():
+                raise ValueError
+        except ValueError:
+            raise ValueError(
+                f"{table.path!r} line {number}, column {name!r}: {cell!r} is not 1 or -1"
+            ) from None
+        values[name] = int(value)
+    return values
+
+
+def _people(text: str) -> dict[str, tuple[int, str]]:
+    """Stem of the image -> number of its line, from 1, and the line."""
+    rows = ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+    return {
+        PurePosixPath(_cells(line, _separator(line))[0]).stem: (number, line)
+        for number, line in rows
+    }
+
+
+def _person(path: str, number: int, line: str) -> str:
+    cells = _cells(line, _separator(line))
+    if len(cells) < 2 or not cells[1]:
+        raise ValueError(f"{path!r} line {number}, column 2: the person is missing")
+    return cells[1]
 
 
 READER = Reader(
     _faces,
     layout="000001.jpg and so on, each a row of list_attr_celeba.txt",
-    label="Male",
+    label=_LABEL,
     beside=(*_LISTS, _PEOPLE),
 )

@@ -3,7 +3,7 @@
 from icm_jax.data.faces.reader import Reader, by_path
 
 READER = Reader(
-    by_path(r"([^/]+)/\1_\d{4}\.jpg", lambda match: {"person": match[1]}),
+    by_path(r"([^/]+)/\1_\d{4}", lambda match: {"person": match[1]}),
     layout="Name/Name_0001.jpg",
     label="person",
 )

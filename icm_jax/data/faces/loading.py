@@ -20,7 +20,7 @@ from icm_jax.data.faces import (
     utkface,
     yale,
 )
-from icm_jax.data.faces.reader import Face, Reader
+from icm_jax.data.faces.reader import Face, Reader, Unusable
 from icm_jax.data.faces.splits import to_splits
 from icm_jax.data.image_files import Opener, has_image_name, opened, read_file, read_image
 from icm_jax.data.images import decode, resize, stack
@@ -108,16 +108,20 @@ def _faces(
     reader: Reader, entries: Mapping[str, Opener], skipped: _Skipped
 ) -> Iterator[tuple[Face, np.ndarray]]:
     """Yields faces with their pixels, uint8 `[H, W, C]`; adds to `skipped`."""
+    beside_names = tuple(name.lower() for name in reader.beside)
     beside = {
         path: read_file(path, entries[path], "data.dir")
         for path in entries
-        if reader.beside and PurePosixPath(path).name.endswith(reader.beside)
+        if reader.beside and PurePosixPath(path).name.lower().endswith(beside_names)
     }
     seen, image = "", None
     unknown = dict.fromkeys(filter(has_image_name, entries))
     found = reader.faces([path for path in entries if path not in beside], beside)
     for face in tqdm(found, "data", unit="image", delay=2, disable=None):
         unknown.pop(face.path, None)
+        if isinstance(face, Unusable):
+            skipped.damaged.append(face.reason)
+            continue
         # The faces of one image follow each other: it is decoded once.
         if face.path != seen:
             seen, image = face.path, _decoded(face.path, entries, skipped)
@@ -140,7 +144,7 @@ def _cropped(image: np.ndarray, face: Face, skipped: _Skipped) -> np.ndarray | N
     left, top, right, bottom = (max(edge, 0) for edge in face.box)
     part = image[top:bottom, left:right]
     if not part.size:
-        skipped.damaged.append(f"{face.path!r} has an empty box {face.box}")
+        skipped.damaged.append(f"{face.where} has the box {face.box}, outside of {face.path!r}")
         return None
     return part
 

@@ -18,9 +18,7 @@ def _attributes(match: re.Match) -> dict[str, str | int]:
 
 
 READER = Reader(
-    by_path(
-        r"(?:training_real/real_\d+|training_fake/(easy|mid|hard)_\d+_([01]{4}))\.jpg", _attributes
-    ),
+    by_path(r"(?:training_real/real_\d+|training_fake/(easy|mid|hard)_\d+_([01]{4}))", _attributes),
     layout="training_real/real_00001.jpg and training_fake/easy_1_1110.jpg",
     label="kind",
 )

@@ -1,6 +1,6 @@
 """From images and what is known of them to a data set in two splits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -32,7 +32,7 @@ def to_splits(images: np.ndarray, attributes: Mapping[str, np.ndarray], label: s
     if "person" in attributes:
         is_test = held_out(attributes["person"].tolist(), PEOPLE_FRACTION)
     else:
-        is_test = held_out([PurePosixPath(path).name for path in attributes["path"]])
+        is_test = held_out(_names(attributes["path"]))
     if is_test.all():
         raise ValueError(
             f"data.dir: {len(images)} image(s) of one person or file cannot be split; at least 2 "
@@ -40,3 +40,10 @@ def to_splits(images: np.ndarray, attributes: Mapping[str, np.ndarray], label: s
         )
     dataset = Dataset(images, labels, attributes)
     return Splits(dataset.take(~is_test), dataset.take(is_test))
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    """The names of files; one name for those that differ by suffix, which may be one picture."""
+    first = {}
+    names = [PurePosixPath(path).name for path in paths]
+    return [first.setdefault(PurePosixPath(name).stem, name) for name in names]

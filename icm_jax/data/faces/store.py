@@ -16,7 +16,7 @@ from icm_jax import cache
 
 _log = logging.getLogger(__name__)
 
-VERSION = 1  # Of all readers and of the file: another number, and everything is read again.
+VERSION = 2  # Of all readers and of the file: another number, and everything is read again.
 _ATTRIBUTE = "attribute/"
 
 

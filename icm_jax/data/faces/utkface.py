@@ -22,7 +22,7 @@ def _attributes(match: re.Match) -> dict[str, str | int]:
 # gender: 0 male, 1 female; race: 0 White, 1 Black, 2 Asian, 3 Indian, 4 others. A few published
 # names lack a number. What follows the three does not matter: some have a blank or no full stop.
 READER = Reader(
-    by_path(r"(\d{1,3})_([01])_([0-4])_[^/]*\.jpg", _attributes),
+    by_path(r"(\d{1,3})_([01])_([0-4])_[^/]*", _attributes),
     layout="age_gender_race_time.jpg with gender 0 or 1 and race 0 to 4",
     label="gender",
 )

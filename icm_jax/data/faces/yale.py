@@ -31,7 +31,7 @@ def _attributes(match: re.Match) -> dict[str, str]:
 
 
 READER = Reader(
-    by_path(rf"subject(\d\d)\.({'|'.join(_CONDITIONS)})(?:\.(?:gif|png|jpg))?", _attributes),
+    by_path(rf"subject(\d\d)\.({'|'.join(_CONDITIONS)})", _attributes, needs_suffix=False),
     layout="subject01.happy",
     label="condition",
 )

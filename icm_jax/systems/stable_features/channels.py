@@ -5,8 +5,7 @@ its true label, is given a noisy one, and lies in the channel that mostly is the
 of this is attributes; images stay grey bytes, and batches get their channels on the device.
 """
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -16,11 +15,9 @@ from ml_collections import ConfigDict
 
 from icm_jax.data.batches import to_float
 from icm_jax.data.types import Dataset, Splits
+from icm_jax.systems.stable_features.assignment import TESTED, UNKNOWN, VALIDATED, load_assignment
 
 TASKS = ("same", "transfer")
-UNKNOWN = -1  # a given label that nobody gave
-_VALIDATED, _TESTED = 0, 1
-_ARRAYS = ("train_given_label", "train_channel", "test_channel", "val_given_label", "test_split")
 
 
 class Task(NamedTuple):
@@ -97,38 +94,17 @@ def noisy(labels: np.ndarray, classes: int, noise: float, rng: np.random.RandomS
     return np.where(rng.uniform(size=len(labels)) < noise, other, labels).astype(np.int32)
 
 
-def load_assignment(path: str | os.PathLike, splits: Splits) -> dict[str, np.ndarray]:
-    """Reads labels and channels of all images of `splits`, in their order.
-
-    Args:
-      path: an `.npz` with `train_given_label` and `train_channel` `[train]`, `test_channel`,
-        `val_given_label` (-1 where there is none) and `test_split` (0 validation, 1 test)
-        `[test]`, all of integers.
-      splits: the images.
-
-    Raises:
-      ValueError: an array is missing or of another length.
-      FileNotFoundError: there is no such file.
-    """
-    with np.load(path) as file:
-        missing = [name for name in _ARRAYS if name not in file]
-        if missing:
-            raise ValueError(f"data.assignment: {path} lacks {', '.join(missing)}")
-        arrays = {name: file[name].astype(np.int32) for name in _ARRAYS}
-    for name, array in arrays.items():
-        images = len((splits.train if name.startswith("train") else splits.test).labels)
-        if array.shape != (images,):
-            raise ValueError(
-                f"data.assignment: {name} in {path} is for {list(array.shape)} images; "
-                f"data.name has {images}"
-            )
-    return arrays
-
-
 def _same(config: ConfigDict, splits: Splits, seeds: Sequence[int]) -> tuple[Task, ...]:
     classes = int(splits.train.labels.max()) + 1
+    _check_classes(splits)
     if config.assignment:
-        known = load_assignment(config.assignment, splits)
+        known = load_assignment(config.assignment, splits, classes)
+        _check_parts(known)
+    elif config.validation >= len(splits.test.labels):
+        raise ValueError(
+            f"data.validation: {config.validation} leaves no image to test on; the test split has "
+            f"{len(splits.test.labels)}, so it must be less"
+        )
 
     def of_seed(seed: int) -> Task:
         rng = np.random.RandomState(seed)
@@ -143,10 +119,47 @@ def _same(config: ConfigDict, splits: Splits, seeds: Sequence[int]) -> tuple[Tas
         rest = splits.test._replace(
             attributes={"given": arrays["val_given_label"], "channel": arrays["test_channel"]}
         )
-        validation, test = (rest.take(arrays["test_split"] == s) for s in (_VALIDATED, _TESTED))
+        validation, test = (rest.take(arrays["test_split"] == s) for s in (VALIDATED, TESTED))
         return Task(train, (0, 1), (0, 1), validation, test, classes, classes)
 
     return tuple(of_seed(seed) for seed in seeds)
+
+
+def _check_classes(splits: Splits) -> None:
+    """Refuses images of which a channel cannot tell the label."""
+    trained, tested = (np.unique(split.labels) for split in splits)
+    if len(trained) < 2:
+        raise ValueError(
+            f"data.name: all train images have the label {trained[0]}; choose data of 2 or more"
+        )
+    alone = np.setdiff1d(tested, trained)
+    if len(alone):
+        raise ValueError(
+            f"data.name: the label {alone[0]} is in the test split alone; choose data whose test "
+            f"images have labels of the train images ({_listed(trained)})"
+        )
+
+
+def _check_parts(known: Mapping[str, np.ndarray]) -> None:
+    """Refuses an assignment that leaves nothing to validate by or to test on."""
+    validated = known["test_split"] == VALIDATED
+    for part, images in (("0, for validation", validated), ("1, to test on", ~validated)):
+        if not images.any():
+            raise ValueError(
+                f"data.assignment: no image has test_split {part}; at least 1 is needed"
+            )
+    unlabelled = np.flatnonzero(validated & (known["val_given_label"] == UNKNOWN))
+    if len(unlabelled):
+        raise ValueError(
+            f"data.assignment: val_given_label is -1 for image {unlabelled[0]}, whose test_split "
+            "is 0; images for validation need a label"
+        )
+
+
+def _listed(labels: np.ndarray) -> str:
+    """The first labels in words."""
+    shown = ", ".join(map(str, labels[:10]))
+    return f"{shown} and {len(labels) - 10} more" if len(labels) > 10 else shown
 
 
 def _draw_assignment(
@@ -159,7 +172,7 @@ def _draw_assignment(
         "train_channel": noisy(train, classes, config.channel_noise, rng),
         "val_given_label": test,
         "test_channel": noisy(test, classes, config.test_channel_noise, rng),
-        "test_split": np.where(np.arange(len(test)) < config.validation, _VALIDATED, _TESTED),
+        "test_split": np.where(np.arange(len(test)) < config.validation, VALIDATED, TESTED),
     }
 
 
@@ -170,6 +183,7 @@ def _transfer(config: ConfigDict, splits: Splits, seeds: Sequence[int]) -> tuple
     of_source = _named(splits.train, config.source_labels)
     of_target = _named(splits.train, config.target_labels)
     of_target = of_target.take(np.arange(len(of_target.labels) // 2))
+    _check_halves(of_target, splits.test, config.target_labels)
     images = np.concatenate([of_source.images, of_target.images])
     labels = np.concatenate([of_source.labels, of_target.labels])
     environment = np.concatenate(
@@ -197,6 +211,22 @@ def _transfer(config: ConfigDict, splits: Splits, seeds: Sequence[int]) -> tuple
         return Task(train, tuple(range(count)), (count,), validation, test, classes, classes)
 
     return tuple(of_seed(seed) for seed in seeds)
+
+
+def _check_halves(of_target: Dataset, test: Dataset, target_labels: Sequence[int]) -> None:
+    """Refuses a target task that lacks a label to learn, or images to test on."""
+    missing = np.setdiff1d(np.arange(len(target_labels)), of_target.labels)
+    if len(missing):
+        raise ValueError(
+            f"data.target_labels: {target_labels[missing[0]]} has no image in the first half of "
+            "the target's train images, which alone is learned from; choose data in mixed order"
+        )
+    images = int(np.isin(test.labels, target_labels).sum())
+    if images < 2:
+        raise ValueError(
+            f"data.target_labels: the test split has {images} image of them; at least 2 are "
+            "needed, one for validation and one to test on"
+        )
 
 
 def _named(dataset: Dataset, labels: Sequence[int]) -> Dataset:

@@ -107,11 +107,120 @@ def test_an_assignment_is_read_as_it_stands(file):
 
 def test_an_assignment_that_does_not_fit_is_named(file):
     parts, arrays, path = file
-    with pytest.raises(ValueError, match=r"train_given_label .* is for \[50\] images; .* has 60"):
+    with pytest.raises(
+        ValueError, match=r"train_given_label .* \[50\]; the train split needs \[60\]"
+    ):
         tasks(config(assignment=str(path)), splits(60, 20), [0])
     np.savez(path, train_channel=arrays["train_channel"])
     with pytest.raises(ValueError, match="data.assignment: .* lacks train_given_label"):
         tasks(config(assignment=str(path)), parts, [0])
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (
+            "train_channel",
+            lambda a: a + 1,
+            r"is 10 for image .* 0 to 9, counted from 0",
+        ),
+        ("test_channel", lambda a: a + 1, "is 10 for image .* 0 to 9"),
+        ("train_given_label", lambda a: a - 1, "is -1 for image .* 0 to 9"),
+        ("val_given_label", lambda a: a - 1, r"is -2 for image 7; .* -1 to 9, .* \(-1: none\)"),
+        ("test_split", lambda a: a + 1, "is 2 for image 7; it must be 0 for validation or 1 to"),
+        ("train_channel", lambda a: a.astype(float), r"is of float64; .* integers, which .astype"),
+        ("test_channel", lambda a: np.full(20, np.nan), "is of float64"),
+        ("train_given_label", lambda a: a.astype(str), "is of <U4"),
+        ("train_channel", lambda a: a.astype(np.int64) + 2**32, "is 42949673.* for image 0"),
+        ("test_channel", lambda a: a[:, None], r"has the shape \[20, 1\]; .* needs \[20\]"),
+    ],
+)
+def test_an_assignment_with_wrong_numbers_is_refused(name, change, message, file):
+    parts, arrays, path = file
+    np.savez(path, **(arrays | {name: change(arrays[name])}))
+    with pytest.raises(
+        ValueError, match=f"^data.assignment: {name} in '.*assignment.npz' {message}"
+    ):
+        tasks(config(assignment=str(path)), parts, [0])
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"test_split": np.zeros(20, int)}, "no image has test_split 1, to test on"),
+        ({"test_split": np.ones(20, int)}, "no image has test_split 0, for validation"),
+        ({"val_given_label": np.full(20, -1)}, "val_given_label is -1 for image 0, whose"),
+    ],
+)
+def test_an_assignment_without_one_part_is_refused(changed, message, file):
+    parts, arrays, path = file
+    np.savez(path, **(arrays | changed))
+    with pytest.raises(ValueError, match=f"data.assignment: {message}"):
+        tasks(config(assignment=str(path)), parts, [0])
+
+
+def test_a_file_that_is_no_assignment_is_refused_in_a_line(file):
+    parts, arrays, path = file
+    whole = path.read_bytes()
+    offset = whole.index(b"NUMPY") + 140  # within the numbers of the first array
+    folder = path.parent
+    (folder / "half.npz").write_bytes(whole[: len(whole) // 2])
+    (folder / "damaged.npz").write_bytes(whole[:offset] + b"\xff" + whole[offset + 1 :])
+    (folder / "labels.csv").write_text("1,2\n3,4\n")
+    (folder / "empty.npz").write_bytes(b"")
+    np.save(folder / "labels.npy", arrays["train_channel"])
+    np.savez(folder / "objects.npz", **(arrays | {"train_channel": np.array([{}] * 50)}))
+    for name, error, message in (
+        ("labels.npy", ValueError, "is no .npz file, or not all of one"),
+        ("half.npz", ValueError, "is no .npz file, or not all of one"),
+        ("labels.csv", ValueError, "is no .npz file, or not all of one"),
+        ("empty.npz", ValueError, "is no .npz file, or not all of one"),
+        ("damaged.npz", ValueError, "cannot be read"),
+        ("objects.npz", ValueError, "cannot be read"),
+        ("", FileNotFoundError, "is a folder"),
+        ("nowhere.npz", FileNotFoundError, "does not exist"),
+    ):
+        with pytest.raises(error, match=f"^data.assignment: '.*{name}' {message}") as raised:
+            tasks(config(assignment=str(folder / name)), parts, [0])
+        assert "must be an .npz, as numpy.savez writes it, of train_" in str(raised.value)
+        assert "\n" not in str(raised.value)
+
+
+def test_a_home_in_the_path_is_found(file, monkeypatch):
+    parts, arrays, path = file
+    monkeypatch.setenv("HOME", str(path.parent))
+    (task,) = tasks(config(assignment="~/assignment.npz"), parts, [0])
+    np.testing.assert_array_equal(task.train.attributes["channel"], arrays["train_channel"])
+
+
+def test_labels_that_cannot_be_learned_are_refused():
+    whole = splits(600, 200)
+    nine = whole.train.take(whole.train.labels < 9)
+    with pytest.raises(ValueError, match="data.name: the label 9 is in the test split alone"):
+        tasks(config(), Splits(nine, whole.test), [0])
+    without_3 = whole.train.take(whole.train.labels != 3)
+    with pytest.raises(ValueError, match="data.name: the label 3 is in the test split alone"):
+        tasks(config(), Splits(without_3, whole.test), [0])
+    for label in (0, 4):
+        one = Splits(*(split.take(split.labels == label) for split in whole))
+        with pytest.raises(ValueError, match=f"data.name: all train images have the label {label}"):
+            tasks(config(validation=2), one, [0])
+
+
+def test_something_is_left_to_test_on():
+    with pytest.raises(ValueError, match="data.validation: 200 leaves .* has 200, so it must be"):
+        tasks(config(validation=200), splits(600, 200), [0])
+    (task,) = tasks(config(validation=199), splits(600, 200), [0])
+    assert len(task.test.labels) == 1
+
+
+def test_a_transfer_has_all_its_labels():
+    parts = splits(600, 200)
+    order = np.argsort(parts.train.labels, kind="stable")
+    with pytest.raises(ValueError, match="data.target_labels: 7 has no image in the first half"):
+        tasks(config(task="transfer"), parts._replace(train=parts.train.take(order)), [0])
+    with pytest.raises(ValueError, match="data.target_labels: the test split has 1 image of them"):
+        tasks(config(task="transfer"), parts._replace(test=parts.test.take(np.arange(2))), [0])
 
 
 def test_transfer_goes_from_even_to_odd():
