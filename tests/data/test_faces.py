@@ -430,7 +430,7 @@ def test_two_annotations_of_one_picture(tmp_path):
 
 
 def test_boxes_as_tools_write_them():
-    edges = (" 1.0 ", "2.7\n", "8.2", "1e1")
+    edges = (" 1.6 ", "2.7\n", "8.2", "1e1")
     content = b"\xef\xbb\xbf" + annotation(("with_mask", edges))
     # Pixels that lie in the box in part belong to it.
     assert mask_detection.boxes(content, "a.xml") == [
