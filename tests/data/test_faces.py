@@ -139,7 +139,7 @@ def test_celeba_as_csv_and_with_people(tmp_path):
         LIST.replace(b"-1", b"-1.0").replace(b" 1", b" 1.0"),
         b"\xef\xbb\xbf" + LIST,
         b"\xef\xbb\xbfimage_id,Male,Young\r\n000001.jpg,1,1\r\n000002.jpg,-1,1\r\n000003.jpg,-1,-1",
-        b",image_id,Male,Young\n0,000001.jpg,1,1\n1,000002.jpg,-1,1\n2,000003.jpg,-1,-1\n",
+        b"\xef\xbb\xbf,image_id,Male,Young\n0,000001.jpg,1,1\n1,000002.jpg,-1,1\n2,000003.jpg,-1,-1\n",
         b"Unnamed: 0,image_id,Male,Young\n0,000001.jpg,1,1\n1,000002.jpg,-1,1\n2,000003.jpg,-1,-1",
         b",Male,Young\n000001.jpg,1,1\n000002.jpg,-1,1\n000003.jpg,-1,-1\n",
         b'"image_id";"Male";"Young"\n000001.jpg;1;1.0\n000002.jpg;-1;1\n000003.jpg; -1; -1\n',
