@@ -139,7 +139,7 @@ def test_celeba_as_csv_and_with_people(tmp_path):
         LIST.replace(b"-1", b"-1.0").replace(b" 1", b" 1.0"),
         b"\xef\xbb\xbf" + LIST,
         b"\xef\xbb\xbfimage_id,Male,Young\r\n000001.jpg,1,1\r\n000002.jpg,-1,1\r\n000003.jpg,-1,-1",
-        b",image_id,Male,Young\n0,000001.jpg,1,1\n1,000002.jpg,-1,1\n2,000003.jpg,-1,-1\n",
+        b"\xef\xbb\xbf,image_id,Male,Young\n0,000001.jpg,1,1\n1,000002.jpg,-1,1\n2,000003.jpg,-1,-1\n",
         b"Unnamed: 0,image_id,Male,Young\n0,000001.jpg,1,1\n1,000002.jpg,-1,1\n2,000003.jpg,-1,-1",
         b",Male,Young\n000001.jpg,1,1\n000002.jpg,-1,1\n000003.jpg,-1,-1\n",
         b'"image_id";"Male";"Young"\n000001.jpg;1;1.0\n000002.jpg;-1;1\n000003.jpg; -1; -1\n',
@@ -168,7 +168,7 @@ def test_celeba_names_file_line_and_column(tmp_path, caplog):
     wrong = LIST.replace(b"000002.jpg  1 -1", b"000002.jpg  1 no")
     faces.load("celeba", write(tmp_path, CELEBA | {"Anno/list_attr_celeba.txt": wrong}))
     assert "1 damaged" not in caplog.text and "2 damaged" in caplog.text
-    line = "'Anno/list_attr_celeba.txt' line 4, column 'Male': 'no' is not 1 or -1"
+    line = "'Anno/list_attr_celeba.txt' line 4, column 'Male': 'no' is not 1, 0 or -1"
     assert line in caplog.text
     people = b"000001.jpg 1\n000002.jpg 2\n000003.jpg\n"
     beside = {"list_attr_celeba.txt": LIST, "identity_CelebA.txt": people}
@@ -183,6 +183,8 @@ def test_celeba_names_file_line_and_column(tmp_path, caplog):
         (LIST.replace(b"Male", b"Bald"), "has no column 'Male', which labels number; its .* Bald"),
         (LIST.decode().encode("utf-16"), "is not text in UTF-8; save it as such"),
         (b"", "has no rows"),
+        (LIST.replace(b"Young", b"Male"), "has the column 'Male' twice; keep one"),
+        (LIST + b"000001.jpg 1 -1 1\n", "lines 3 and 7 are both of '000001.jpg' and differ"),
         (b"4\nMale Young\n", "has no rows"),
     ],
 )
@@ -190,6 +192,15 @@ def test_celeba_with_another_list(content, message, tmp_path):
     root = write(tmp_path, CELEBA | {"Anno/list_attr_celeba.txt": content})
     with pytest.raises(ValueError, match=f"^data.dir: 'Anno/list_attr_celeba.txt' {message}"):
         faces.load("celeba", root)
+
+
+@pytest.mark.parametrize("value", ["True", "7", "", "nan", "0.5"])
+def test_celeba_with_another_value(value, tmp_path, caplog):
+    rows = ["000001.jpg,1", "000002.jpg,-1", f"000003.jpg,{value}", "000005.jpg,0"]
+    content = "\n".join(["image_id,Male", *rows]).encode()
+    splits = faces.load("celeba", write(tmp_path, CELEBA | {"list_attr_celeba.csv": content}))
+    assert sorted(path[-10:-4] for path in found(splits)) == ["000001", "000002", "000005"]
+    assert f"csv' line 4, column 'Male': {value!r} is not 1, 0 or -1" in caplog.text
 
 
 def test_celeba_with_a_list_in_each_folder(tmp_path):
@@ -419,7 +430,7 @@ def test_two_annotations_of_one_picture(tmp_path):
 
 
 def test_boxes_as_tools_write_them():
-    edges = (" 1.0 ", "2.7\n", "8.2", "1e1")
+    edges = (" 1.6 ", "2.7\n", "8.2", "1e1")
     content = b"\xef\xbb\xbf" + annotation(("with_mask", edges))
     # Pixels that lie in the box in part belong to it.
     assert mask_detection.boxes(content, "a.xml") == [

@@ -99,10 +99,19 @@ def _table(path: str, text: str) -> _Table:
         for column, name in enumerate(head)
         if column != file and name and not name.startswith(_NO_NAME)
     }
+    for name in names.values():
+        if list(names.values()).count(name) > 1:
+            raise ValueError(f"data.dir: {path!r} has the column {name!r} twice; keep one")
     rows = {}
     for number, line in lines[1:]:
         cells = _cells(line, separator, file + 1)
         if len(cells) > file:
+            before, other = rows.get(PurePosixPath(cells[file]).stem, (0, line))
+            if other != line:
+                raise ValueError(
+                    f"data.dir: {path!r} lines {before} and {number} are both of {cells[file]!r} "
+                    "and differ; keep one"
+                )
             rows[PurePosixPath(cells[file]).stem] = (number, line)
     return _Table(path, separator, file, names, rows)
 
@@ -124,11 +133,11 @@ def _values(table: _Table, stem: str) -> dict[str, int]:
         cell = cells[column] if column < len(cells) else ""
         try:
             value = float(cell)
-            if not value.is_integer():
+            if value not in (-1, 0, 1):
                 raise ValueError
         except ValueError:
             raise ValueError(
-                f"{table.path!r} line {number}, column {name!r}: {cell!r} is not 1 or -1"
+                f"{table.path!r} line {number}, column {name!r}: {cell!r} is not 1, 0 or -1"
             ) from None
         values[name] = int(value)
     return values

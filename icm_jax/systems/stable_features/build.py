@@ -66,6 +66,7 @@ def _data(config: ConfigDict, task: Task, seed: int) -> dict[str, Any]:
     count = len(task.train.labels)
     chance = streams.on_host(seed, HostStream.HELD_OUT).uniform(size=count)
     held_out = chance < config.selection.fraction
+    _check_held_out(config, task, held_out)
     data = {
         "given": seen["given"],
         "channel": seen["channel"],
@@ -85,3 +86,20 @@ def _data(config: ConfigDict, task: Task, seed: int) -> dict[str, Any]:
         part = task.validation
         data["validation"] = {"images": part.images, **part.attributes}
     return data
+
+
+def _check_held_out(config: ConfigDict, task: Task, held_out: np.ndarray) -> None:
+    """Refuses a fraction that leaves nothing to train on, or nothing to select by."""
+    fraction = config.selection.fraction
+    for environment in task.source:
+        here = held_out[task.train.attributes["environment"] == environment]
+        if here.all():
+            raise ValueError(
+                f"selection.fraction: {fraction} holds out all {len(here)} train images of "
+                f"environment {environment}; choose less, or data with more images"
+            )
+    if config.selection.by == "worst_group" and not held_out.any():
+        raise ValueError(
+            f"selection.fraction: {fraction} holds out none of {len(held_out)} train images; "
+            "choose more, or data with more images"
+        )

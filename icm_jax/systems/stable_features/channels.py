@@ -95,8 +95,8 @@ def noisy(labels: np.ndarray, classes: int, noise: float, rng: np.random.RandomS
 
 
 def _same(config: ConfigDict, splits: Splits, seeds: Sequence[int]) -> tuple[Task, ...]:
-    classes = int(splits.train.labels.max()) + 1
     _check_classes(splits)
+    classes = int(splits.train.labels.max()) + 1
     if config.assignment:
         known = load_assignment(config.assignment, splits, classes)
         _check_parts(known)
@@ -128,6 +128,10 @@ def _same(config: ConfigDict, splits: Splits, seeds: Sequence[int]) -> tuple[Tas
 def _check_classes(splits: Splits) -> None:
     """Refuses images of which a channel cannot tell the label."""
     trained, tested = (np.unique(split.labels) for split in splits)
+    if not len(trained):
+        raise ValueError("data.name: there is no train image; choose data that have some")
+    if trained[0] < 0:
+        raise ValueError(f"data.name: the label {trained[0]} is negative; labels count from 0")
     if len(trained) < 2:
         raise ValueError(
             f"data.name: all train images have the label {trained[0]}; choose data of 2 or more"

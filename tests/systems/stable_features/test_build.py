@@ -58,6 +58,21 @@ def test_groups_are_what_each_method_may_know():
     assert "validation" not in cells
 
 
+@pytest.mark.parametrize(
+    ("fraction", "message"),
+    [
+        (1 - 1e-9, r"holds out all \d+ train images of environment 0; choose less"),
+        (1e-9, r"holds out none of \d+ train images; choose more"),
+    ],
+)
+@pytest.mark.parametrize("method", ["erm", "tofu"])
+def test_something_is_held_out_and_something_is_not(method, fraction, message):
+    config = tiny.stable_features(method)
+    config.selection.fraction = fraction
+    with pytest.raises(ValueError, match=f"^selection.fraction: {fraction} {message}"):
+        system(config)
+
+
 def test_irm_learns_from_the_source_too():
     config = tiny.stable_features("irm")
     config.data.task = "transfer"

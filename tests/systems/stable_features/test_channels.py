@@ -207,6 +207,15 @@ def test_labels_that_cannot_be_learned_are_refused():
             tasks(config(validation=2), one, [0])
 
 
+def test_labels_of_no_class_are_refused():
+    whole = splits(600, 200)
+    with pytest.raises(ValueError, match="data.name: there is no train image"):
+        tasks(config(), whole._replace(train=whole.train.take(np.arange(0))), [0])
+    less = whole.train._replace(labels=whole.train.labels - 1)
+    with pytest.raises(ValueError, match="data.name: the label -1 is negative"):
+        tasks(config(), whole._replace(train=less), [0])
+
+
 def test_something_is_left_to_test_on():
     with pytest.raises(ValueError, match="data.validation: 200 leaves .* has 200, so it must be"):
         tasks(config(validation=200), splits(600, 200), [0])
