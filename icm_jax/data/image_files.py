@@ -15,22 +15,8 @@ MAX_BYTES = 2**26  # 64 MiB: an image within the limit on pixels takes no more, 
 
 KINDS = "PNG, JPEG, GIF, BMP, WebP, TIFF, PGM, PPM or PBM"
 _EXTENSIONS = (
-    ".png",
-    ".apng",
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".gif",
-    ".bmp",
-    ".dib",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".pgm",
-    ".ppm",
-    ".pbm",
-    ".pnm",
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib"),
+    *(".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm"),
 )
 # Images to a person, but not read: rarely met, too deep, of no pixels, or by unsafe programs.
 _OTHER_EXTENSIONS = re.compile(
@@ -143,6 +129,10 @@ def _in_zip(archive: zipfile.ZipFile, field: str) -> dict[str, Opener]:
         if path.is_absolute() or ".." in path.parts:
             raise ValueError(f"{field}: {member.filename!r} in the zip leads out of it")
         if not member.is_dir():
+            if path.as_posix() in entries:
+                raise ValueError(
+                    f"{field}: {path.as_posix()!r} is in the zip twice; pack it anew, each once"
+                )
             entries[path.as_posix()] = functools.partial(archive.open, member)
     return entries
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 MAX_PIXELS = 2**24  # 4096 x 4096: far above any training image, far below what fills a memory.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM")
@@ -46,6 +46,10 @@ def decode(content: bytes, name: str) -> np.ndarray:
                 )
             _check_depth(image, content)
             return _pixels(image)
+    except UnidentifiedImageError as error:
+        raise ValueError(
+            f"{name} is not a usable image: it is empty, damaged or none of {', '.join(FORMATS)}"
+        ) from error
     except Exception as error:
         # Pillow raises half a dozen kinds of error for damaged files: OSError, SyntaxError, ...
         raise ValueError(f"{name} is not a usable image: {error}") from error

@@ -292,3 +292,12 @@ def test_home_folder(tmp_path, monkeypatch):
     assert folder.load("~/in").train.images[0, 0, 0, 0] == 1
     with pytest.raises(FileNotFoundError, match="data.dir: '~nobody0/in' begins with ~, but there"):
         folder.load("~nobody0/in")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_one_name_twice_in_a_zip(tmp_path):
+    path = write_zip(tmp_path, {"a/0.png": png(1), "a/1.png": png(2)})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("a/0.png", png(3))
+    with pytest.raises(ValueError, match="data.dir: 'a/0.png' is in the zip twice; pack it anew"):
+        folder.load(path)

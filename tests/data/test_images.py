@@ -187,3 +187,8 @@ def test_stack_makes_grey_colour_beside_colour():
 def test_stack_of_two_sizes_names_both():
     with pytest.raises(ValueError, match="data.size: 0 .*a has 4x6 pixels and b has 4x5; set"):
         images.stack([COLOUR, COLOUR[:, :5]], ["a", "b"])
+
+
+def test_an_empty_file_says_so():
+    with pytest.raises(ValueError, match="x.png is not a usable image: it is empty, damaged or"):
+        images.decode(b"", "x.png")
