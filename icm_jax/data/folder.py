@@ -1,5 +1,7 @@
-"""A directory or a zip of PNG, JPEG, GIF or BMP images, whose sub-folders are the classes."""
+"""A directory or a zip of images (PNG, JPEG, TIFF, ...), whose sub-folders are the classes."""
 
+import itertools
+import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -10,6 +12,15 @@ from icm_jax.data.images import decode, resize, stack
 from icm_jax.data.split import held_out
 from icm_jax.data.types import Dataset, Splits
 
+_SPELLINGS = {
+    "train": ("train", "training", "trn"),
+    "val": ("val", "valid", "validation", "validate", "validating", "dev", "development"),
+    "test": ("test", "testing", "tst", "eval", "evaluation", "heldout", "holdout"),
+}
+_SPLIT = re.compile(
+    f"(?<![a-z])({'|'.join(itertools.chain(*_SPELLINGS.values()))})(?=(set|data|images)?(?![a-z]))"
+)
+
 
 def load(root: str, size: int = 0) -> Splits:
     """Loads images from a directory or a zip, in the order of their paths.
@@ -18,9 +29,12 @@ def load(root: str, size: int = 0) -> Splits:
     labels number these folders from 0 in sorted order. Attributes are `class`, that folder, and
     `path`, both as text.
 
-    Where all images lie in folders `train` and `test` (or `val`), below at most one folder around
-    them, those are the splits, and not part of the class. Otherwise the tenth of the images whose
-    paths have the lowest MD5 is the test split: always the same, whatever the seed.
+    Where all images lie in folders `train` and `test`, at the same depth, those are the splits, and
+    not part of the class. They may be spelled `Training`, `testing`, `train_set`, `train2017`,
+    `seg_train` and the like, and instead of `test` there may be `val`, `valid`, `validation` or
+    `dev`. A folder of validation beside `train` and `test` is refused: its images would be lost,
+    or be trained or tested on unasked. Otherwise the tenth of the images whose paths have the
+    lowest MD5 is the test split: always the same, whatever the seed.
 
     Args:
       root: the directory or zip.
@@ -28,13 +42,14 @@ def load(root: str, size: int = 0) -> Splits:
         they are.
 
     Returns:
-      uint8 `[N, H, W, C]` images, C = 1 if all of them are grey.
+      uint8 `[N, H, W, C]` images, C = 1 if all of them are grey, in whichever mode
+      they are saved; of grey and coloured ones all become colour.
 
     Raises:
       FileNotFoundError: if `root` is neither a directory nor a zip.
-      ValueError: if an image is damaged, too large or lies outside of `root`, if there are fewer
-        than two, if they have different sizes and `size` is 0, or if there are more folders
-        beside `train` and `test`.
+      ValueError: if an image cannot be used (see `image_files` and `decode`), if there are fewer
+        than two, if they have different sizes and `size` is 0, if there are more folders beside
+        `train` and `test`, or only folders to test on.
     """
     if not root:
         raise FileNotFoundError(
@@ -62,17 +77,50 @@ def load(root: str, size: int = 0) -> Splits:
 def _classify(paths: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """The class of each image, and bool `[N]`, whether it belongs to the test split."""
     parents = [PurePosixPath(path).parent.parts for path in paths]
-    for depth in (0, 1):
-        # Below `depth` folders that all images share.
-        if len({parts[:depth] for parts in parents}) > 1:
-            break
-        tops = [parts[depth] if len(parts) > depth else "" for parts in parents]
-        if "train" in tops and ("test" in tops or "val" in tops):
-            if len(set(tops)) > 2:
-                raise ValueError(
-                    f"data.dir: the folders at the top are {sorted(set(tops))}; beside 'train' "
-                    "there should be 'test' or 'val' alone"
-                )
-            classes = ["/".join(parts[depth + 1 :]) for parts in parents]
-            return classes, np.array([top != "train" for top in tops])
+    for depth in range(max(map(len, parents))):
+        folders = [parts[depth] if len(parts) > depth else "" for parts in parents]
+        splits = _splits(sorted(set(folders)))
+        if splits:
+            # A folder around all images is no part of a class either.
+            start = depth if len({parts[:depth] for parts in parents}) == 1 else 0
+            classes = ["/".join(parts[start:depth] + parts[depth + 1 :]) for parts in parents]
+            return classes, np.array([splits[name] != "train" for name in folders])
     return ["/".join(parts) for parts in parents], held_out(paths)
+
+
+def _splits(folders: Sequence[str]) -> dict[str, str]:
+    """Which of `train`, `val` and `test` each folder is; empty if they are no splits."""
+    found = {name: _split(name) for name in folders}
+    # Of folders called alike but for the split: a `bullet_train` is none beside a `test_tube`.
+    by_rest = {}
+    for split, rest in filter(None, found.values()):
+        by_rest.setdefault(rest, set()).add(split)
+    for rest, splits in by_rest.items():
+        alone = all(of and of[1] == rest for of in found.values())
+        if "train" not in splits and rest == "" and alone:
+            raise ValueError(
+                f"data.dir: the images lie in {folders}, to test on; a folder 'train' beside them "
+                "is missing or has no images"
+            )
+        if "train" in splits and len(splits) > 1:
+            if not alone or len(splits) > 2:
+                raise ValueError(
+                    f"data.dir: images lie in the folders {folders}, of which some are splits; "
+                    "beside 'train' there should be 'test' or 'val' alone ('' is none of them): "
+                    "move or take out the others"
+                )
+            return {name: split for name, (split, _) in found.items()}
+    return {}
+
+
+def _split(folder: str) -> tuple[str, str] | None:
+    """The split that a folder is called by, and its name without that; None if it is none."""
+    match = _SPLIT.search(folder.casefold())
+    if match is None:
+        return None
+    word = match.group()
+    split = next(name for name, spellings in _SPELLINGS.items() if word in spellings)
+    head, tail = folder.casefold()[: match.start()], folder.casefold()[match.end() :]
+    # COCO's train2017 and test2015 differ in more than the split.
+    rest = re.sub(r"[\W_\d]", "", head) + re.sub(r"[\W_\d]|set|data|images", "", tail)
+    return split, rest

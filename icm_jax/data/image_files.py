@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -12,9 +13,23 @@ Opener = Callable[[], BinaryIO]
 
 MAX_BYTES = 2**26  # 64 MiB: an image within the limit on pixels takes no more, uncompressed.
 
-_EXTENSIONS = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
+KINDS = "PNG, JPEG, GIF, BMP, WebP, TIFF, PGM, PPM or PBM"
+_EXTENSIONS = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib"),
+    *(".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm"),
+)
+# Images to a person, but not read: rarely met, too deep, of no pixels, or by unsafe programs.
+_OTHER_EXTENSIONS = re.compile(
+    r"\.(avif|hei[cf]|jp2|j2k|jpx|jxl|svg|eps|psd|tga|pcx|ico|icns|dds|sgi|ras|qoi|exr|hdr|pfm|pam"
+    r"|mpo|fits?|dcm|dng|cr[23]|nef|arw|orf|rw2|xbm|xpm)$",
+    re.IGNORECASE,
+)
 # How such files begin: old data sets (Yale faces) have images without an extension.
-_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
+_SIGNATURE = re.compile(
+    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II\*\0|MM\0\*|BM....\0\0\0\0|P[4-6]\s+[0-9#]",
+    re.DOTALL,
+)
+_START = 16  # bytes that a signature needs
 
 
 def image_files(root: str, field: str = "data.dir") -> Iterator[tuple[str, bytes]]:
@@ -22,6 +37,7 @@ def image_files(root: str, field: str = "data.dir") -> Iterator[tuple[str, bytes
 
     A path is relative to `root`, with forward slashes. Files that are no images are left out, and
     so are hidden ones and the folder `__MACOSX` that macOS adds to a zip. Nothing is extracted.
+    Links to files and folders inside of a directory are followed.
 
     Args:
       root: the directory or zip.
@@ -29,10 +45,17 @@ def image_files(root: str, field: str = "data.dir") -> Iterator[tuple[str, bytes
 
     Raises:
       FileNotFoundError: if `root` is neither a directory nor a zip.
-      ValueError: if a file lies outside of `root` (a link in a directory, `..` in a zip), has
-        more than `MAX_BYTES`, or cannot be read because the zip is damaged or encrypted.
+      ValueError: if a file or folder lies outside of `root` (a link in a directory, `..` in a
+        zip), or a folder is found twice by a link; if a file has more than `MAX_BYTES`, cannot be
+        read because the zip is damaged or encrypted, or is an image of another kind than `KINDS`.
     """
     with opened(root, field) as entries:
+        for name in entries:
+            if _OTHER_EXTENSIONS.search(name):
+                raise ValueError(
+                    f"{field}: {name!r} is in a format that is not read; convert it to {KINDS}, or "
+                    "take it out"
+                )
         for name, open_file in entries.items():
             content = read_image(name, open_file, field)
             if content is not None:
@@ -45,7 +68,7 @@ def opened(root: str, field: str = "data.dir") -> Iterator[dict[str, Opener]]:
 
     Sorted by path and without hidden files; arguments and errors are as in `image_files`.
     """
-    path = Path(root).expanduser()
+    path = expand_user(root, field)
     with contextlib.ExitStack() as stack:
         if path.is_dir():
             entries = _in_directory(path, field)
@@ -56,14 +79,47 @@ def opened(root: str, field: str = "data.dir") -> Iterator[dict[str, Opener]]:
         yield {name: entries[name] for name in sorted(entries) if not _is_hidden(name)}
 
 
+def expand_user(path: str | os.PathLike, field: str) -> Path:
+    """The path with `~` and `~name` as home folders; raises FileNotFoundError if there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise FileNotFoundError(
+            f"{field}: {str(path)!r} begins with ~, but there is no such home folder; write the "
+            "whole path"
+        ) from error
+
+
 def _in_directory(root: Path, field: str) -> dict[str, Opener]:
-    entries, resolved = {}, root.resolve()
-    for folder, _, names in os.walk(root):
+    def refuse(error: OSError) -> None:
+        raise ValueError(f"{field}: the folder {error.filename!r} cannot be read: {error.strerror}")
+
+    entries, seen, resolved = {}, {}, os.path.realpath(root)
+    for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
+        # Cut here, before they are entered: a link in a hidden folder harms nothing.
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        # By a link a folder could be found twice, as `train` and `test`, or without end.
+        first = seen.setdefault(os.path.realpath(folder), folder)
+        if first != folder:
+            raise ValueError(
+                f"{field}: {first!r} and {folder!r} are one folder, by a link; remove the link"
+            )
+        for path in (Path(folder, name) for name in [*folders, *names] if not _is_hidden(name)):
+            if not Path(os.path.realpath(path)).is_relative_to(resolved):
+                raise ValueError(
+                    f"{field}: {str(path)!r} is a link that leaves {str(root)!r}; put what it "
+                    "points to in its place"
+                )
         for path in (Path(folder, name) for name in names):
-            if not path.resolve().is_relative_to(resolved):
-                raise ValueError(f"{field}: {str(path)!r} is a link that leaves {str(root)!r}")
-            entries[path.relative_to(root).as_posix()] = functools.partial(path.open, "rb")
+            entries[path.relative_to(root).as_posix()] = functools.partial(_open_file, path)
     return entries
+
+
+def _open_file(path: Path) -> BinaryIO:
+    # Opening a named pipe would wait for ever.
+    if path.exists() and not path.is_file():
+        raise OSError("it is no regular file")
+    return path.open("rb")
 
 
 def _in_zip(archive: zipfile.ZipFile, field: str) -> dict[str, Opener]:
@@ -73,6 +129,10 @@ def _in_zip(archive: zipfile.ZipFile, field: str) -> dict[str, Opener]:
         if path.is_absolute() or ".." in path.parts:
             raise ValueError(f"{field}: {member.filename!r} in the zip leads out of it")
         if not member.is_dir():
+            if path.as_posix() in entries:
+                raise ValueError(
+                    f"{field}: {path.as_posix()!r} is in the zip twice; pack it anew, each once"
+                )
             entries[path.as_posix()] = functools.partial(archive.open, member)
     return entries
 
@@ -89,7 +149,7 @@ def has_image_name(path: str) -> bool:
 def read_image(name: str, open_file: Opener, field: str) -> bytes | None:
     """The content of a file, None if it is no image; raises ValueError as `image_files` does."""
     return read_file(
-        name, open_file, field, lambda start: has_image_name(name) or start.startswith(_SIGNATURES)
+        name, open_file, field, lambda start: has_image_name(name) or bool(_SIGNATURE.match(start))
     )
 
 
@@ -102,7 +162,7 @@ def read_file(
     """The content of a file, None if by its first bytes it is not wanted; raises as above."""
     try:
         with open_file() as file:
-            content = file.read(max(map(len, _SIGNATURES)))
+            content = file.read(_START)
             if not is_wanted(content):
                 return None
             # Whatever size a zip claims for a file, no more than this is unpacked.

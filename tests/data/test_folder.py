@@ -174,3 +174,130 @@ def test_nothing_there(tmp_path):
             folder.load(root)
     with pytest.raises(ValueError, match="data.dir: .* has 0 images; at least 2"):
         folder.load(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("Train", "Test"),
+        ("TRAINING", "testing"),
+        ("train", "valid"),
+        ("train", "Validation"),
+        ("train", "dev"),
+        ("train_set", "test_set"),
+        ("trainset", "testset"),
+        ("train-images", "test"),
+        ("train2017", "val2014"),
+        ("seg_train", "seg_test"),
+        ("a/b/train", "a/b/test"),
+    ],
+)
+def test_spellings_of_splits(train, test, tmp_path):
+    files = {f"{train}/x/0.png": png(1), f"{test}/x/0.png": png(2)}
+    splits = folder.load(write_directory(tmp_path, files))
+    assert [split.images[:, 0, 0, 0].tolist() for split in splits] == [[1], [2]]
+    assert [split.attributes["class"].tolist() for split in splits] == [["x"], ["x"]]
+
+
+def test_splits_inside_of_classes(tmp_path):
+    files = {f"{c}/{s}/0.png": png(i) for i, c in enumerate("ab") for s in ("train", "test")}
+    for split in folder.load(write_directory(tmp_path, files)):
+        assert split.attributes["class"].tolist() == ["a", "b"]
+        assert split.images[:, 0, 0, 0].tolist() == [0, 1]
+
+
+def test_classes_that_sound_like_splits_are_classes(tmp_path):
+    files = {f"{c}/{i}.png": png(i) for i in range(3) for c in ("bullet_train", "test_tube", "x")}
+    splits = folder.load(write_directory(tmp_path, files))
+    found = {name for split in splits for name in split.attributes["class"]}
+    assert found == {"bullet_train", "test_tube", "x"}
+
+
+def test_only_folders_to_test_on(tmp_path):
+    files = {"Test/x/0.png": png(1), "val/x/0.png": png(2), "train/x/0.npy": b"no image"}
+    with pytest.raises(ValueError, match=r"data.dir: .*\['Test', 'val'\], to test on; .*'train'"):
+        folder.load(write_directory(tmp_path, files))
+
+
+def test_a_linked_split_is_not_left_out(tmp_path):
+    write_directory(tmp_path / "disk", {"train/a/0.png": png(1)})
+    root = write_directory(tmp_path / "in", {"test/a/0.png": png(2), "test/a/1.png": png(3)})
+    (tmp_path / "in/train").symlink_to(tmp_path / "disk/train")
+    with pytest.raises(ValueError, match="data.dir: '.*train' is a link that leaves .*; put what"):
+        folder.load(root)
+
+
+def test_a_linked_folder_inside_is_followed(tmp_path):
+    files = {".store/t/a/0.png": png(1), "test/a/0.png": png(2)}
+    root = write_directory(tmp_path, files)
+    (tmp_path / "train").symlink_to(tmp_path / ".store/t")
+    train, test = folder.load(root)
+    assert (train.images[:, 0, 0, 0].tolist(), test.images[:, 0, 0, 0].tolist()) == ([1], [2])
+
+
+@pytest.mark.parametrize(("link", "target"), [("train", "test"), ("test/a/round", "")])
+def test_a_folder_found_twice(link, target, tmp_path):
+    root = write_directory(tmp_path, {"test/a/0.png": png(1), "test/a/1.png": png(2)})
+    (tmp_path / link).symlink_to(tmp_path / target)
+    with pytest.raises(ValueError, match="data.dir: .* are one folder, by a link; remove the link"):
+        folder.load(root)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "0.png")
+    with pytest.raises(ValueError, match="data.dir: '0.png' cannot be read: it is no regular file"):
+        folder.load(str(tmp_path))
+
+
+def saved(kind, value):
+    buffer = io.BytesIO()
+    Image.new("L", (4, 4), value).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@both
+def test_formats(write, tmp_path):
+    kinds = {"dog.webp": "WEBP", "fox.tif": "TIFF", "hen.pgm": "PPM", "owl": "TIFF", "pig": "PPM"}
+    files = {f"{name.split('.')[0]}/{name}": saved(kind, 9) for name, kind in kinds.items()}
+    splits = folder.load(write(tmp_path, {"cat/0.png": png(9), **files}))
+    found = {name for split in splits for name in split.attributes["class"]}
+    assert found == {"cat", "dog", "fox", "hen", "owl", "pig"}
+
+
+@both
+@pytest.mark.parametrize("name", ["b/0.HEIC", "b/0.jp2", "b/0.svg", "b/0.tga"])
+def test_formats_that_are_not_read_are_named(name, write, tmp_path):
+    root = write(tmp_path, {"a/0.png": png(1), "a/1.png": png(2), name: b"?"})
+    with pytest.raises(
+        ValueError, match=f"data.dir: '{name}' is in a format .*; convert it to PNG"
+    ):
+        folder.load(root)
+
+
+def test_grey_in_any_mode_is_grey_and_beside_colour_colour(tmp_path):
+    files = {"a/0.png": png(7), "a/1.png": png(8, (4, 4, 3))}
+    train, _ = folder.load(write_directory(tmp_path, files))
+    assert train.images.shape == (1, 4, 4, 1)
+    colour = np.full((4, 4, 3), (1, 2, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(colour).save(buffer, "PNG")
+    train, test = folder.load(write_directory(tmp_path, {"a/2.png": buffer.getvalue()}))
+    found = {tuple(image[0, 0].tolist()) for split in (train, test) for image in split.images}
+    assert found == {(7, 7, 7), (8, 8, 8), (1, 2, 3)}
+
+
+def test_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_directory(tmp_path / "in", {"train/0.png": png(1), "test/0.png": png(2)})
+    assert folder.load("~/in").train.images[0, 0, 0, 0] == 1
+    with pytest.raises(FileNotFoundError, match="data.dir: '~nobody0/in' begins with ~, but there"):
+        folder.load("~nobody0/in")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_one_name_twice_in_a_zip(tmp_path):
+    path = write_zip(tmp_path, {"a/0.png": png(1), "a/1.png": png(2)})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("a/0.png", png(3))
+    with pytest.raises(ValueError, match="data.dir: 'a/0.png' is in the zip twice; pack it anew"):
+        folder.load(path)

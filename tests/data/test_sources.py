@@ -83,7 +83,7 @@ def test_negative_size():
 def test_faces_get_their_fields(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     for i in range(3):
-        Image.new("RGB", (9, 7)).save(tmp_path / f"{i:05}.png")
+        Image.new("RGB", (9, 7), (10, 20, 30)).save(tmp_path / f"{i:05}.png")
     train, test = data.load(config(source="faces", name="ffhq", dir=str(tmp_path), size=4))
     assert len(train.images) + len(test.images) == 3
     assert train.images.shape[1:] == (4, 4, 3)

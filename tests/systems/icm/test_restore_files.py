@@ -181,3 +181,48 @@ def test_a_link_that_leaves_the_folder(restorer, tmp_path):
     Path(tmp_path, "in/b.png").symlink_to(tmp_path / "secret.png")
     with pytest.raises(ValueError, match="^input: .*b.png' is a link that leaves"):
         read(restorer, tmp_path / "in")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a.gif", "b/1.jpg"], ["a.png", "b/1.png"]),
+        (["a.gif", "a.jpg"], ["a.gif.png", "a.jpg.png"]),
+        (["A.gif", "a.jpg"], ["A.gif.png", "a.jpg.png"]),
+        (["a", "a.png/b.png"], ["00000.png", "00001.png"]),
+        (["x" * 255], ["00000.png"]),
+    ],
+)
+def test_names_of_what_is_written(names, expected, restorer, tmp_path):
+    source = write(tmp_path / "in", {name: encoded((12, 12)) for name in names})
+    restore_files(restorer, source, tmp_path / "out")
+    images = tmp_path / "out/images"
+    found = [p.relative_to(images).as_posix() for p in images.rglob("*") if p.is_file()]
+    assert sorted(found) == expected
+
+
+def test_grey_saved_as_colour_is_grey(restorer, tmp_path):
+    with Image.open(io.BytesIO(FILES["b/1.png"])) as image:
+        image.convert("RGB").save(tmp_path / "a.png")
+        np.savez(tmp_path / "a.npz", images=np.asarray(image.convert("RGB"))[None])
+    for name in ("a.png", "a.npz"):
+        _, images = read(restorer, tmp_path / name)
+        chex.assert_trees_all_equal(images, pixels_of("b/1.png")[None])
+
+
+def test_a_linked_folder_is_not_left_out(restorer, tmp_path):
+    write(tmp_path, {"disk/b.png": encoded((12, 12)), "in/a.png": encoded((12, 12))})
+    (tmp_path / "in/more").symlink_to(tmp_path / "disk")
+    with pytest.raises(ValueError, match="^input: .*more' is a link that leaves .*; put what"):
+        read(restorer, tmp_path / "in")
+
+
+def test_home_folder(restorer, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path, {"in/a.png": encoded((12, 12))})
+    restore_files(restorer, "~/in", "~/out")
+    assert (tmp_path / "out/images/a.png").exists()
+    with pytest.raises(FileNotFoundError, match="^input: '~nobody0/in' begins with ~"):
+        restore_files(restorer, "~nobody0/in", "~/new")
+    with pytest.raises(FileNotFoundError, match="^output: '~nobody0/out' begins with ~"):
+        restore_files(restorer, "~/in", "~nobody0/out")
