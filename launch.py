@@ -162,6 +162,7 @@ def _parse(arguments: list[str]) -> list[str]:
 if __name__ == "__main__":
     compiled = os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache.folder("compiled")
     jax.config.update("jax_compilation_cache_dir", str(Path(compiled).expanduser()))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    # A run compiles some sixty small programs beside its few large ones.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     training.keep_host_memory()
     app.run(main, flags_parser=_parse)

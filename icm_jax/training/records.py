@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from icm_jax.training import devices
@@ -80,8 +82,11 @@ class Records:
         with reasons(folder):
             folder.mkdir(exist_ok=True)
             for name, figure in figures.items():
-                figure.savefig(paths[name])
-                self._tensorboard.figure(name, figure, step)
+                canvas = FigureCanvasAgg(figure)
+                figure.savefig(paths[name], dpi="figure")
+                # What was drawn for the file: to draw it again would take as long.
+                pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+                self._tensorboard.image(name, pixels, step)
         return paths
 
     def sync(self) -> None:

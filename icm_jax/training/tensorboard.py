@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto import event_pb2
@@ -35,11 +33,8 @@ class TensorBoard:
             elif value is not None:
                 self._write(step, summary=summary.scalar(name, value))
 
-    def figure(self, name: str, figure: Figure, step: int) -> None:
-        """Adds a figure as an image."""
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+    def image(self, name: str, pixels: np.ndarray, step: int) -> None:
+        """Adds an image, uint8 `[H, W, 3]`."""
         self._write(step, summary=summary.image(name, pixels, dataformats="HWC"))
 
     def flush(self) -> None:

@@ -75,6 +75,10 @@ def test_figures(tmp_path):
     assert paths["line"].read_bytes().startswith(b"\x89PNG")
     (image,) = [value.image for event in events(tmp_path) for value in event.summary.value]
     assert (image.width, image.height) == (100, 50)
+    pictures = [Image.open(file) for file in (paths["line"], BytesIO(image.encoded_image_string))]
+    drawn, shown = (np.asarray(picture.convert("RGB")) for picture in pictures)
+    np.testing.assert_array_equal(drawn, shown)
+    assert drawn.std() > 10
 
 
 def test_full_disk_says_so(tmp_path):

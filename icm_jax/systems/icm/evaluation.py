@@ -1,5 +1,6 @@
 """What the experts of an ICM state make of test images."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -83,6 +84,9 @@ def make_evaluate(
             passed = jnp.stack(passed, axis=1)
         return Found(originals, transformed, restored, scores.T, winner, passed)
 
+    # Compiled as one: piece by piece, its first call compiles some fifty little programs.
+    on_samples = jax.jit(functools.partial(score_all, model))
+
     @jax.jit
     def on_canonical(judged: PyTree, images) -> jax.Array:
         return judge.passes(judged, to_float(images), jnp.zeros(len(images), jnp.int32))
@@ -113,7 +117,7 @@ def make_evaluate(
 
         found = in_chunks(call, n)
         # Image i < M was transformed by mechanism i: one sample of each for the grid.
-        outputs, _ = score_all(model, whole, jnp.asarray(found.transformed[:count]))
+        outputs, _ = on_samples(whole, jnp.asarray(found.transformed[:count]))
         # Experts keep their numbers, whichever are dropped.
         scores = np.full((n, config.experts.count), np.nan, np.float32)
         scores[:, used] = found.scores
