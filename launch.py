@@ -10,8 +10,8 @@
   python launch.py --mode=study --config=configs/study/seeds.py:short
   srun python launch.py --config=configs/mnist.py --distributed  # see examples/slurm.sh
 
-Every field of the config can be set (--config.experts.count=16). The same command goes on with a
-run that was interrupted.
+Every field of the config can be set (--config.experts.count=16); --config=configs/mnist.py --help
+tells them all. The same command goes on with a run that was interrupted.
 """
 
 import logging
@@ -27,11 +27,14 @@ from ml_collections import ConfigDict, config_flags
 
 from icm_jax import cache, experiment, training
 from icm_jax import config as configs
+from icm_jax.paths import find_folder, is_address
 from icm_jax.study.examine import examine_run
 from icm_jax.study.run import run as run_study
+from icm_jax.systems.fields import help_text
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.restore_files import restore_files
 
+_HELP = {"--help", "-help", "-h"}
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Experiment, a file of configs/; with --mode=evaluate that of --workdir."
 )
@@ -92,6 +95,8 @@ def _use() -> str:
             raise ValueError(f"--{flag.name}: missing; --mode={_MODE.value} needs it")
     if _CONFIG.value is not None:
         raise ValueError(f"--config: --mode={_MODE.value} takes that of --workdir; leave it out")
+    if is_address(_OUTPUT.value):
+        raise ValueError(f"--output: {_OUTPUT.value!r} is an address; it must be a path")
     restorer = restore.load(_WORKDIR.value)
     if _MODE.value == "export":
         restore.export(restorer, _OUTPUT.value)
@@ -126,13 +131,13 @@ def main(argv: list[str]) -> int | None:
             print(_examine(config))
             return None
         if _MODE.value == "study":
-            root = Path(_WORKDIR.value or "runs/studies")
+            root = find_folder(_WORKDIR.value or "runs/studies")
             run_study(config, root)
             print((root / config.name / "table.md").read_text() + str(root / config.name))
             return None
-        workdir = Path(_WORKDIR.value or experiment.default_workdir(config, name))
+        workdir = find_folder(_WORKDIR.value or experiment.default_workdir(config, name))
         log.info("workdir: %s", workdir)
-        result = experiment.run(config, workdir, _MODE.value)
+        result = experiment.run(config, workdir, _MODE.value, command=sys.argv)
     except training.Interrupted as interrupted:
         return 128 + interrupted.signum
     except (
@@ -150,9 +155,23 @@ def main(argv: list[str]) -> int | None:
 
 
 def _parse(arguments: list[str]) -> list[str]:
-    """Parses flags; a config field that does not exist is an error of one line, as all others."""
+    """Parses flags; a config field that does not exist is an error of one line, as all others.
+
+    With a config, --help tells its fields too.
+    """
+    of_config = any(a.startswith("--config=") for a in arguments) and _HELP.intersection(arguments)
     try:
-        return app.parse_flags_with_usage(arguments)
+        for argument in arguments:
+            if argument.startswith("--config="):
+                configs.check_file(argument.removeprefix("--config=").split(":")[0])
+        rest = app.parse_flags_with_usage([a for a in arguments if not of_config or a not in _HELP])
+        if of_config:
+            app.usage(shorthelp=True)
+            print(f"\nFields of the config:\n\n{help_text(_CONFIG.value)}")
+            sys.exit(0)
+        return rest
+    except ValueError as error:
+        sys.exit(f"error: {error}")
     except (AttributeError, KeyError) as error:
         message = str(error).strip("\"'").replace("\\'", "'").replace("\\n", ": ")
         overrides = [a for a in arguments if a.startswith("--config.")]
@@ -161,8 +180,10 @@ def _parse(arguments: list[str]) -> list[str]:
 
 if __name__ == "__main__":
     compiled = os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache.folder("compiled")
-    jax.config.update("jax_compilation_cache_dir", str(Path(compiled).expanduser()))
-    # A run compiles some sixty small programs beside its few large ones.
+    if not is_address(compiled):
+        compiled = Path(compiled).expanduser()
+    jax.config.update("jax_compilation_cache_dir", str(compiled))
+    # A run compiles some fifty small programs beside its few large ones.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     training.keep_host_memory()
     app.run(main, flags_parser=_parse)

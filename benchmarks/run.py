@@ -67,7 +67,7 @@ def _timed(options: list[str], workdir: Path) -> dict:
 
 
 def split(workdir: Path) -> dict:
-    """The phases' times of a finished run (those of its auxiliary systems first), and its result."""
+    """The times of the phases of a finished run, its auxiliary systems first, and its result."""
     summary = json.loads((workdir / "summary.json").read_text())
     phases = {}
     for path in sorted(workdir.glob("*/summary.json")):

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from benchmarks.contenders import NAMES
+from icm_jax.report import markdown as report_markdown
 
 _RIVALS = ("jax", "plain", "best")
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table, all of text."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    """A table, all of text; its last line does not end."""
+    return report_markdown.table(head, rows, numbers=False).removesuffix("\n")
 
 
 def of_steps(found: dict) -> str:

@@ -12,7 +12,7 @@ PyTree = Any
 
 
 def psum(tree: PyTree, axis_name: str | None) -> PyTree:
-    """Sums every leaf over the devices of `axis_name`."""
+    """Sums every leaf, of any shape, over the devices of `axis_name`; each gets the sums."""
     return tree if axis_name is None else jax.lax.psum(tree, axis_name)
 
 
@@ -22,7 +22,9 @@ def size(axis_name: str | None) -> int:
 
 
 def share(batch: PyTree, axis_name: str | None) -> PyTree:
-    """This device's part of arrays `[B, ...]` that are the same on every device.
+    """This device's part `[B / devices, ...]` of arrays `[B, ...]` that all devices have alike.
+
+    Parts are consecutive: the first device has the first rows.
 
     Raises:
       ValueError: if the number of devices does not divide B.

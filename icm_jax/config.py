@@ -1,12 +1,45 @@
 """Configs of any system: as plain values, from the folder of a run, and as a digest."""
 
+import ast
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
+
+from icm_jax.paths import find_folder
+
+
+def check_file(path: str | os.PathLike) -> None:
+    """Refuses what is no config file, before anything in it is run.
+
+    Raises:
+      ValueError: there is no such file, it is no Python, or it does not define `get_config`.
+    """
+    try:
+        tree = ast.parse(Path(path).read_bytes(), str(path))
+    except OSError as error:
+        raise ValueError(f"--config: {str(path)!r} cannot be read: {error.strerror}") from error
+    except SyntaxError as error:
+        raise ValueError(f"--config: {path}, line {error.lineno}: {error.msg}") from error
+    except ValueError as error:  # null bytes
+        raise ValueError(f"--config: {path} is no Python: {error}") from error
+    if "get_config" not in set(_defined(tree)):
+        raise ValueError(f"--config: {path} has no function get_config; see configs/mnist.py")
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    """The names that a module defines or imports, at its top."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
 
 def to_dict(config: ConfigDict) -> dict[str, Any]:
@@ -20,7 +53,7 @@ def from_workdir(workdir: str | os.PathLike) -> ConfigDict:
     Raises:
       ValueError: if there is none.
     """
-    path = Path(workdir) / "config.json"
+    path = find_folder(workdir) / "config.json"
     try:
         return ConfigDict(_tuples(json.loads(path.read_text())))
     except (OSError, ValueError) as error:

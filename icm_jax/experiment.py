@@ -1,17 +1,22 @@
 """Joins a config with its data, its system, the loop and the report."""
 
+import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
 from icm_jax.config import digest, to_dict
-from icm_jax.report import html
+from icm_jax.paths import find_folder
+from icm_jax.report import html, provenance, seeds
+from icm_jax.report.story import Story
 from icm_jax.system import System
 from icm_jax.systems import registry
+from icm_jax.systems.kind import Kind
 from icm_jax.training import AXIS, Result, Seeded, evaluate, train
+from icm_jax.training.workdir import read_json, write_json
 
 MODES = ("train", "evaluate")
 
@@ -41,7 +46,11 @@ def describe(summary: Mapping[str, Any]) -> str:
 
 
 def run(
-    config: ConfigDict, workdir: str | os.PathLike, mode: str = "train", data: Any = None
+    config: ConfigDict,
+    workdir: str | os.PathLike,
+    mode: str = "train",
+    data: Any = None,
+    command: Sequence[str] | None = None,
 ) -> Result:
     """Trains a config in a folder, or evaluates what was trained there.
 
@@ -50,6 +59,7 @@ def run(
       workdir: the run's folder; a run that was interrupted goes on where it stopped.
       mode: 'train', which ends with an evaluation, or 'evaluate', for a finished folder.
       data: see `build`.
+      command: the arguments of Python as typed, where there was a command, for the report.
 
     Returns:
       The run's `summary` (as in `summary.json`) and final state; those of all seeds, with a table,
@@ -66,10 +76,17 @@ def run(
         Seeded(system, seed, to_dict(config) | {"seed": seed, "replicas": 1})
         for system, seed in zip(build(config, data), _seeds(config), strict=True)
     ]
+    making = _Making(
+        find_folder(workdir),
+        mode == "train",
+        command,
+        _seeds(config),
+        tuple(runs[0].system.auxiliary),
+    )
     common = {
         "config": to_dict(config),
         "keep": config.checkpoint.keep,
-        "write_report": html.write,
+        "write_report": functools.partial(_write_report, making),
     }
     if mode == "evaluate":
         return evaluate(runs, workdir, **common)
@@ -90,3 +107,78 @@ def default_workdir(config: ConfigDict, name: str) -> Path:
 
 def _seeds(config: ConfigDict) -> range:
     return range(config.seed, config.seed + config.replicas)
+
+
+class _Making(NamedTuple):
+    """What a report tells besides the summary of its run.
+
+    Attributes:
+      workdir: of the run.
+      trained: whether it is trained now, not only evaluated.
+      command: see `run`.
+      seeds: that are trained at once.
+      auxiliary: names of the systems trained before it.
+    """
+
+    workdir: Path
+    trained: bool
+    command: Sequence[str] | None
+    seeds: Sequence[int]
+    auxiliary: Sequence[str]
+
+
+def _write_report(
+    making: _Making, path: Path, summary: Mapping[str, Any], figures: Mapping[str, Path]
+) -> None:
+    """Writes the page of a seed or, by the summary of all and without figures, that of all.
+
+    How the run was made is kept in `provenance.json`, for the pages of later evaluations.
+    """
+    made = making.workdir / "provenance.json"
+    if making.trained:
+        write_json(made, provenance.collect(making.command, making.seeds))
+    kind, several = registry.kind_of(summary), "summaries" in summary
+    if several:
+        story, figures = _story_of_all(kind, making.workdir, summary)
+    else:
+        story = kind.story(summary)
+    phases = {}
+    for name in making.auxiliary:
+        # A judge that lost its summary can judge all the same.
+        its = read_json(making.workdir / name / "summary.json")
+        phases |= {f"{name}: {phase}": of for phase, of in (_times(its) if its else {}).items()}
+    every = summary["seeds"] if several else [summary["seed"]]
+    whose = f"seeds {every[0]} to {every[-1]}" if several else f"seed {every[0]}"
+    html.write(
+        path,
+        f"{summary['system']}, {whose}",
+        story,
+        summary,
+        figures,
+        phases | _times(summary),
+        read_json(made) or {},
+    )
+
+
+def _story_of_all(
+    kind: Kind, workdir: Path, summary: Mapping[str, Any]
+) -> tuple[Story, dict[str, Path]]:
+    """The story of several seeds, with the picture of each seed's own."""
+    each = dict(zip(summary["seeds"], summary["summaries"], strict=True))
+    links = {str(seed): f"seed_{seed}/report.html" for seed in each}
+    pictures = {
+        f"seed {seed}": workdir / f"seed_{seed}" / "figures" / f"{kind.story(one).picture}.png"
+        for seed, one in each.items()
+    }
+    story = seeds.tell(summary["table"], kind.measures, links)
+    pictures = {name: picture for name, picture in pictures.items() if picture.exists()}
+    return story._replace(picture=next(iter(pictures), "")), pictures
+
+
+def _times(summary: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
+    """Steps and seconds of each phase; of several seeds, which take them at once, the most."""
+    each = [one["phases"] for one in summary.get("summaries", [summary])]
+    return {
+        name: max((phases[name] for phases in each), key=lambda times: times["steps"])
+        for name in each[0]
+    }

@@ -25,6 +25,7 @@ def group_means(
       axis_name: device axis, or None.
     """
     chex.assert_rank([losses, group], 1)
+    chex.assert_equal_shape([losses, group])
     ones = jnp.ones_like(losses)
     sums = [jax.ops.segment_sum(values, group, groups) for values in (losses, ones)]
     total, count = collectives.psum(sums, axis_name)
@@ -45,6 +46,7 @@ def group_dro_weights(
       counts: examples of each group in the batch, `[G]`.
       rate: step size; 0 leaves the weights.
     """
+    chex.assert_rank(weights, 1)
     chex.assert_equal_shape([weights, means, counts])
     raised = weights * jnp.exp(rate * jnp.where(counts > 0, means, 0.0))
     return raised / raised.sum()
@@ -61,6 +63,9 @@ def weighted_groups(
       weights: `[G]`, taken as constants.
       counts: examples of each group on all devices, `[G]`.
     """
+    chex.assert_rank([losses, weights], 1)
+    chex.assert_equal_shape([losses, group])
+    chex.assert_equal_shape([weights, counts])
     each = jax.lax.stop_gradient(weights) / jnp.maximum(counts, 1)
     return (each[group] * losses).sum()
 
@@ -88,6 +93,8 @@ def irm_penalty(
       What to differentiate, this device's share (its gradient is that of the penalty, its value
       twice the share), and the penalty.
     """
+    chex.assert_rank(logits, 2)
+    chex.assert_shape([labels, group], (len(logits),))
 
     def loss(scale):
         return optax.softmax_cross_entropy_with_integer_labels(scale * logits, labels)

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple, Union
 from ml_collections import ConfigDict
 
 from icm_jax.data import SOURCES
-from icm_jax.networks.compute import PRECISIONS
-from icm_jax.networks.convolution import LOWERINGS
+from icm_jax.networks.compute import CONVOLUTIONS, PRECISIONS
 
 # What a value of the default's type must be, in words and as a function.
 Allowed = tuple[str, Callable[[Any], bool]]
@@ -226,7 +225,7 @@ SHARED: dict[str, Any] = {
     ),
     "convolution": Field(
         "auto",
-        one_of(LOWERINGS),
+        one_of(CONVOLUTIONS),
         "how convolutions run under vmap; auto: by platform (icm_jax.networks.convolution)",
     ),
     "data": {

@@ -8,8 +8,10 @@ from systems.icm import tiny
 from icm_jax import classification
 
 
-def build(c, train, test, size=0):
-    return classification.build(c, classification.labelled(c, train, test, size), size)
+def build(c, train, test, size=0, axis=None):
+    task = classification.labelled(c, train, test, size, axis)
+    classifier = classification.make_classifier(c, task.classes, size=size, axis_name=axis)
+    return classification.build(c, task, classifier, axis)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,7 @@ def trained():
     c.steps = 60
     c.learning_rate = 1e-2
     system = build(c, *tiny.splits())
-    data = jax.tree.map(jnp.asarray, system.data)
+    data = jax.tree.map(jnp.asarray, system.given)
     state = jax.jit(system.init)(jax.random.key(0))
     step = jax.jit(chex.assert_max_traces(system.phases[0].step, n=1))
     history = []
@@ -34,11 +36,8 @@ def test_four_devices_learn_what_one_does():
     c = tiny.icm().classifier
     c.dropout = 0.0
     train, test = tiny.splits()
-    alone, shared = (
-        classification.build(c, classification.labelled(c, train, test, 0, axis), 0, axis)
-        for axis in (None, "devices")
-    )
-    data = jax.tree.map(jnp.asarray, alone.data)
+    alone, shared = (build(c, train, test, axis=axis) for axis in (None, "devices"))
+    data = jax.tree.map(jnp.asarray, alone.given)
     state, key = jax.jit(alone.init)(jax.random.key(0)), jax.random.key(1)
     whole, totals = jax.jit(alone.phases[0].step)(state, data, key)
 
@@ -77,7 +76,7 @@ def test_metrics_are_sums_over_the_batch(trained):
 
 def test_bytes_and_floats_are_classified_alike(trained):
     _, state, _ = trained
-    predict = classification.predictor(tiny.icm().classifier, classes=2)
+    predict = classification.make_classifier(tiny.icm().classifier, 2).predict
     images = tiny.splits().test.images
     floats = jnp.asarray(images, jnp.float32) / 255
     chex.assert_trees_all_equal(predict(state, jnp.asarray(images)), predict(state, floats))
@@ -89,7 +88,7 @@ def test_it_reads_padded_images():
     state = jax.jit(system.init)(jax.random.key(0))
     # 16 / 2 / 2 = 4 a side, 4 channels, into the first dense layer.
     assert state.params["Dense_0"]["kernel"].shape == (4 * 4 * 4, 8)
-    predict = classification.predictor(c, classes=2, size=16)
+    predict = classification.make_classifier(c, 2, size=16).predict
     assert predict(state, tiny.splits().test.images).shape == (12,)
 
 
@@ -97,7 +96,7 @@ def test_the_faces_classifier_pays_binary_cross_entropy_and_tells_two_classes_ap
     c = tiny.icm().classifier
     c.kind, c.steps, c.learning_rate = "faces", 40, 3e-3
     system = build(c, *tiny.splits())
-    data = jax.tree.map(jnp.asarray, system.data)
+    data = jax.tree.map(jnp.asarray, system.given)
     state = jax.jit(system.init)(jax.random.key(0))
     step = jax.jit(chex.assert_max_traces(system.phases[0].step, n=1))
     losses = []

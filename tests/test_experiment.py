@@ -45,10 +45,14 @@ def test_summary_is_the_interface_that_other_programs_read(run):
 
 
 def test_what_a_run_leaves_behind(run):
-    workdir, _ = run
+    workdir, result = run
     figures = {path.stem for path in (workdir / "figures").glob("*.png")}
     assert figures == {"experts", "specialization", "losses", "accuracy", "scores"}
-    assert "translate_right" in (workdir / "report.html").read_text()
+    page = (workdir / "report.html").read_text()
+    assert f"<h1>{experiment.describe(result.summary)}</h1>" in page
+    # The judge's phase is told as well.
+    assert "classifier: classification" in page and "From Python" in page
+    assert json.loads((workdir / "provenance.json").read_text())["seeds"] == [0]
     assert list((workdir / "tensorboard").iterdir())
     records = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     training_steps = [r["step"] for r in records if "wins" in r]
@@ -63,9 +67,13 @@ def test_a_finished_run_is_left_alone_and_can_be_evaluated_again(run):
     again = experiment.run(tiny.icm(), workdir, data=tiny.splits())
     assert again.finished_before and again.summary == result.summary
     (workdir / "summary.json").unlink()
+    made = json.loads((workdir / "provenance.json").read_text()) | {"date": "2001-02-03"}
+    (workdir / "provenance.json").write_text(json.dumps(made))
     evaluated = experiment.run(tiny.icm(), workdir, "evaluate", data=tiny.splits())
     assert evaluated.summary == result.summary
     assert (workdir / "metrics.jsonl").read_bytes() == before
+    # How it was made is what it was when it was trained.
+    assert "date: 2001-02-03" in (workdir / "report.html").read_text()
 
 
 def test_another_config_is_refused(run):

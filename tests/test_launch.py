@@ -105,6 +105,16 @@ def test_table_compares_what_the_summaries_say(together):
     assert "accuracy" in judge["table"]["mean"]
 
 
+def test_a_page_of_all_seeds_leads_to_theirs(together):
+    page = (together / "report.html").read_text()
+    mean = json.loads((together / "summary.json").read_text())["table"]["mean"]
+    assert f"accuracy restored {mean['accuracy restored']:.1%}"[:-1] in page
+    for seed in (0, 1):
+        assert f'<a href="seed_{seed}/report.html">{seed}</a>' in page
+        assert f"seed_{seed}/figures/experts.png" in page
+        assert "trained at once" in (together / f"seed_{seed}" / "report.html").read_text()
+
+
 def launch(file, workdir, *flags):
     flags = (f"--config={file}", f"--workdir={workdir}", *flags)
     return processes.start("launch.py", *flags, path=[processes.ROOT / "tests"])
@@ -140,6 +150,9 @@ def test_two_processes_do_what_one_does_and_one_of_them_prints(file, alone, tmp_
     assert statuses == [0, 0], err
     assert out.endswith(f"restored\n{tmp_path}/two/report.html\n") and "restored" not in other
     assert_close(records_of(tmp_path / "two"), records_of(alone))
+    command = json.loads((tmp_path / "two" / "provenance.json").read_text())["command"]
+    assert command[:3] == ["python", "launch.py", f"--config={file}"]
+    assert command[-1] == "--process=0"
 
 
 def test_flags_that_do_not_fit_are_one_line(file, tmp_path):

@@ -6,8 +6,8 @@ import processes
 import pytest
 from commands import launched
 
-from icm_jax import experiment, training
-from icm_jax.study import run as study
+import launch
+from icm_jax import config, experiment, training
 from icm_jax.systems.icm import restore
 
 MNIST = "--config=configs/mnist.py"
@@ -41,7 +41,7 @@ def test_bad_input_is_told_in_one_line(arguments, message, tmp_path, capsys):
     [
         ("--config.experts.count=ten", "flag --config.experts.count=ten: .*'ten'"),
         ("--wordkir=runs/a", "Unknown command line flag 'wordkir'. Did you mean: workdir"),
-        ("--mode=evalute", "flag --mode=evalute: .*<train|evaluate|study|restore|export>"),
+        ("--mode=evalute", "flag --mode=evalute: .*<train|evaluate|study|examine|restore|export>"),
     ],
 )
 def test_flags_that_cannot_be_read_are_told_by_absl(argument, message, tmp_path, capsys):
@@ -63,13 +63,47 @@ def test_a_misspelt_field_leaves_no_traceback(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_help_tells_the_fields_of_a_config(capsys):
+    status, out, _ = launched(capsys, MNIST, "--config.experts.count=7", "--help")
+    assert status == 0
+    assert "--config.experts.count=7" in out and "--config.competition.restart.every=20" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "--config: '.*/there.py' cannot be read: No such file or directory"),
+        ("def get_config(:", "--config: .*/there.py, line 1: invalid syntax"),
+        ("x = 1", "--config: .*/there.py has no function get_config; see configs/mnist.py"),
+        ("\0", "--config: .*/there.py.*null bytes.*"),
+    ],
+)
+def test_what_is_no_config_file_is_said_in_a_line(tmp_path, text, message, capsys):
+    file = tmp_path / "there.py"
+    if text is not None:
+        file.write_text(text)
+    status, out, err = launched(capsys, f"--config={file}:short")
+    assert (status, out) == (1, "") and re.fullmatch(f"error: {message}\n", err), err
+
+
+def test_a_config_file_may_take_its_function_from_another(tmp_path):
+    for text in ("from configs.mnist import get_config", "get_config = dict"):
+        (tmp_path / "there.py").write_text(text)
+        config.check_file(tmp_path / "there.py")
+
+
 def failing(monkeypatch, error):
     """Lets all that launch.py can be told to do raise an error."""
 
-    def fail(*_):
+    def fail(*_, **__):
         raise error
 
-    for owner, name in ((experiment, "run"), (study, "run"), (restore, "load")):
+    for owner, name in (
+        (experiment, "run"),
+        (launch, "run_study"),
+        (launch, "examine_run"),
+        (restore, "load"),
+    ):
         monkeypatch.setattr(owner, name, fail)
 
 
@@ -83,7 +117,7 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize("mode", ["train", "evaluate", "study", "export"])
+@pytest.mark.parametrize("mode", ["train", "evaluate", "study", "examine", "export"])
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_an_expected_error_is_one_line_and_status_1(error, mode, tmp_path, monkeypatch, capsys):
     failing(monkeypatch, error)

@@ -95,3 +95,32 @@ def test_triplets_by_hand():
     swapped = objectives.triplet_losses(negative, positive, 0.3)
     far = 3.0**2 + 0.5**2
     np.testing.assert_allclose(swapped[0], [0.3 - 0.25, 0.3 + far - 9], rtol=1e-5)
+
+
+ONE, TWO, TABLE = jnp.ones(1), jnp.ones(2), jnp.ones((2, 2))
+FIRST = jnp.zeros(2, jnp.int32)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (objectives.group_means, (TABLE, FIRST, 1)),
+        (objectives.group_means, (ONE, FIRST, 1)),
+        (objectives.group_dro_weights, (TABLE, TABLE, TABLE, 1.0)),
+        (objectives.group_dro_weights, (TWO, ONE, TWO, 1.0)),
+        (objectives.group_dro_weights, (TWO, TWO, ONE, 1.0)),
+        (objectives.weighted_groups, (TABLE, FIRST, TWO, TWO)),
+        (objectives.weighted_groups, (ONE, FIRST, TWO, TWO)),
+        (objectives.weighted_groups, (TWO, FIRST, TWO, ONE)),
+        (objectives.weighted_groups, (TWO, FIRST, TABLE, TABLE)),
+        (objectives.irm_penalty, (TWO, FIRST, FIRST, 1)),
+        (objectives.irm_penalty, (TABLE, FIRST[:1], FIRST, 1)),
+        (objectives.irm_penalty, (TABLE, FIRST, FIRST[:1], 1)),
+        (objectives.irm_penalty, (TABLE, FIRST, FIRST[:, None], 1)),
+        (objectives.triplet_losses, (TWO, TWO, 0.3)),
+        (objectives.triplet_losses, (TABLE, TABLE[:1], 0.3)),
+    ],
+)
+def test_wrong_shapes_are_refused(function, arguments):
+    with pytest.raises(AssertionError, match=r"\[Chex\]"):
+        function(*arguments)

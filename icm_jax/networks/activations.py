@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 @jax.custom_jvp
 def elu(x: jax.Array) -> jax.Array:
-    """`flax.linen.elu`, whose derivative is taken from its value.
+    """`flax.linen.elu`, whose derivative is taken from its value: `[...]`, floats, to the same.
 
     The value is what the next layer keeps for its own gradient, so that nothing else has to be.
     On a CPU a step of ten experts takes 7 % less time.

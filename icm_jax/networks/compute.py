@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from icm_jax.networks.convolution import conv_general_dilated
+from icm_jax.networks.convolution import LOWERINGS, choose_lowering, conv_general_dilated
 
 _FORMATS = {
     "float32": (jnp.float32, jax.lax.Precision.HIGHEST),
@@ -15,6 +15,7 @@ _FORMATS = {
     "bfloat16": (jnp.bfloat16, jax.lax.Precision.DEFAULT),
 }
 PRECISIONS = tuple(_FORMATS)
+CONVOLUTIONS = ("auto", *LOWERINGS)
 
 
 class Compute(NamedTuple):
@@ -23,11 +24,19 @@ class Compute(NamedTuple):
     Attributes:
       precision: 'float32'; 'tf32', float32 whose products may be rounded where the hardware does
         so (NVIDIA GPUs, TPUs; elsewhere it is float32); 'bfloat16' activations and products.
-      convolution: one of `icm_jax.networks.convolution.LOWERINGS`.
+      convolution: one of `icm_jax.networks.convolution.LOWERINGS`, or 'auto': unrolled on a CPU
+        and matmul elsewhere.
+      platform: 'cpu', 'gpu' or 'tpu'; that of JAX's default device where it is empty.
     """
 
     precision: str = "float32"
     convolution: str = "auto"
+    platform: str = ""
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether it is for a CPU. Whatever depends on the platform depends on this."""
+        return (self.platform or jax.default_backend()) == "cpu"
 
     @property
     def dtype(self) -> jnp.dtype:
@@ -35,12 +44,12 @@ class Compute(NamedTuple):
         return _FORMATS[self.precision][0]
 
     def conv(self, features: int, size: int = 3, stride: int = 1, padding: str = "SAME") -> nn.Conv:
-        """A convolution of `size` x `size`; with 'SAME', zeros around, a side s becomes s / stride.
+        """A convolution of `size` x `size`: `[B, H, W, C]` to `[B, H', W', features]` in `dtype`.
 
-        That is rounded up.
+        With 'SAME' there are zeros around, and H' is H / stride, rounded up.
         """
         dtype, precision = _FORMATS[self.precision]
-        lowered = functools.partial(conv_general_dilated, lowering=self.convolution)
+        lowering = choose_lowering(self.convolution, self.on_cpu)
         return nn.Conv(
             features,
             (size, size),
@@ -48,10 +57,10 @@ class Compute(NamedTuple):
             padding=padding,
             dtype=dtype,
             precision=precision,
-            conv_general_dilated=lowered,
+            conv_general_dilated=functools.partial(conv_general_dilated, lowering=lowering),
         )
 
     def dense(self, features: int, use_bias: bool = True, name: str | None = None) -> nn.Dense:
-        """A dense layer; on images, a convolution of 1 x 1."""
+        """A dense layer: `[..., C]` to `[..., features]` in `dtype`."""
         dtype, precision = _FORMATS[self.precision]
         return nn.Dense(features, use_bias, dtype=dtype, precision=precision, name=name)

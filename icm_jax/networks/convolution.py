@@ -2,7 +2,7 @@
 
 Networks are written for one expert and `jax.vmap` makes E of them. XLA turns a convolution
 vmapped over its kernel into a grouped convolution, which on a CPU is 40 times slower than one
-convolution an expert. What a mapped kernel becomes is chosen here, by platform or by name:
+convolution an expert. What a mapped kernel becomes is a lowering:
 
 - unrolled: one convolution a kernel, with the kernel gradient summed over chunks of the batch,
   since XLA's CPU kernel gradient runs at a quarter of the forward's rate without.
@@ -13,20 +13,39 @@ convolution an expert. What a mapped kernel becomes is chosen here, by platform 
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
 from icm_jax.chunks import equal_parts
 
-LOWERINGS = ("auto", "unrolled", "matmul", "grouped")
+LOWERINGS = ("unrolled", "matmul", "grouped")
 
 # Where XLA's CPU kernel gradient runs at the forward's rate: images and numbers of a cotangent.
 _CHUNK_IMAGES, _CHUNK_SIZE = 16, 16 * 28 * 28 * 16
 
-# (lhs, rhs) -> [B, H', W', F]
+# (images [B, H, W, C], kernel [h, w, C, F]) -> [B, H', W', F]
 Conv = Callable[[jax.Array, jax.Array], jax.Array]
+# (images, kernel, cotangent [B, H', W', F]) -> of the shape of the images, or of the kernel
+Gradient = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+
+
+class _Parts(NamedTuple):
+    """A convolution and its gradients, in the order in which rules for all three are made."""
+
+    forward: Conv
+    to_images: Gradient
+    to_kernel: Gradient
+
+
+def choose_lowering(name: str, on_cpu: bool) -> str:
+    """One of `LOWERINGS`, by its name or, where that is 'auto', by platform."""
+    if name != "auto":
+        return name
+    return "unrolled" if on_cpu else "matmul"
 
 
 def conv_general_dilated(
@@ -34,75 +53,76 @@ def conv_general_dilated(
     rhs: jax.Array,
     window_strides: Sequence[int],
     padding: str | Sequence[tuple[int, int]],
-    lowering: str = "auto",
+    lowering: str,
     **kwargs,
 ) -> jax.Array:
-    """Drop-in for `jax.lax.conv_general_dilated`, to be given to `flax.linen.Conv`.
+    """Convolves as `jax.lax.conv_general_dilated`, in whose place `flax.linen.Conv` takes it.
 
     Args:
-      lhs: `[B, H, W, C]` images.
-      rhs: `[h, w, C, F]` kernel.
+      lhs: `[B, H, W, C]` images, of any float type.
+      rhs: `[h, w, C, F]` kernel, of the same.
       window_strides: as in `jax.lax.conv_general_dilated`.
       padding: likewise.
-      lowering: one of `LOWERINGS`; 'auto' is unrolled on a CPU and matmul elsewhere.
+      lowering: one of `LOWERINGS`.
       **kwargs: the remaining arguments of `jax.lax.conv_general_dilated`, all static. Dilation
         and groups are not for 'matmul'.
 
     Returns:
       `[B, H', W', F]`, the same values as `jax.lax.conv_general_dilated` but for rounding.
+
+    Raises:
+      AssertionError: images or kernel are not of four axes.
+      NotImplementedError: 'matmul' with dilation or groups, under `jax.vmap` over kernels.
     """
+    chex.assert_rank([lhs, rhs], 4)
     plain = functools.partial(
         jax.lax.conv_general_dilated, window_strides=window_strides, padding=padding, **kwargs
     )
-    if lowering == "auto":
-        lowering = "unrolled" if jax.default_backend() == "cpu" else "matmul"
+    if lowering == "grouped":
+        return plain(lhs, rhs)
+    parts = _parts(plain)
     if lowering == "unrolled":
-        return _differentiable(plain, _chunked_kernel_gradient(plain), _one_call_each)(lhs, rhs)
-    if lowering == "matmul":
-        product = functools.partial(
-            _patches_product, strides=window_strides, padding=padding, **kwargs
-        )
-        return _differentiable(plain, _kernel_gradient(plain), _mapped_as(product))(lhs, rhs)
-    return plain(lhs, rhs)
+        parts = parts._replace(to_kernel=functools.partial(_chunked_kernel_gradient, plain))
+        return _differentiable(_Parts(*map(_called_for_each, parts)))(lhs, rhs)
+    product = functools.partial(_patches_product, strides=window_strides, padding=padding, **kwargs)
+    return _differentiable(_Parts(*map(_replaced_if_mapped, parts, _parts(product))))(lhs, rhs)
 
 
-def _differentiable(conv: Conv, kernel_gradient: Callable, with_rule: Callable) -> Conv:
-    """`conv` with a batching rule of its own for itself and for both of its gradients.
-
-    `custom_vmap` has no derivative; `custom_vjp` around it gives one.
-    """
-    forward = with_rule(conv, lambda conv: conv)
-    to_lhs = with_rule(_input_gradient(conv), _input_gradient)
-    to_rhs = with_rule(kernel_gradient, _kernel_gradient)
+def _differentiable(parts: _Parts) -> Conv:
+    """The convolution with its gradients: `custom_vmap` has none, `custom_vjp` gives it them."""
 
     @jax.custom_vjp
-    def differentiable(lhs, rhs):
-        return forward(lhs, rhs)
+    def conv(lhs, rhs):
+        return parts.forward(lhs, rhs)
 
-    differentiable.defvjp(
-        lambda lhs, rhs: (forward(lhs, rhs), (lhs, rhs)),
-        lambda residuals, g: (to_lhs(*residuals, g), to_rhs(*residuals, g)),
+    conv.defvjp(
+        lambda lhs, rhs: (parts.forward(lhs, rhs), (lhs, rhs)),
+        lambda saved, g: (parts.to_images(*saved, g), parts.to_kernel(*saved, g)),
     )
-    return differentiable
+    return conv
 
 
-def _input_gradient(conv: Conv) -> Callable:
-    return lambda lhs, rhs, g: jax.linear_transpose(lambda x: conv(x, rhs), lhs)(g)[0]
+def _parts(conv: Conv) -> _Parts:
+    """A convolution and its own gradients."""
+    return _Parts(
+        conv,
+        functools.partial(_images_gradient, conv),
+        functools.partial(_kernel_gradient, conv),
+    )
 
 
-def _kernel_gradient(conv: Conv) -> Callable:
-    return lambda lhs, rhs, g: jax.linear_transpose(lambda k: conv(lhs, k), rhs)(g)[0]
+def _images_gradient(conv: Conv, lhs: jax.Array, rhs: jax.Array, g: jax.Array) -> jax.Array:
+    return jax.linear_transpose(lambda x: conv(x, rhs), lhs)(g)[0]
 
 
-def _chunked_kernel_gradient(conv: Conv) -> Callable:
-    gradient = _kernel_gradient(conv)
+def _kernel_gradient(conv: Conv, lhs: jax.Array, rhs: jax.Array, g: jax.Array) -> jax.Array:
+    return jax.linear_transpose(lambda k: conv(lhs, k), rhs)(g)[0]
 
-    def chunked(lhs, rhs, g):
-        chunks = _chunk_count(g.shape)
-        pairs = zip(jnp.split(lhs, chunks), jnp.split(g, chunks), strict=True)
-        return functools.reduce(jnp.add, [gradient(part, rhs, g) for part, g in pairs])
 
-    return chunked
+def _chunked_kernel_gradient(conv: Conv, lhs: jax.Array, rhs: jax.Array, g: jax.Array) -> jax.Array:
+    chunks = _chunk_count(g.shape)
+    pairs = zip(jnp.split(lhs, chunks), jnp.split(g, chunks), strict=True)
+    return functools.reduce(jnp.add, [_kernel_gradient(conv, part, rhs, g) for part, g in pairs])
 
 
 def _chunk_count(shape: Sequence[int]) -> int:
@@ -110,13 +130,12 @@ def _chunk_count(shape: Sequence[int]) -> int:
     return equal_parts(shape[0], min(_CHUNK_IMAGES, _CHUNK_SIZE // math.prod(shape[1:])))
 
 
-def _one_call_each(fn: Callable, of: Callable) -> Callable:
+def _called_for_each(fn: Callable) -> Callable:
     """`fn` whose batching rule is one call for each entry of the mapped axis, stacked."""
-    del of
     fn = custom_vmap(fn)
 
     @fn.def_vmap
-    def unrolled(axis_size, in_batched, *args):
+    def call_for_each(axis_size, in_batched, *args):
         calls = [
             fn(*(a[i] if mapped else a for a, mapped in zip(args, in_batched, strict=True)))
             for i in range(axis_size)
@@ -126,21 +145,17 @@ def _one_call_each(fn: Callable, of: Callable) -> Callable:
     return fn
 
 
-def _mapped_as(product: Conv) -> Callable:
-    """Turns `fn`, made of a convolution by `of`, into one made of `product` for mapped kernels."""
+def _replaced_if_mapped(fn: Callable, other: Callable) -> Callable:
+    """`fn` whose batching rule is `other`, mapped, where its second argument, the kernel, is."""
+    result = custom_vmap(fn)
 
-    def with_rule(fn: Callable, of: Callable) -> Callable:
-        result = custom_vmap(fn)
+    @result.def_vmap
+    def replace(axis_size, in_batched, *args):
+        del axis_size
+        axes = [0 if mapped else None for mapped in in_batched]
+        return jax.vmap(other if in_batched[1] else fn, axes)(*args), True
 
-        @result.def_vmap
-        def mapped(axis_size, in_batched, *args):
-            del axis_size
-            axes = [0 if mapped else None for mapped in in_batched]
-            return jax.vmap(of(product) if in_batched[1] else fn, axes)(*args), True
-
-        return result
-
-    return with_rule
+    return result
 
 
 def _patches_product(

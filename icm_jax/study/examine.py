@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from icm_jax import training
 from icm_jax.config import digest, from_workdir
+from icm_jax.paths import find_folder
 from icm_jax.schema import check_settings
 from icm_jax.study import tables
 from icm_jax.systems import registry
@@ -57,7 +58,8 @@ def find(settings: ConfigDict, base: ConfigDict, name: str = "") -> Examination:
 def examine_run(workdir: str | os.PathLike, study: ConfigDict) -> dict[str, Mapping[str, Any]]:
     """Examines a finished run, of one seed, as a study would its own.
 
-    Writes what was found to `<workdir>/examined`: `<name>.json`, tables and figures.
+    Writes what was found to `<workdir>/examined`: `<name>.json`, tables and figures. An examination
+    that cannot be done, for want of its data, say, is left out, and said.
 
     Args:
       workdir: of the run.
@@ -67,24 +69,33 @@ def examine_run(workdir: str | os.PathLike, study: ConfigDict) -> dict[str, Mapp
       The headline of each examination by its name.
 
     Raises:
-      ValueError: there are no examinations, or one does not suit the run.
-      FileNotFoundError: the data of one are not there.
+      ValueError: there are no examinations, one has settings that are not allowed, or none can be
+        done.
+      FileNotFoundError: none can be done, since data are not there.
       WorkdirError, CheckpointError: the run is not finished, or cannot be read or written.
     """
     if not study.get("examinations"):
         raise ValueError("config: it has no examinations; take a study that has, of configs/study")
-    workdir, config = Path(workdir), from_workdir(workdir)
+    workdir = find_folder(workdir)
+    config = from_workdir(workdir)
     check(study.examinations, config)
     folder = workdir / "examined"
     with training.reasons(folder):
         folder.mkdir(exist_ok=True)
-    headlines = {}
+    headlines, last = {}, None
     for name, settings in study.examinations.items():
         examination = find(settings, config, name)
-        found = examination.examine(workdir, settings)
+        try:
+            found = examination.examine(workdir, settings)
+        except _UNUSABLE as error:
+            last = error
+            _log.error("%s of %s failed: %s", name, workdir, error)
+            continue
         write_json(folder / f"{name}.json", found)
         save_figures(folder, report(name, examination, [found], folder))
         headlines[name] = examination.numbers(found)
+    if not headlines:
+        raise last
     return headlines
 
 

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from icm_jax.report import markdown as report_markdown
+
 Row = Mapping[str, Any]
 _KEYS = ("variant", "seed")
 
@@ -48,9 +50,7 @@ def compare(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 
 def markdown(table: tuple[Sequence[str], Sequence[Sequence[str]]]) -> str:
     """A table in Markdown, numbers to the right."""
-    head, rows = table
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return report_markdown.table(*table)
 
 
 def of_prefix(rows: Sequence[Row], prefix: str) -> list[Row]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
-from icm_jax.report.story import Story
+from icm_jax.report.story import Measure, Story
 from icm_jax.schema import Schema
 from icm_jax.system import System
 
@@ -66,6 +66,7 @@ class Kind(NamedTuple):
         but `evaluate`; the steps reduce over the device axis of that name. Raises ValueError for
         what does not go together.
       story: what a run came to: `summary (as in summary.json) -> Story`.
+      measures: of the numbers of `System.headline` those that tell what several seeds came to.
       numbers: `(summary, records) -> name -> number or bool`, the row of a run in a study's table.
       curve: what a study draws along training, or None.
       parts: `config -> name -> digest` of all that an auxiliary system of that name depends on;
@@ -78,6 +79,7 @@ class Kind(NamedTuple):
     build: Callable[[ConfigDict, Any, Sequence[int], str | None], tuple[System, ...]]
     story: Callable[[Mapping[str, Any]], Story]
     numbers: Callable[[Mapping[str, Any], Sequence[Mapping]], Mapping[str, float | bool | None]]
+    measures: Mapping[str, Measure] = MappingProxyType({})
     curve: Curve | None = None
     parts: Callable[[ConfigDict], Mapping[str, str]] = lambda config: {}
     examinations: Mapping[str, Examination] = MappingProxyType({})

@@ -12,7 +12,7 @@ import jax
 from icm_jax.system import PyTree
 from icm_jax.training import stacking, table
 from icm_jax.training.checkpoints import Checkpoints
-from icm_jax.training.devices import Devices, is_alone
+from icm_jax.training.devices import Devices, is_alone, is_writer
 from icm_jax.training.position import Every, Position, from_meta
 from icm_jax.training.records import Records
 from icm_jax.training.replica import Replica, Seeded, WriteReport
@@ -77,8 +77,8 @@ def train(
       checkpoint_every: steps of a phase between two checkpoints.
       keep: checkpoints kept, the newest.
       devices: to train on; all there are where it is None.
-      write_report: `(path, title, summary, figures, records)`, called at the end with the paths
-        of the figures by name and the list of all records.
+      write_report: `(path, summary, figures)`, called at the end of each seed with the paths of
+        its figures by name, then for several seeds with the summary of all and no figures.
 
     Raises:
       WorkdirError: `workdir` is in use, of another configuration, or cannot be written.
@@ -231,6 +231,8 @@ def _conclude(
         "summaries": summaries,
     }
     write_text(folder / "table.md", table.markdown(compared))
+    if write_report is not None and is_writer():
+        write_report(folder / "report.html", summary, {})
     write_json(folder / "summary.json", summary)
     return summary
 

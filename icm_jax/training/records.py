@@ -1,13 +1,12 @@
 """The records of a run: `metrics.jsonl`, the same again in TensorBoard, and the figures."""
 
+import io
 import json
 import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from icm_jax.training import devices
@@ -82,11 +81,11 @@ class Records:
         with reasons(folder):
             folder.mkdir(exist_ok=True)
             for name, figure in figures.items():
-                canvas = FigureCanvasAgg(figure)
-                figure.savefig(paths[name], dpi="figure")
-                # What was drawn for the file: to draw it again would take as long.
-                pixels = np.asarray(canvas.buffer_rgba())[..., :3]
-                self._tensorboard.image(name, pixels, step)
+                # Drawn once: TensorBoard is given the very bytes of the file.
+                drawn = io.BytesIO()
+                figure.savefig(drawn, format="png")
+                paths[name].write_bytes(drawn.getvalue())
+                self._tensorboard.png(name, drawn.getvalue(), step)
         return paths
 
     def sync(self) -> None:

@@ -103,8 +103,7 @@ class Replica:
             figures = system.figures(evaluation, self.records.all)
             paths = self.records.figures(figures, self.folder / "figures", self.position.total)
             if write_report is not None:
-                path = self.folder / "report.html"
-                write_report(path, system.name, summary, paths, self.records.all)
+                write_report(self.folder / "report.html", summary, paths)
         # Last: a folder with a summary is a finished run.
         write_json(self.folder / "summary.json", summary)
         return summary

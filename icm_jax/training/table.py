@@ -3,6 +3,8 @@
 import statistics
 from collections.abc import Mapping
 
+from icm_jax.report import markdown as report_markdown
+
 Numbers = Mapping[str, float | bool]
 
 
@@ -30,9 +32,8 @@ def markdown(table: Mapping) -> str:
     count, columns = len(rows), list(next(iter(rows.values())))
     of_all = {name: f"{true} of {count}" for name, true in table["true"].items()}
     rows |= {"mean": table["mean"] | of_all, "spread": table["spread"]}
-    lines = [["seed", *columns], ["---", *["---:"] * len(columns)]]
-    lines += [[seed, *(_text(row.get(name)) for name in columns)] for seed, row in rows.items()]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    lines = [[seed, *(_text(row.get(name)) for name in columns)] for seed, row in rows.items()]
+    return report_markdown.table(["seed", *columns], lines)
 
 
 def _text(value: float | bool | str | None) -> str:

@@ -1,13 +1,15 @@
 """TensorBoard event files, through tensorboardX."""
 
+import struct
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto import event_pb2
+from tensorboardX.proto import event_pb2, summary_pb2
+
+_RGBA = 4  # as TensorBoard numbers the kinds of images
 
 
 class TensorBoard:
@@ -33,9 +35,14 @@ class TensorBoard:
             elif value is not None:
                 self._write(step, summary=summary.scalar(name, value))
 
-    def image(self, name: str, pixels: np.ndarray, step: int) -> None:
-        """Adds an image, uint8 `[H, W, 3]`."""
-        self._write(step, summary=summary.image(name, pixels, dataformats="HWC"))
+    def png(self, name: str, content: bytes, step: int) -> None:
+        """Adds an image, the bytes of a PNG file with colours and transparency, as they are."""
+        width, height = struct.unpack(">II", content[16:24])  # of its first chunk
+        image = summary_pb2.Summary.Image(
+            width=width, height=height, colorspace=_RGBA, encoded_image_string=content
+        )
+        value = summary_pb2.Summary.Value(tag=name, image=image)
+        self._write(step, summary=summary_pb2.Summary(value=[value]))
 
     def flush(self) -> None:
         """Hands everything to the operating system."""

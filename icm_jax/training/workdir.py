@@ -12,6 +12,7 @@ import filelock
 import jax
 import numpy as np
 
+from icm_jax.paths import find_folder
 from icm_jax.training import devices
 
 
@@ -28,11 +29,12 @@ def opened(workdir: str | os.PathLike, config: Mapping) -> Iterator[Path]:
     """Makes the folder or goes on with it, alone; yields its path.
 
     Raises:
+      ValueError: it is no folder that runs can be saved in; see `find_folder`.
       InUse: another process uses it.
       WorkdirError: it cannot be written, or it was made with another configuration (every field
         that differs is named with both values).
     """
-    folder = Path(workdir)
+    folder = find_folder(workdir)
     if not devices.is_writer():
         devices.wait_for_all("opened")
         yield folder

@@ -7,7 +7,7 @@ import pytest
 
 from icm_jax import default_config
 from icm_jax.systems.icm import competition
-from icm_jax.systems.icm import model as icm_model
+from icm_jax.systems.icm.model import make_model
 from icm_jax.systems.icm.networks.experts import ConvExpert
 
 torch = pytest.importorskip("torch")
@@ -68,7 +68,7 @@ def test_one_plain_step_is_that_of_the_masked_mathematics(batch):
         return network.apply(expert, transformed, mutable=["batch_stats"])[0]
 
     outputs = jnp.stack([forward(expert) for expert in experts])
-    logits = icm_model.make_model(default_config("icm")).logits
+    logits = make_model(default_config("icm")).logits
     expected_loss, scores, *_ = competition.discriminator_gradient(
         logits, judge["params"], outputs, canonical
     )

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from icm_jax.networks import convolution
+from icm_jax.networks.compute import Compute
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
-def fast(x, k, stride=1, lowering="auto"):
+def fast(x, k, stride=1, lowering="unrolled"):
     return convolution.conv_general_dilated(
         x, k, (stride, stride), "SAME", lowering, dimension_numbers=DIMENSIONS
     )
@@ -112,6 +113,20 @@ def test_no_grouped_convolution_is_left_on_a_cpu():
     assert "batch_group_count=5" not in text
 
 
+@pytest.mark.parametrize(("platform", "lowering"), [("cpu", "unrolled"), ("gpu", "matmul")])
+def test_auto_is_chosen_by_platform_and_a_name_is_taken_as_it_is(platform, lowering):
+    chosen = Compute(platform=platform).conv(4).conv_general_dilated
+    assert chosen.keywords == {"lowering": lowering}
+    named = Compute(convolution="grouped", platform=platform).conv(4).conv_general_dilated
+    assert named.keywords == {"lowering": "grouped"}
+
+
+def test_images_without_a_batch_are_refused():
+    x, k = arrays((8, 8, 3), (3, 3, 3, 4))
+    with pytest.raises(AssertionError, match="rank"):
+        fast(x, k)
+
+
 def test_chunks_divide_the_batch():
     assert convolution._chunk_count((320, 28, 28, 32)) == 40  # chunks of 8 images, 200,704 numbers
     assert convolution._chunk_count((320, 7, 7, 64)) == 20  # chunks of 16 images
@@ -121,6 +136,7 @@ def test_chunks_divide_the_batch():
 
 def test_it_serves_flax_conv():
     x, _ = arrays((2, 8, 8, 3), ())
-    ours = nn.Conv(4, (3, 3), conv_general_dilated=convolution.conv_general_dilated)
+    unrolled = functools.partial(convolution.conv_general_dilated, lowering="unrolled")
+    ours = nn.Conv(4, (3, 3), conv_general_dilated=unrolled)
     variables = ours.init(jax.random.key(0), x)
     chex.assert_trees_all_close(ours.apply(variables, x), nn.Conv(4, (3, 3)).apply(variables, x))

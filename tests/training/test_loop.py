@@ -108,9 +108,7 @@ def test_leaves_summary_figures_and_report(finished):
         assert phase["seconds"] > 0 and phase["compile_seconds"] > 0
     figure = workdir / "figures" / "loss.png"
     assert figure.read_bytes().startswith(b"\x89PNG")
-    assert reports == [
-        (workdir / "report.html", "toy", summary, {"loss": figure}, records_of(workdir))
-    ]
+    assert reports == [(workdir / "report.html", summary, {"loss": figure})]
     assert sorted(p.name for p in (workdir / "checkpoints").iterdir()) == ["34", "41", "43"]
 
 

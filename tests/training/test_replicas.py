@@ -83,6 +83,18 @@ def test_the_whole_says_what_the_seeds_say(together):
     assert not (workdir / "metrics.jsonl").exists()
 
 
+def test_each_seed_is_reported_and_then_all(tmp_path):
+    reports = []
+    seeded = toy.several(toy.system(steps=(0, 1)), (3, 4))
+    result = toy.train_several(tmp_path, seeded, write_report=lambda *args: reports.append(args))
+    each = [tmp_path / f"seed_{seed}" for seed in (3, 4)]
+    figures = [{"loss": folder / "figures" / "loss.png"} for folder in each]
+    assert reports == [
+        *zip([f / "report.html" for f in each], result.summary["summaries"], figures, strict=True),
+        (tmp_path / "report.html", result.summary, {}),
+    ]
+
+
 def test_finished_seeds_are_left_alone_and_can_be_evaluated_again(together):
     workdir, result, seeded = together
     before = [(workdir / f"seed_{k}" / "metrics.jsonl").read_bytes() for k in (3, 4, 5)]

@@ -19,6 +19,7 @@ KINDS = {
         build=build_competition,
         story=stories.tell_competition,
         numbers=summary.numbers,
+        measures=stories.MEASURES,
         curve=Curve("identified", "identified", "Mechanisms identified along training"),
         parts=judge.digests,
         examinations=EXAMINATIONS,
@@ -27,8 +28,9 @@ KINDS = {
         schema=SCHEMAS["oracle"],
         load=_load,
         build=build_oracle,
-        story=stories.tell_competition,
+        story=stories.tell_oracle,
         numbers=summary.numbers,
+        measures=stories.MEASURES,
         parts=judge.digests,
     ),
     "classification": Kind(
@@ -37,5 +39,6 @@ KINDS = {
         build=build_judge,
         story=stories.tell_judge,
         numbers=lambda summary, records: {"accuracy": summary["accuracy"]["test"]},
+        measures=stories.MEASURES,
     ),
 }

@@ -8,21 +8,42 @@ The oracle is told which mechanism made an image and from what, and has one phas
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
 from icm_jax.data import Splits
-from icm_jax.system import Phase, System
-from icm_jax.systems.icm import figures, images, judge, phases, summary
-from icm_jax.systems.icm.evaluation import make_evaluate
-from icm_jax.systems.icm.images import Source
+from icm_jax.system import Evaluation, Phase, System
+from icm_jax.systems.icm.evaluation import Evaluator
+from icm_jax.systems.icm.figures import draw_figures, draw_restoration
+from icm_jax.systems.icm.images import Source, build_images
+from icm_jax.systems.icm.judge import make_judge
 from icm_jax.systems.icm.model import make_model
-from icm_jax.systems.icm.steps import init
+from icm_jax.systems.icm.phases import make_oracle_phases, make_phases
+from icm_jax.systems.icm.state import init
+from icm_jax.systems.icm.summary import headline
 
-# (config, source, axis name) -> phases
-Phases = Callable[[ConfigDict, Source, str | None], tuple[Phase, ...]]
+
+class _Kind(NamedTuple):
+    """What the competition and its oracle do each in its own way.
+
+    Attributes:
+      make_phases: `(config, source, axis name) -> phases`.
+      draw: `(names, evaluation, records) -> name -> figure`.
+      by_score: whether the expert that scores best restores an image; else expert i restores what
+        mechanism i made.
+    """
+
+    make_phases: Callable[[ConfigDict, Source, str | None], tuple[Phase, ...]]
+    draw: Callable[[Sequence[str], Evaluation, list[dict]], dict[str, Figure]]
+    by_score: bool
+
+
+_COMPETITION = _Kind(make_phases, draw_figures, by_score=True)
+_ORACLE = _Kind(make_oracle_phases, draw_restoration, by_score=False)
 
 
 def build_competition(
@@ -46,7 +67,7 @@ def build_competition(
       ValueError: labels or groups leave no image, fewer than a batch, or too few to evaluate with,
         padding is smaller than the images, or a mechanism or a network does not suit them.
     """
-    return _build(config, splits, seeds, axis_name, phases.icm, figures.draw_figures, True)
+    return _build(_COMPETITION, config, splits, seeds, axis_name)
 
 
 def build_oracle(
@@ -56,7 +77,7 @@ def build_oracle(
 
     Arguments, results and errors are those of `build_competition`.
     """
-    return _build(config, splits, seeds, axis_name, phases.oracle, figures.draw_restoration, False)
+    return _build(_ORACLE, config, splits, seeds, axis_name)
 
 
 def build_judge(
@@ -69,37 +90,36 @@ def build_judge(
     Raises:
       ValueError: there is nothing to learn, or as `build_competition` does.
     """
-    asked = judge.build(config, images.build(config, splits), splits, axis_name)
-    if asked is None:
+    judge = make_judge(config, build_images(config, splits), splits, axis_name)
+    if judge is None:
         raise ValueError(
             "classifier.learns: 'labels' says nothing about these images; choose 'canonical'"
         )
-    return tuple(asked.train(seed) for seed in seeds)
+    return tuple(judge.train(seed) for seed in seeds)
 
 
 def _build(
+    kind: _Kind,
     config: ConfigDict,
     splits: Splits,
     seeds: Sequence[int],
     axis_name: str | None,
-    make_phases: Phases,
-    draw: Callable,
-    by_score: bool,
 ) -> tuple[System, ...]:
-    """Systems of experts; where not `by_score`, expert i restores what mechanism i made."""
-    source = images.build(config, splits)
-    asked = judge.build(config, source, splits, axis_name)
+    """Systems of experts."""
+    source = build_images(config, splits)
+    judge = make_judge(config, source, splits, axis_name)
+    model = make_model(config)
     example = jnp.zeros((1, *source.test.images.shape[1:]))
-    evaluate = make_evaluate(make_model(config), asked, source, config, by_score=by_score)
+    evaluate = Evaluator(model, judge, source, config, kind.by_score)
     common = System(
         name=config.system,
-        init=functools.partial(init, make_model(config), config.experts.count, example),
-        phases=make_phases(config, source, axis_name),
+        init=functools.partial(init, model, config.experts.count, example),
+        phases=kind.make_phases(config, source, axis_name),
         data={},
         shared={"images": splits.train.images},
         evaluate=evaluate,
-        figures=functools.partial(draw, source.names),
-        headline=summary.headline,
+        figures=functools.partial(kind.draw, source.names),
+        headline=headline,
     )
     # Networks that do not suit the images say so here, not when a judge has learned.
     jax.eval_shape(common.init, jax.random.key(0))
@@ -109,7 +129,7 @@ def _build(
         return common._replace(
             data={"canonical": canonical, "transformed": transformed},
             evaluate=functools.partial(evaluate, seed),
-            auxiliary={"classifier": asked.train(seed)} if asked else {},
+            auxiliary={"classifier": judge.train(seed)} if judge else {},
         )
 
     return tuple(seeded(seed) for seed in seeds)

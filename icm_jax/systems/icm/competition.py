@@ -5,6 +5,7 @@ Masked: through all outputs of the scoring pass, the losers' gradients being zer
 image goes through its winner alone once more, with the batch statistics of the scoring pass.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,15 +17,39 @@ import optax
 from icm_jax import collectives
 
 PyTree = Any
-# (params, statistics, images [B, H, W, C], keys [B] or None) -> images [B, H, W, C] and what they
-# cost besides, [B] or None; for one expert
-ExpertFn = Callable[
-    [PyTree, PyTree, jax.Array, jax.Array | None], tuple[jax.Array, jax.Array | None]
-]
-# images [B, H, W, C] -> logits [B]
-ScoreFn = Callable[[jax.Array], jax.Array]
 # logits [...] -> losses [...]
 LossFn = Callable[[jax.Array], jax.Array]
+# outputs [B, H, W, C] -> what each costs the expert that won with it, [B]
+PriceFn = Callable[[jax.Array], jax.Array]
+
+
+class KeyedImages(NamedTuple):
+    """Images for experts, with what is drawn for them in training.
+
+    Attributes:
+      images: float32 `[B, H, W, C]` in [0, 1].
+      keys: typed keys `[B]`, one an image, for experts that draw something. None: nothing is
+        drawn.
+    """
+
+    images: jax.Array
+    keys: jax.Array | None = None
+
+
+class Made(NamedTuple):
+    """What experts make of images.
+
+    Attributes:
+      outputs: float32 `[..., B, H, W, C]`.
+      penalties: float32 `[..., B]`, what an output costs its expert besides, or None.
+    """
+
+    outputs: jax.Array
+    penalties: jax.Array | None
+
+
+# (what one expert has, images [B, H, W, C] and keys) -> what it makes of them, [B, ...]
+ExpertFn = Callable[[PyTree, KeyedImages], Made]
 
 
 class Wins(NamedTuple):
@@ -45,6 +70,9 @@ def winners(scores: jax.Array, axis_name: str | None = None) -> Wins:
     Args:
       scores: float32 `[E, B]`, any monotone function of the discriminator's probability.
       axis_name: device axis over which wins are counted, or None.
+
+    Raises:
+      AssertionError: `scores` is not a matrix.
     """
     chex.assert_rank(scores, 2)
     winner = jnp.argmax(scores, axis=0).astype(jnp.int32)
@@ -53,18 +81,19 @@ def winners(scores: jax.Array, axis_name: str | None = None) -> Wins:
 
 
 def canonical_loss(logits: jax.Array) -> jax.Array:
-    """-log D(x) for each logit: what the discriminator pays for a canonical image.
+    """-log D(x) for each logit, `[...]` to `[...]`: what a canonical image costs the discriminator.
 
     It is also what a winner of the paper pays for its output (Parascandolo et al. 2018: the winner
-    maximises log D). Any shape in, the same shape out.
+    maximises log D).
     """
     return jax.nn.softplus(-logits)
 
 
 def squared_loss(logits: jax.Array) -> jax.Array:
-    """(1 - D(x))^2 for each logit: what a winner pays for its output in the reproduction on faces.
+    """(1 - D(x))^2 for each logit, `[...]` to `[...]` in [0, 1].
 
-    Unlike -log D it hardly draws back an output that the discriminator is sure about.
+    What a winner pays for its output in the reproduction on faces. Unlike -log D it hardly draws
+    back an output that the discriminator is sure about.
     """
     return jnp.square(jax.nn.sigmoid(-logits))
 
@@ -74,7 +103,7 @@ WINNER_LOSSES: dict[str, LossFn] = {"log": canonical_loss, "squared": squared_lo
 
 
 def expert_output_loss(logits: jax.Array) -> jax.Array:
-    """-log(1 - D(x)) for each logit: what the discriminator pays for an expert's output."""
+    """-log(1 - D(x)) for each logit, `[...]` to `[...]`: what an output costs the discriminator."""
     return jax.nn.softplus(logits)
 
 
@@ -93,82 +122,77 @@ DISCRIMINATOR_LOSSES = {
 }
 
 
-def winner_gradient(
-    score: ScoreFn,
-    outputs: jax.Array,
-    penalties: jax.Array | None,
-    wins: Wins,
-    loss: LossFn = canonical_loss,
-) -> tuple[jax.Array, jax.Array | None]:
+def winner_gradient(price: PriceFn, made: Made, wins: Wins) -> Made:
     """The gradient of all experts' losses, as in `winners_loss`, by what they made ("masked").
 
     Args:
-      score: images to logits, with the discriminator's parameters closed over.
-      outputs: float32 `[E, B, H, W, C]` of all experts on this device's images.
-      penalties: float32 `[E, B]`, what the outputs cost besides; None where they cost nothing.
+      price: what a winner pays for its output.
+      made: `[E, B, ...]`, of all experts on this device's images.
       wins: of the scores of these outputs.
-      loss: what a winner pays for its output.
 
     Returns:
       By outputs and penalties, of their shapes; zero for the losers of an image, to be pulled back
       through the experts.
+
+    Raises:
+      AssertionError: outputs, penalties and wins are not of the same experts and images.
     """
-    won = jax.tree.map(
-        lambda made: made[wins.winner, jnp.arange(made.shape[1])], (outputs, penalties)
-    )
-    gradient = jax.grad(lambda won: _loss_of_won(score, *won, wins, loss))(won)
+    chex.assert_rank(made.outputs, 5)
+    chex.assert_equal_shape_prefix([*jax.tree.leaves(made), wins.onehot], 2)
+    won = jax.tree.map(lambda made: made[wins.winner, jnp.arange(made.shape[1])], made)
+    gradient = jax.grad(lambda won: _loss_of_won(price, won, wins))(won)
     return jax.tree.map(
         lambda g: wins.onehot.reshape(*wins.onehot.shape, *[1] * (g.ndim - 1)) * g[None], gradient
     )
 
 
 def winners_loss(
-    expert: ExpertFn,
-    score: ScoreFn,
-    params: PyTree,
-    statistics: PyTree,
-    images: jax.Array,
-    wins: Wins,
-    keys: jax.Array | None = None,
-    loss: LossFn = canonical_loss,
+    expert: ExpertFn, price: PriceFn, experts: PyTree, batch: KeyedImages, wins: Wins
 ) -> jax.Array:
-    """The sum of all experts' losses, each the mean of `loss` and penalty of the images it won.
+    """The sum of all experts' losses, each the mean of price and penalty of the images it won.
 
     Every image runs through the expert that won it and no other ("gathered"): one image is one
     entry of a `vmap` over parameters, so that any split of the wins has the same shape. An expert
     that won nothing has no part in the sum, and gradient zero.
 
     Args:
-      expert: one expert's function; with given statistics, an image's output must not depend on
-        the images beside it.
-      score: images to logits, with the discriminator's parameters closed over.
-      params: the experts' parameters, leaves `[E, ...]`.
-      statistics: the experts' batch statistics, leaves `[E, ...]`.
-      images: float32 `[B, H, W, C]`, this device's share.
+      expert: one expert's function; an image's output must not depend on the images beside it.
+      price: what a winner pays for its output.
+      experts: what the experts have, parameters and batch statistics: leaves `[E, ...]`.
+      batch: this device's share.
       wins: of these images.
-      keys: `[B]`, one an image for what experts draw, or None.
-      loss: what a winner pays for its output.
 
     Returns:
       float32 `[]`; this device's share of the sum.
+
+    Raises:
+      AssertionError: experts, images, keys and wins are of different numbers.
     """
-    own = jax.tree.map(lambda t: t[wins.winner], (params, statistics))  # leaves [B, ...]
-    alone = jax.tree.map(lambda t: t[:, None], (images, keys))
-    made = jax.tree.map(lambda t: t[:, 0], jax.vmap(expert)(*own, *alone))
-    return _loss_of_won(score, *made, wins, loss)
+    chex.assert_rank(batch.images, 4)
+    chex.assert_equal_shape_prefix([*jax.tree.leaves(batch), wins.winner], 1)
+    chex.assert_equal_shape_prefix([*jax.tree.leaves(experts), wins.count], 1)
+    own = jax.tree.map(lambda t: t[wins.winner], experts)  # leaves [B, ...]
+    alone = jax.tree.map(lambda t: t[:, None], batch)
+    made = jax.tree.map(lambda t: t[:, 0], jax.vmap(expert)(own, alone))
+    return _loss_of_won(price, made, wins)
 
 
-def _loss_of_won(
-    score: ScoreFn, outputs: jax.Array, penalties: jax.Array | None, wins: Wins, loss: LossFn
-) -> jax.Array:
+def _loss_of_won(price: PriceFn, made: Made, wins: Wins) -> jax.Array:
     """The sum of all experts' losses, given what the winner of each image made of it."""
     weight = 1.0 / wins.count[wins.winner]  # [B]; a winner's count is at least 1
-    return (weight * with_penalties(loss(score(outputs)), penalties)).sum()
+    return (weight * with_penalties(price(made.outputs), made.penalties)).sum()
 
 
 def with_penalties(losses: jax.Array, penalties: jax.Array | None) -> jax.Array:
-    """Losses plus penalties, of one shape; the losses alone where there are none."""
-    return losses if penalties is None else losses + penalties
+    """Losses plus penalties, both `[..., B]`; the losses alone where there are none.
+
+    Raises:
+      AssertionError: they are of different shapes.
+    """
+    if penalties is None:
+        return losses
+    chex.assert_equal_shape([losses, penalties])
+    return losses + penalties
 
 
 def update_won(
@@ -190,8 +214,15 @@ def update_won(
       rate: factor on the optimizer's learning rate, `[]`.
 
     Returns:
-      New parameters and optimizer state.
+      New parameters and optimizer state, leaves as before.
+
+    Raises:
+      AssertionError: `won` is not `[E]`, or gradients are not of the parameters' shapes.
     """
+    chex.assert_rank(won, 1)
+    chex.assert_rank(rate, 0)
+    chex.assert_trees_all_equal_shapes(gradients, params)
+    chex.assert_equal_shape_prefix([won, *jax.tree.leaves((opt_state, params))], 1)
 
     def update(gradients, opt_state, params, won):
         updates, new_opt_state = optimizer.update(gradients, opt_state, params)
@@ -230,15 +261,13 @@ def discriminator_gradient(
     Returns:
       The loss, float32 `[]`, the scores (logits) of outputs `[E, B]` and of canonical images
       `[B]`, and the gradient by `params`.
+
+    Raises:
+      AssertionError: outputs and canonical images are of different numbers or sides.
     """
     chex.assert_shape(outputs, (None, *canonical.shape))
     devices = collectives.size(axis_name)
-
-    def paid(params, loss, images, share):
-        scores = logits(params, images)
-        return share * loss(scores).mean(), scores
-
-    gradient_of = jax.value_and_grad(paid, has_aux=True)
+    gradient_of = jax.value_and_grad(functools.partial(_paid, logits), has_aux=True)
     (total, canonical_scores), gradient = gradient_of(
         params, losses.canonical, canonical, 1 / devices
     )
@@ -252,3 +281,15 @@ def discriminator_gradient(
         total, gradient = jax.tree.map(jnp.add, (total, gradient), (loss, more))
         scores.append(part_scores)
     return total, jnp.concatenate(scores), canonical_scores, gradient
+
+
+def _paid(
+    logits: Callable[[PyTree, jax.Array], jax.Array],
+    params: PyTree,
+    loss: LossFn,
+    images: jax.Array,
+    share: float,
+) -> tuple[jax.Array, jax.Array]:
+    """The mean loss of images, times `share`, and their scores."""
+    scores = logits(params, images)
+    return share * loss(scores).mean(), scores

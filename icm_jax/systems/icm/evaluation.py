@@ -1,9 +1,10 @@
 """What the experts of an ICM state make of test images."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,10 +15,17 @@ from icm_jax.chunks import in_chunks
 from icm_jax.data import to_float
 from icm_jax.streams import SeedStream
 from icm_jax.system import Evaluation, PyTree
-from icm_jax.systems.icm import summary as icm_summary
 from icm_jax.systems.icm.images import Source
 from icm_jax.systems.icm.judge import Judge
-from icm_jax.systems.icm.steps import prune
+from icm_jax.systems.icm.model import Model
+from icm_jax.systems.icm.state import State, prune
+from icm_jax.systems.icm.summary import (
+    find_untouched,
+    likeness,
+    measure_kept,
+    summarize,
+    summarize_passed,
+)
 
 
 class Found(NamedTuple):
@@ -42,106 +50,135 @@ class Found(NamedTuple):
     passed: jax.Array | None
 
 
-def make_evaluate(
-    model,
-    judge: Judge | None,
-    source: Source,
-    config: ConfigDict,
-    by_score: bool = True,
-) -> Callable[[int, PyTree, Mapping[str, PyTree], bool], Evaluation]:
-    """The evaluation of an ICM state on the test images of a source.
+class Evaluator:
+    """Evaluates ICM states on the test images of a source; all seeds share what it compiles."""
 
-    Its first argument is the seed of what is random in the mechanisms: all seeds share what is
-    compiled.
+    def __init__(
+        self,
+        model: Model,
+        judge: Judge | None,
+        source: Source,
+        config: ConfigDict,
+        by_score: bool = True,
+    ):
+        """Compiles nothing yet.
 
-    Args:
-      model: `icm.Model` without a device axis.
-      judge: of the images; its state is the auxiliary system 'classifier'.
-      source: of the images and the mechanisms to apply to them.
-      config: `config.evaluation.images` of the test images are used during training,
-        `config.evaluation.last` at the end, where `config.experts.prune` drops idle experts.
-      by_score: the best score wins; else expert i restores what mechanism i made.
-    """
-    count, bank = len(source.names), source.bank
-    images, labels = source.test.images, source.test.labels
-    sizes = config.evaluation.images, config.evaluation.last or len(images)
-    untouched = icm_summary.untouched(config, *images.shape[1:3])
+        Args:
+          model: without a device axis.
+          judge: of the images; its state is the auxiliary system 'classifier'.
+          source: of the images and the mechanisms to apply to them.
+          config: `config.evaluation.images` of the test images are used during training,
+            `config.evaluation.last` at the end, where `config.experts.prune` drops idle experts.
+          by_score: the best score wins; else expert i restores what mechanism i made.
+        """
+        self._model, self._judge, self._source = model, judge, source
+        self._config, self._by_score = config, by_score
+        # Compiled as one: piece by piece its first call compiles some fifty small programs.
+        self._score = jax.jit(functools.partial(score_all, model))
+        self._restore = jax.jit(self._restore_chunk)
+        self._pass_canonical = jax.jit(self._pass_canonical_chunk)
 
-    @jax.jit
-    def on_chunk(state: PyTree, judged: PyTree, images, labels, mechanism, chunk_key) -> Found:
+    def __call__(
+        self, seed: int, state: State, auxiliary: Mapping[str, PyTree], complete: bool
+    ) -> Evaluation:
+        """As `System.evaluate`, but for the seed of what is random in the mechanisms."""
+        judged = auxiliary.get("classifier")
+        found, used = self._found(seed, state, judged, complete)
+        names, mechanism = self._source.names, self._source.index[: len(found.winner)]
+        # Image i < M was transformed by mechanism i: one sample of each for the grid.
+        outputs, _ = self._score(state, jnp.asarray(found.transformed[: len(names)]))
+        passing = {}
+        if self._judge is not None:
+            canonical = self._canonical_share(found, judged)
+            shares = summarize_passed(names, mechanism, found.passed, self._judge.kinds, canonical)
+            passing[self._judge.name] = shares
+        evaluation = summarize(names, mechanism, found, np.asarray(outputs), passing)
+        specialization = evaluation.summary["specialization"]
+        specialization["dropped"] = np.setdiff1d(np.arange(len(outputs)), used).tolist()
+        if not self._by_score:
+            specialization["found"] = None  # who is told a mechanism has not found it
+        untouched = find_untouched(self._config, *found.transformed.shape[1:3])
+        kept = measure_kept(names, mechanism, found, untouched)
+        more = {
+            "image_shape": list(self._source.shape),
+            "judge": None if self._judge is None else {"classes": self._judge.classes},
+            "kept": kept,
+        }
+        scalars = evaluation.scalars | likeness(kept)
+        return evaluation._replace(scalars=scalars, summary=evaluation.summary | more)
+
+    def _found(
+        self, seed: int, state: State, judged: PyTree, complete: bool
+    ) -> tuple[Found, np.ndarray]:
+        """What the experts made, and the numbers of those that were not dropped, int `[K]`."""
+        settings, experts = self._config.evaluation, self._config.experts
+        images, labels, index = *self._source.test[:2], self._source.index
+        used = np.arange(experts.count)
+        if complete and experts.prune:
+            state, used = prune(state, experts.prune)
+        key = streams.of_seed(seed, SeedStream.EVALUATION)
+
+        def restore(i):
+            chunk_key = jax.random.fold_in(key, i[0])
+            return self._restore(state, judged, images[i], labels[i], index[i], chunk_key)
+
+        most = (settings.last or len(images)) if complete else settings.images
+        found = in_chunks(restore, min(most, len(images)))
+        # Experts keep their numbers, whichever are dropped.
+        scores = np.full((len(found.scores), experts.count), np.nan, np.float32)
+        scores[:, used] = found.scores
+        return found._replace(winner=used[found.winner], scores=scores), used
+
+    def _restore_chunk(
+        self,
+        state: State,
+        judged: PyTree,
+        images: jax.Array,
+        labels: jax.Array,
+        mechanism: jax.Array,
+        key: jax.Array,
+    ) -> Found:
         transformed, originals = to_float(images), None
-        if bank is not None:
+        if self._source.bank is not None:
             originals = transformed
-            transformed = mechanisms.apply(bank, chunk_key, originals, mechanism)
-        outputs, scores = score_all(model, state, transformed)
-        winner = scores.argmax(axis=0) if by_score else mechanism
+            transformed = mechanisms.apply(self._source.bank, key, originals, mechanism)
+        outputs, scores = score_all(self._model, state, transformed)
+        winner = scores.argmax(axis=0) if self._by_score else mechanism
         restored = outputs[winner, jnp.arange(len(images))]
         passed = None
-        if judge is not None:
-            kinds = originals, transformed, restored
+        if self._judge is not None:
             nobody = jnp.zeros(len(images), bool)
-            passed = [nobody if x is None else judge.passes(judged, x, labels) for x in kinds]
+            passed = [
+                nobody if kind is None else self._judge.passes(judged, kind, labels)
+                for kind in (originals, transformed, restored)
+            ]
             passed = jnp.stack(passed, axis=1)
         return Found(originals, transformed, restored, scores.T, winner, passed)
 
-    # Compiled as one: piece by piece, its first call compiles some fifty little programs.
-    on_samples = jax.jit(functools.partial(score_all, model))
+    def _pass_canonical_chunk(self, judged: PyTree, images: jax.Array) -> jax.Array:
+        return self._judge.passes(judged, to_float(images), jnp.zeros(len(images), jnp.int32))
 
-    @jax.jit
-    def on_canonical(judged: PyTree, images) -> jax.Array:
-        return judge.passes(judged, to_float(images), jnp.zeros(len(images), jnp.int32))
-
-    def canonical_share(found: Found, judged: PyTree) -> float:
+    def _canonical_share(self, found: Found, judged: PyTree) -> float:
         """The fraction of canonical images that pass."""
-        if bank is not None:
+        if self._source.bank is not None:
             return float(found.passed[:, 0].mean())
-        known = source.canonical
-        passed = in_chunks(lambda index: on_canonical(judged, known[index]), len(known))
+        known = self._source.canonical
+        passed = in_chunks(lambda i: self._pass_canonical(judged, known[i]), len(known))
         return float(passed.mean())
 
-    def evaluate(
-        seed: int, state: PyTree, auxiliary: Mapping[str, PyTree], complete: bool
-    ) -> Evaluation:
-        key = streams.of_seed(seed, SeedStream.EVALUATION)
-        n = min(sizes[complete], len(images))
-        whole, used = state, np.arange(config.experts.count)
-        if complete and config.experts.prune:
-            state, used = prune(state, config.experts.prune)
-        judged = auxiliary.get("classifier")
 
-        def call(index):
-            chunk_key = jax.random.fold_in(key, index[0])
-            return on_chunk(
-                state, judged, images[index], labels[index], source.index[index], chunk_key
-            )
+def score_all(model: Model, state: State, images: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Lets all experts restore all images, and the discriminator score what they make.
 
-        found = in_chunks(call, n)
-        # Image i < M was transformed by mechanism i: one sample of each for the grid.
-        outputs, _ = on_samples(whole, jnp.asarray(found.transformed[:count]))
-        # Experts keep their numbers, whichever are dropped.
-        scores = np.full((n, config.experts.count), np.nan, np.float32)
-        scores[:, used] = found.scores
-        found = found._replace(winner=used[found.winner], scores=scores)
-        named = source.names, source.index[:n]
-        passing = {}
-        if judge is not None:
-            canonical = canonical_share(found, judged)
-            passing[judge.name] = icm_summary.judged(*named, found.passed, judge.kinds, canonical)
-        evaluation = icm_summary.summarize(*named, found, np.asarray(outputs), passing)
-        specialization = evaluation.summary["specialization"]
-        specialization["dropped"] = np.setdiff1d(np.arange(config.experts.count), used).tolist()
-        if not by_score:
-            specialization["found"] = None  # who is told a mechanism has not found it
-        kept = icm_summary.kept(*named, found, untouched)
-        more = {"image_shape": list(source.shape), "kept": kept}
-        scalars = evaluation.scalars | icm_summary.likeness(kept)
-        return evaluation._replace(scalars=scalars, summary=evaluation.summary | more)
+    Args:
+      model: without a device axis.
+      state: of E experts.
+      images: float32 `[B, H, W, C]` in [0, 1].
 
-    return evaluate
-
-
-def score_all(model, state: PyTree, images: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Outputs `[E, B, H, W, C]` and scores (logits) `[E, B]` of all experts on `[B, H, W, C]`."""
+    Returns:
+      Outputs, float32 `[E, B, H, W, C]`, and scores (logits), float32 `[E, B]`.
+    """
+    chex.assert_rank(images, 4)
     experts = state.experts
     outputs = jax.vmap(model.restore, (0, 0, None))(experts.params, experts.statistics, images)
     return outputs, model.logits(state.discriminator.params, outputs)

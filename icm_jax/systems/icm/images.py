@@ -6,7 +6,7 @@ one value of an attribute are canonical, those with other values are transformed
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -29,9 +29,16 @@ from icm_jax.data import (
     to_float,
     values_of,
 )
+from icm_jax.system import PyTree
 
 # (data, key, B) -> float32 images [B, H, W, C] in [0, 1], a batch of all devices
-Draw = Callable[[Mapping[str, jax.Array], jax.Array, int], jax.Array]
+Draw = Callable[[Mapping[str, PyTree], jax.Array, int], jax.Array]
+# (key, B) -> int32 [B], a mechanism or group each
+Choose = Callable[[jax.Array, int], jax.Array]
+# images [..., H, W, C] -> [..., H', W', C]
+Prepare = Callable[[jax.Array], jax.Array]
+# seed -> the canonical and the transformed pool, of images of the train split
+Pools = Callable[[int], tuple[Pool, Pool | Groups]]
 
 
 class Source(NamedTuple):
@@ -40,30 +47,31 @@ class Source(NamedTuple):
     Attributes:
       names: of the M mechanisms or groups.
       bank: the M mechanisms; None for groups, whose images are transformed already.
-      pools: `seed -> (canonical, transformed)`, of images of the train split; `transformed` are
-        `Groups` where there are groups.
+      pools: of a seed; `transformed` are `Groups` where there are groups.
       draw: draws transformed images, padded, from those pools.
-      test: the images to evaluate with, padded; of groups the transformed ones.
+      test: the images to evaluate with, uint8 `[N, H, W, C]`, padded; of groups the transformed
+        ones.
       canonical: uint8 `[K, H, W, C]`, canonical images to evaluate with, padded; without groups
         they are those of `test`.
-      index: int64 `[N]`, the mechanism or group of each image of `test`; that of image i < M is i.
-      prepare: pads images `[..., H, W, C]`, where that is to be done.
+      index: int64 `[N]` in [0, M), the mechanism or group of each image of `test`; that of image
+        i < M is i.
+      prepare: pads images, where that is to be done.
       shape: `(H, W, C)` of images before any padding.
     """
 
     names: tuple[str, ...]
     bank: tuple[mechanisms.Mechanism, ...] | None
-    pools: Callable[[int], tuple[Pool, Pool | Groups]]
+    pools: Pools
     draw: Draw
     test: Dataset
     canonical: np.ndarray
     index: np.ndarray
-    prepare: Callable[[jax.Array], jax.Array]
+    prepare: Prepare
     shape: tuple[int, ...]
 
 
-def build(config: ConfigDict, splits: Splits) -> Source:
-    """The source that a validated config names, on the images of `splits`.
+def build_images(config: ConfigDict, splits: Splits) -> Source:
+    """The images that a validated config names, of those of `splits`.
 
     Raises:
       ValueError: if an attribute, a value, a label or a mechanism does not suit the images, there
@@ -73,8 +81,8 @@ def build(config: ConfigDict, splits: Splits) -> Source:
     test = restrict(splits, config.data.labels).test
     side = config.data.pad
     prepare = functools.partial(pad, size=side) if side else lambda images: images
-    make = _grouped if config.data.groups.attribute else _designed
-    source = make(config, splits.train, test, prepare)
+    build = _build_grouped if config.data.groups.attribute else _build_designed
+    source = build(config, splits.train, test, prepare)
     _check_evaluated(config, source)
     padded = np.asarray(prepare(source.test.images))
     return source._replace(
@@ -83,70 +91,96 @@ def build(config: ConfigDict, splits: Splits) -> Source:
     )
 
 
-def _designed(
-    config: ConfigDict, train: Dataset, test: Dataset, prepare: Callable[[jax.Array], jax.Array]
-) -> Source:
-    names = tuple(mechanisms.label(spec) for spec in config.mechanisms)
+def _build_designed(config: ConfigDict, train: Dataset, test: Dataset, prepare: Prepare) -> Source:
+    """Images that mechanisms transform; test images by all of them in turns."""
     bank = tuple(mechanisms.build(spec) for spec in config.mechanisms)
-    example = jax.eval_shape(prepare, jax.ShapeDtypeStruct(test.images.shape[1:], jnp.float32))
-    mechanisms.check(config.mechanisms, example.shape)
-    choose = _choose(config, len(bank))
-
-    def draw_transformed(data, key, count):
-        image_key, index_key, mechanism_key = jax.random.split(key, 3)
-        images = draw(image_key, data["images"], data["transformed"], count)
-        return mechanisms.apply(bank, mechanism_key, prepare(images), choose(index_key, count))
-
-    def pools(seed):
-        return _checked(config, *halve(train, seed, config.data.labels))
-
-    index = np.arange(len(test.labels)) % len(bank)
     shape = test.images.shape[1:]
-    return Source(names, bank, pools, draw_transformed, test, test.images, index, prepare, shape)
+    example = jax.eval_shape(prepare, jax.ShapeDtypeStruct(shape, jnp.float32))
+    mechanisms.check(config.mechanisms, example.shape)
+    choose = _chooser(config, len(bank))
+    return Source(
+        names=tuple(mechanisms.label(spec) for spec in config.mechanisms),
+        bank=bank,
+        pools=functools.partial(_halve_pools, config, train),
+        draw=functools.partial(_draw_designed, bank, choose, prepare),
+        test=test,
+        canonical=test.images,
+        index=np.arange(len(test.labels)) % len(bank),
+        prepare=prepare,
+        shape=shape,
+    )
 
 
-def _grouped(
-    config: ConfigDict, train: Dataset, test: Dataset, prepare: Callable[[jax.Array], jax.Array]
-) -> Source:
+def _build_grouped(config: ConfigDict, train: Dataset, test: Dataset, prepare: Prepare) -> Source:
+    """Images that are transformed already; test images of all groups in turns."""
     groups = config.data.groups
     values = [str(value) for value in groups.transformed]
-    choose = _choose(config, len(values))
-
-    def draw_transformed(data, key, count):
-        image_key, index_key = jax.random.split(key)
-        group = choose(index_key, count)
-        index = draw_members(image_key, data["transformed"], group)
-        return prepare(to_float(data["images"][index]))
-
-    def pools(seed):
-        cut = divide(train, seed, groups.attribute, groups.canonical, values, config.data.labels)
-        return _checked(config, *cut)
-
     all_values = [groups.canonical, *values]
     values_of(train, groups.attribute, all_values, "train")
-    found = values_of(test, groups.attribute, all_values, "test")
-    canonical = test.images[found == groups.canonical]
-    members = [np.flatnonzero(found == value) for value in values]
-    group = np.repeat(np.arange(len(values)), [len(images) for images in members])
-    # The groups take turns, so that the first images are one of each.
+    of_test = values_of(test, groups.attribute, all_values, "test")
+    order, index = _take_turns([np.flatnonzero(of_test == value) for value in values])
+    choose = _chooser(config, len(values))
+    return Source(
+        names=tuple(f"{groups.attribute}={value}" for value in values),
+        bank=None,
+        pools=functools.partial(_divide_pools, config, train, values),
+        draw=functools.partial(_draw_grouped, choose, prepare),
+        test=test.take(order),
+        canonical=test.images[of_test == groups.canonical],
+        index=index,
+        prepare=prepare,
+        shape=test.images.shape[1:],
+    )
+
+
+def _take_turns(members: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The members of groups, int64 `[N]`, so that the first are one of each, and their groups."""
+    group = np.repeat(np.arange(len(members)), [len(images) for images in members])
     turn = np.concatenate([np.arange(len(images)) for images in members])
     order = np.lexsort((group, turn))
-    test, index = test.take(np.concatenate(members)[order]), group[order]
-    names = tuple(f"{groups.attribute}={value}" for value in values)
-    shape = test.images.shape[1:]
-    return Source(names, None, pools, draw_transformed, test, canonical, index, prepare, shape)
+    return np.concatenate(members)[order], group[order]
 
 
-def _choose(config: ConfigDict, among: int) -> Callable[[jax.Array, int], jax.Array]:
-    """`(key, B) -> int32 [B]`, which of `among` mechanisms or groups, as the mixture says."""
-    logits = jnp.log(jnp.asarray(config.mixture, jnp.float32)) if config.mixture else None
+def _draw_designed(
+    bank: tuple[mechanisms.Mechanism, ...],
+    choose: Choose,
+    prepare: Prepare,
+    data: Mapping[str, PyTree],
+    key: jax.Array,
+    count: int,
+) -> jax.Array:
+    image_key, index_key, mechanism_key = jax.random.split(key, 3)
+    images = draw(image_key, data["images"], data["transformed"], count)
+    return mechanisms.apply(bank, mechanism_key, prepare(images), choose(index_key, count))
 
-    def choose(key, count):
-        if logits is None:
-            return jax.random.randint(key, (count,), 0, among)
-        return jax.random.categorical(key, logits, shape=(count,))
 
-    return choose
+def _draw_grouped(
+    choose: Choose, prepare: Prepare, data: Mapping[str, PyTree], key: jax.Array, count: int
+) -> jax.Array:
+    image_key, index_key = jax.random.split(key)
+    group = choose(index_key, count)
+    index = draw_members(image_key, data["transformed"], group)
+    return prepare(to_float(data["images"][index]))
+
+
+def _chooser(config: ConfigDict, among: int) -> Choose:
+    """Chooses among so many mechanisms or groups, as often as the mixture says."""
+    if not config.mixture:
+        return lambda key, count: jax.random.randint(key, (count,), 0, among)
+    logits = jnp.log(jnp.asarray(config.mixture, jnp.float32))
+    return lambda key, count: jax.random.categorical(key, logits, shape=(count,))
+
+
+def _halve_pools(config: ConfigDict, train: Dataset, seed: int) -> tuple[Pool, Pool]:
+    return _checked(config, *halve(train, seed, config.data.labels))
+
+
+def _divide_pools(
+    config: ConfigDict, train: Dataset, values: Sequence[str], seed: int
+) -> tuple[Pool, Groups]:
+    attribute, canonical = config.data.groups.attribute, config.data.groups.canonical
+    cut = divide(train, seed, attribute, canonical, values, config.data.labels)
+    return _checked(config, *cut)
 
 
 def _checked(

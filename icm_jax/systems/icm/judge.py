@@ -1,7 +1,8 @@
 """The judge of an ICM run: a classifier that says what restored images show, or whether they look
 canonical."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -13,6 +14,7 @@ from icm_jax import classification, collectives, mechanisms
 from icm_jax.chunks import in_chunks
 from icm_jax.config import digest
 from icm_jax.data import Splits, draw, halve, to_float
+from icm_jax.networks.compute import Compute
 from icm_jax.system import PyTree, System
 from icm_jax.systems.icm.images import Source
 
@@ -27,22 +29,24 @@ class Judge(NamedTuple):
         their label says, 'called_canonical' where they must look canonical.
       kinds: names of the canonical, the transformed and the restored images in results.
       train: `seed -> System`, the classifier.
-      passes: `(state, images float32 [B, H, W, C], labels [B]) -> bool [B]`.
+      passes: `(state, images float32 [B, H, W, C] in [0, 1], labels int32 [B]) -> bool [B]`.
+      classes: how many it tells apart.
     """
 
     name: str
     kinds: tuple[str, str, str]
     train: Callable[[int], System]
     passes: Callable[[PyTree, jax.Array, jax.Array], jax.Array]
+    classes: int
 
 
-def build(
+def make_judge(
     config: ConfigDict, source: Source, splits: Splits, axis_name: str | None = None
 ) -> Judge | None:
     """The judge that `config.classifier.learns` names; None where it could not say anything.
 
     Args:
-      config: see `icm_jax.config.icm`.
+      config: see `icm_jax.systems.icm.config`.
       source: of canonical and transformed images.
       splits: all labels' images.
       axis_name: device axis, or None.
@@ -55,29 +59,39 @@ def build(
     return _of_labels(config, splits, axis_name) if _can_tell_labels(source, splits) else None
 
 
+def make_classifier(
+    config: ConfigDict, classes: int, axis_name: str | None = None
+) -> classification.Classifier:
+    """The network of the judge of so many classes; arguments and errors are as in `build`."""
+    compute = Compute(config.precision, config.convolution)
+    return classification.make_classifier(
+        config.classifier, classes, compute, config.data.pad, axis_name
+    )
+
+
 def _of_labels(config: ConfigDict, splits: Splits, axis_name: str | None) -> Judge:
     """Learns the labels of the canonical half, of all classes, whichever compete."""
-    settings, side = config.classifier, config.data.pad
-    task = classification.labelled(settings, *splits, side, axis_name)
-    system = classification.build(settings, task, side, axis_name)
-    predict = classification.predictor(settings, task.classes)
+    settings = config.classifier
+    task = classification.labelled(settings, *splits, config.data.pad, axis_name)
+    classifier = make_classifier(config, task.classes, axis_name)
+    system = classification.build(settings, task, classifier, axis_name)
 
     def train(seed):
         return system._replace(data={"pool": halve(splits.train, seed)[0]})
 
     def passes(state, images, labels):
-        return predict(state, images) == labels
+        return classifier.predict(state, images) == labels
 
-    return Judge("accuracy", ("original", "transformed", "restored"), train, passes)
+    kinds = ("original", "transformed", "restored")
+    return Judge("accuracy", kinds, train, passes, task.classes)
 
 
 def _of_canonical(
     config: ConfigDict, source: Source, splits: Splits, axis_name: str | None
 ) -> Judge:
-    settings = config.classifier
-    task = canonical_task(config, source, splits, axis_name)
-    system = classification.build(settings, task, 0, axis_name)
-    predict = classification.predictor(settings, task.classes)
+    task = make_canonical_task(config, source, splits, axis_name)
+    classifier = make_classifier(config, task.classes, axis_name)
+    system = classification.build(config.classifier, task, classifier, axis_name)
 
     def train(seed):
         canonical, transformed = source.pools(seed)
@@ -85,32 +99,21 @@ def _of_canonical(
 
     def passes(state, images, labels):
         del labels
-        return predict(state, images) == _CANONICAL
+        return classifier.predict(state, images) == _CANONICAL
 
-    return Judge("called_canonical", ("canonical", "transformed", "restored"), train, passes)
+    kinds = ("canonical", "transformed", "restored")
+    return Judge("called_canonical", kinds, train, passes, task.classes)
 
 
-def canonical_task(
+def make_canonical_task(
     config: ConfigDict, source: Source, splits: Splits, axis_name: str | None = None
 ) -> classification.Task:
     """To tell canonical images (class 1) from transformed ones (0), as the discriminator does.
 
     A batch is one half of each, from the images that the experts learn from; `data` lack the
-    pools, which the seed decides. Arguments are as in `build`.
+    pools, which the seed decides. Arguments are as in `make_judge`.
     """
-    count = config.classifier.batch_size
-    half = count // 2
-
-    def draw_both(data, key):
-        canonical_key, transformed_key = jax.random.split(key)
-        canonical = draw(canonical_key, data["images"], data["canonical"], half)
-        transformed = source.draw(data, transformed_key, count - half)
-        images = jnp.concatenate([source.prepare(canonical), transformed])
-        labels = jnp.where(jnp.arange(count) < half, _CANONICAL, 0)
-        # They take turns, so that every device has its part of both.
-        turns = np.argsort(np.arange(count) % max(half, 1), kind="stable")
-        return collectives.share((images[turns], labels[turns]), axis_name)
-
+    draw_both = functools.partial(_draw_both, source, config.classifier.batch_size, axis_name)
     transformed = _transformed(source)
     images = np.concatenate([source.canonical / np.float32(255), transformed])
     labels = np.repeat(np.int32([_CANONICAL, 0]), [len(source.canonical), len(transformed)])
@@ -118,6 +121,25 @@ def canonical_task(
     order = np.random.RandomState(0).permutation(len(labels))
     data = {"images": splits.train.images}
     return classification.Task(2, data, draw_both, images[order], labels[order])
+
+
+def _draw_both(
+    source: Source,
+    count: int,
+    axis_name: str | None,
+    data: Mapping[str, PyTree],
+    key: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """This device's share of `count` images and whether they are canonical, int32, in turns."""
+    half = count // 2
+    canonical_key, transformed_key = jax.random.split(key)
+    canonical = draw(canonical_key, data["images"], data["canonical"], half)
+    transformed = source.draw(data, transformed_key, count - half)
+    images = jnp.concatenate([source.prepare(canonical), transformed])
+    labels = jnp.where(jnp.arange(count) < half, _CANONICAL, 0)
+    # They take turns, so that every device has its part of both.
+    turns = np.argsort(np.arange(count) % max(half, 1), kind="stable")
+    return collectives.share((images[turns], labels[turns]), axis_name)
 
 
 def _transformed(source: Source) -> np.ndarray:
@@ -154,5 +176,6 @@ def digests(config: ConfigDict) -> dict[str, str]:
     if config.classifier.learns == "canonical":
         data |= {field: config.data[field] for field in ("labels", "canonical", "groups")}
         data |= {field: config[field] for field in ("mechanisms", "mixture")}
-    common = {name: config[name] for name in ("classifier", "seed", "replicas")}
+    fields = ("classifier", "precision", "convolution", "seed", "replicas")
+    common = {name: config[name] for name in fields}
     return {"classifier": digest(ConfigDict(common | {"data": data}))}

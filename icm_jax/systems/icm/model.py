@@ -1,5 +1,6 @@
 """The networks of ICM and how they compute: pure functions of parameters and images."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,39 +13,17 @@ from ml_collections import ConfigDict
 from icm_jax.networks.activations import ACTIVATIONS
 from icm_jax.networks.compute import Compute
 from icm_jax.systems.icm import competition
+from icm_jax.systems.icm.competition import KeyedImages, Made, Wins
 from icm_jax.systems.icm.networks.discriminators import ConvDiscriminator
 from icm_jax.systems.icm.networks.experts import PENALTY
 from icm_jax.systems.icm.networks.normalization import Statistics
 from icm_jax.systems.icm.networks.registry import EXPERTS
 
 PyTree = Any
+# images [B, H, W, C] -> logits [B]
+ScoreFn = Callable[[jax.Array], jax.Array]
 # (score, wins) -> the experts' gradients, leaves [E, ...]; this device's share
-WinnersGradient = Callable[[competition.ScoreFn, competition.Wins], PyTree]
-
-
-class Keys(NamedTuple):
-    """What experts that draw something draw with in training: typed keys, one an image.
-
-    Attributes:
-      images: `[B]`, of this device's images, or None: then nothing is drawn.
-      reference: `[R]`, of the reference images; where these are images of the batch, their keys
-        are too, so that the statistics are those of the same outputs.
-    """
-
-    images: jax.Array | None = None
-    reference: jax.Array | None = None
-
-
-class Made(NamedTuple):
-    """What experts make of images.
-
-    Attributes:
-      outputs: `[..., B, H, W, C]`.
-      penalties: float32 `[..., B]`, what an output costs its expert besides, or None.
-    """
-
-    outputs: jax.Array
-    penalties: jax.Array | None
+WinnersGradient = Callable[[ScoreFn, Wins], PyTree]
 
 
 class Model(NamedTuple):
@@ -61,129 +40,136 @@ class Model(NamedTuple):
     winner_loss: competition.LossFn = competition.canonical_loss
     keep: float = 0.0
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether its steps are for a CPU."""
+        return self.expert.compute.on_cpu
+
     def scoring_pass(
         self, params: PyTree, images: jax.Array, keys: jax.Array | None = None
     ) -> tuple[Made, PyTree]:
-        """What all experts make, leaves `[E, B, ...]`, and their batch statistics.
+        """What all experts make, leaves `[E, B, ...]`, and their batch statistics `[E, ...]`.
 
-        Images are `[B, H, W, C]`, the same for all, or `[E, B, H, W, C]`; keys `[B]`, the same for
-        all, for experts that draw something.
+        Args:
+          params: leaves `[E, ...]`.
+          images: float32 `[B, H, W, C]`, the same for all, or `[E, B, H, W, C]`.
+          keys: `[B]`, the same for all, for experts that draw something.
         """
 
         def one(params, images=images):
-            return self._applied({"params": params}, images, "batch", keys)
+            return self._apply({"params": params}, KeyedImages(images, keys), "batch")
 
-        return _each_expert(one, params, *([images] if images.ndim == 5 else []))
+        return _each_expert(one, self.on_cpu, params, *([images] if images.ndim == 5 else []))
 
-    def differentiable(
-        self,
-        params: PyTree,
-        statistics: PyTree,
-        reference: jax.Array,
-        keys: jax.Array | None = None,
-    ) -> PyTree:
-        """`statistics` of all experts with the gradient of those of the `reference` images."""
+    def differentiable(self, params: PyTree, statistics: PyTree, reference: KeyedImages) -> PyTree:
+        """`statistics` of all experts with the gradient of those of the `reference` images.
+
+        All leaves of parameters and statistics, those returned too, are `[E, ...]`.
+        """
 
         def one(params, statistics):
             variables = {"params": params, "batch_stats": statistics}
-            return self._applied(variables, reference, "reference", keys)[1]
+            return self._apply(variables, reference, "reference")[1]
 
-        return _each_expert(one, params, statistics)
+        return _each_expert(one, self.on_cpu, params, statistics)
 
     def restore(self, params: PyTree, statistics: PyTree, images: jax.Array) -> jax.Array:
         """Outputs `[B, H, W, C]` of one expert that normalises with the statistics given.
 
-        Nothing is drawn: the same images give the same outputs.
+        Nothing is drawn: the same float32 images `[B, H, W, C]` in [0, 1] give the same outputs.
         """
-        return self._alone(params, statistics, images).outputs
-
-    def _alone(
-        self,
-        params: PyTree,
-        statistics: PyTree,
-        images: jax.Array,
-        keys: jax.Array | None = None,
-    ) -> Made:
-        """What one expert makes; no image has a part in what it makes of another."""
         variables = {"params": params, "batch_stats": statistics}
-        return self._applied(variables, images, "given", keys)[0]
-
-    def _applied(
-        self, variables: PyTree, images: jax.Array, statistics: Statistics, keys: jax.Array | None
-    ) -> tuple[Made, PyTree]:
-        outputs, updates = self.expert.apply(
-            variables, images, statistics, keys, mutable=["batch_stats", PENALTY]
-        )
-        penalties = jax.tree.leaves(updates.get(PENALTY))
-        return Made(outputs, sum(penalties) if penalties else None), updates["batch_stats"]
+        return self._apply(variables, KeyedImages(images), "given")[0].outputs
 
     def competing(
-        self,
-        params: PyTree,
-        images: jax.Array,
-        reference: jax.Array | None,
-        keys: Keys = Keys(),  # noqa: B008 - immutable
+        self, params: PyTree, batch: KeyedImages, reference: KeyedImages | None
     ) -> tuple[Made, PyTree, WinnersGradient]:
         """The scoring pass of all experts, and the gradient that its winners will have.
 
         Args:
           params: leaves `[E, ...]`.
-          images: `[B, H, W, C]`.
-          reference: `[R, H, W, C]`; None for the masked form, which takes the whole batch.
-          keys: of both.
+          batch: B images, for all experts.
+          reference: R images, see `steps.Batch`; None for the masked form, which takes the whole
+            batch.
 
         Returns:
           As `scoring_pass`, penalties with what `keep` adds, and the function that computes the
           gradient.
         """
-
-        def scored(params):
-            made, statistics = self.scoring_pass(params, images, keys.images)
-            return jax.vmap(self._kept, (0, None))(made, images), statistics
-
+        score_all = functools.partial(self._scoring_pass_and_keep, batch)
         if reference is None:
-            made, pull_back, statistics = jax.vjp(scored, params, has_aux=True)
-
-            def masked(score, wins):
-                gradient = competition.winner_gradient(score, *made, wins, self.winner_loss)
-                return pull_back(Made(*gradient))[0]
-
-            return made, statistics, masked
-
-        made, statistics = scored(params)
-
-        def alone(params, statistics, images, keys):
-            return self._kept(self._alone(params, statistics, images, keys), images)
-
-        def gathered(score, wins):
-            def loss(params):
-                moving = self.differentiable(params, statistics, reference, keys.reference)
-                return competition.winners_loss(
-                    alone, score, params, moving, images, wins, keys.images, self.winner_loss
-                )
-
-            return jax.grad(loss)(params)
-
+            made, pull_back, statistics = jax.vjp(score_all, params, has_aux=True)
+            return made, statistics, functools.partial(self._masked, made, pull_back)
+        made, statistics = score_all(params)
+        gathered = functools.partial(self._gathered, params, statistics, batch, reference)
         return made, statistics, gathered
 
-    def _kept(self, made: Made, images: jax.Array) -> Made:
+    def logits(self, params: PyTree, images: jax.Array) -> jax.Array:
+        """The discriminator's logits, float32 `[...]`, of images `[..., H, W, C]` in [0, 1]."""
+        flat = images.reshape(-1, *images.shape[-3:])
+        return self.discriminator.apply({"params": params}, flat).reshape(images.shape[:-3])
+
+    def _apply(
+        self, variables: PyTree, batch: KeyedImages, statistics: Statistics
+    ) -> tuple[Made, PyTree]:
+        """What one expert makes of images, and its batch statistics."""
+        outputs, updates = self.expert.apply(
+            variables, batch.images, statistics, batch.keys, mutable=["batch_stats", PENALTY]
+        )
+        penalties = jax.tree.leaves(updates.get(PENALTY))
+        return Made(outputs, sum(penalties) if penalties else None), updates["batch_stats"]
+
+    def _scoring_pass_and_keep(self, batch: KeyedImages, params: PyTree) -> tuple[Made, PyTree]:
+        made, statistics = self.scoring_pass(params, *batch)
+        return jax.vmap(self._add_keep, (0, None))(made, batch.images), statistics
+
+    def _add_keep(self, made: Made, images: jax.Array) -> Made:
         """What one expert made of images `[B, H, W, C]`, with what it costs to have left them."""
         if not self.keep:
             return made
         left = jnp.square(made.outputs - images).mean(axis=(1, 2, 3))
         return made._replace(penalties=competition.with_penalties(self.keep * left, made.penalties))
 
-    def logits(self, params: PyTree, images: jax.Array) -> jax.Array:
-        """The discriminator's logits `[...]` of images `[..., H, W, C]`."""
-        flat = images.reshape(-1, *images.shape[-3:])
-        return self.discriminator.apply({"params": params}, flat).reshape(images.shape[:-3])
+    def _masked(
+        self, made: Made, pull_back: Callable[[Made], PyTree], score: ScoreFn, wins: Wins
+    ) -> PyTree:
+        """The gradient through all that experts made, the losers' being zero."""
+        return pull_back(competition.winner_gradient(self._price(score), made, wins))[0]
+
+    def _gathered(
+        self,
+        params: PyTree,
+        statistics: PyTree,
+        batch: KeyedImages,
+        reference: KeyedImages,
+        score: ScoreFn,
+        wins: Wins,
+    ) -> PyTree:
+        """The gradient through the winners, run again, and the reference images' statistics."""
+
+        def loss(params):
+            experts = params, self.differentiable(params, statistics, reference)
+            return competition.winners_loss(
+                self._make_alone, self._price(score), experts, batch, wins
+            )
+
+        return jax.grad(loss)(params)
+
+    def _make_alone(self, expert: tuple[PyTree, PyTree], batch: KeyedImages) -> Made:
+        """What one expert makes; no image has a part in what it makes of another."""
+        params, statistics = expert
+        made, _ = self._apply({"params": params, "batch_stats": statistics}, batch, "given")
+        return self._add_keep(made, batch.images)
+
+    def _price(self, score: ScoreFn) -> competition.PriceFn:
+        return lambda outputs: self.winner_loss(score(outputs))
 
 
-def _each_expert(fn: Callable[..., PyTree], *args: PyTree) -> PyTree:
+def _each_expert(fn: Callable[..., PyTree], on_cpu: bool, *args: PyTree) -> PyTree:
     """`jax.vmap(fn)(*args)` over experts; on a CPU one call an expert, whose activations then stay
     in its caches, where those of all experts go through memory after every layer.
     """
-    if jax.default_backend() != "cpu":
+    if not on_cpu:
         return jax.vmap(fn)(*args)
     count = jax.tree.leaves(args)[0].shape[0]
     calls = [fn(*jax.tree.map(lambda t, i=i: t[i], args)) for i in range(count)]

@@ -1,91 +1,131 @@
 """The phases of ICM and of its oracle: how a step draws its batch, and what it does with it."""
 
+import functools
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from icm_jax import collectives, mechanisms
 from icm_jax.data import draw
+from icm_jax.schedules import decayed
 from icm_jax.streams import StepStream
-from icm_jax.system import Phase
+from icm_jax.system import Metrics, Phase, PyTree
 from icm_jax.systems.icm import restarts
+from icm_jax.systems.icm.competition import KeyedImages
 from icm_jax.systems.icm.images import Source
-from icm_jax.systems.icm.model import Keys, make_model
-from icm_jax.systems.icm.steps import competition_step, decayed, reproduction_step, restart_step
+from icm_jax.systems.icm.model import Model, make_model
+from icm_jax.systems.icm.state import State
+from icm_jax.systems.icm.steps import (
+    Batch,
+    Pairs,
+    Schedule,
+    competition_step,
+    reproduction_step,
+    restart_step,
+)
 
 
-def icm(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[Phase, Phase]:
+class _Setting(NamedTuple):
+    """What the steps of all phases depend on."""
+
+    config: ConfigDict
+    source: Source
+    model: Model
+    axis_name: str | None
+
+    def schedule(self, state: State) -> Schedule:
+        """That of a step of the competition, or of the oracle's phase, which takes its place."""
+        competition = self.config.competition
+        rate = decayed(state.steps, competition.steps, competition.decay)
+        return Schedule(self.config.experts.momentum, rate)
+
+
+def make_phases(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[Phase, Phase]:
     """Initialization and competition.
 
     Args:
-      config: see `icm_jax.config.icm`.
+      config: see `icm_jax.systems.icm.config`.
       source: of canonical and transformed images.
       axis_name: device axis, or None.
     """
-    model, momentum = make_model(config, axis_name), config.experts.momentum
-    settings = restarts.Settings(**config.competition.restart)
-
-    def initialize(state, data, key):
-        batch = source.draw(data, key, config.batch_size), _experts_keys(key, config.batch_size)
-        images, keys = collectives.share(batch, axis_name)
-        return reproduction_step(
-            model, state, images, images, momentum, axis_name=axis_name, keys=keys
-        )
-
-    def compete(state, data, key):
-        canonical_key, transformed_key, restart_key = jax.random.split(key, 3)
-        transformed = source.draw(data, transformed_key, config.batch_size)
-        canonical = draw(canonical_key, data["images"], data["canonical"], config.batch_size)
-        keys = _experts_keys(key, config.batch_size)
-        *shares, own_keys = collectives.share(
-            (transformed, source.prepare(canonical), keys), axis_name
-        )
-        some = config.competition.reference
-        reference = transformed[:some] if some else None
-        rate = decayed(state.steps, config.competition.steps, config.competition.decay)
-        state, metrics = competition_step(
-            model, state, *shares, reference, momentum, rate, axis_name, Keys(own_keys, keys[:some])
-        )
-        share = restarts.running_share(state.share, metrics["wins"].total, settings)
-        state = state._replace(share=share)
-        if settings.every:
-            state, metrics["restarts"] = restart_step(state, restart_key, settings)
-        return state, metrics
-
-    initialization = config.initialization
-    stop_below = ("reproduction_error", initialization.threshold)
+    setting = _Setting(config, source, make_model(config, axis_name), axis_name)
+    steps, threshold = config.initialization.steps, config.initialization.threshold
+    initialize = functools.partial(_initialize, setting)
+    compete = functools.partial(_compete, setting)
     return (
-        Phase("initialization", initialization.steps, initialize, stop_below),
+        Phase("initialization", steps, initialize, ("reproduction_error", threshold)),
         Phase("competition", config.competition.steps, compete),
     )
 
 
-def oracle(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[Phase]:
+def make_oracle_phases(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[Phase]:
     """Expert i learns to undo mechanism i from true pairs, as many steps as a competition takes.
 
-    Nobody competes: it bounds what experts of this kind can restore. Arguments are as in `icm`,
-    the source one of designed mechanisms.
+    Nobody competes: it bounds what experts of this kind can restore. Arguments are as in
+    `make_phases`, the source one of designed mechanisms.
     """
-    model, momentum = make_model(config, axis_name), config.experts.momentum
-
-    def learn(state, data, key):
-        image_key, *keys = jax.random.split(key, 1 + len(source.bank))
-        originals = draw(image_key, data["images"], data["transformed"], config.batch_size)
-        originals = source.prepare(originals)
-        all_of_one = jnp.zeros(config.batch_size, jnp.int32)
-        inputs = [
-            mechanisms.apply([mechanism], key, originals, all_of_one)
-            for mechanism, key in zip(source.bank, keys, strict=True)
-        ]
-        keys = _experts_keys(key, config.batch_size)
-        *shares, targets, keys = collectives.share((*inputs, originals, keys), axis_name)
-        rate = decayed(state.steps, config.competition.steps, config.competition.decay)
-        state, metrics = reproduction_step(
-            model, state, jnp.stack(shares), targets, momentum, rate, axis_name, keys
-        )
-        return state._replace(steps=state.steps + 1), metrics
-
+    setting = _Setting(config, source, make_model(config, axis_name), axis_name)
+    learn = functools.partial(_learn_from_pairs, setting)
     return (Phase("supervised", config.competition.steps, learn),)
+
+
+def _initialize(
+    setting: _Setting, state: State, data: Mapping[str, PyTree], key: jax.Array
+) -> tuple[State, Metrics]:
+    """Every expert learns to reproduce the same transformed images."""
+    config, source, model, axis_name = setting
+    batch = source.draw(data, key, config.batch_size), _experts_keys(key, config.batch_size)
+    images, keys = collectives.share(batch, axis_name)
+    schedule = Schedule(config.experts.momentum)
+    return reproduction_step(model, state, Pairs(images, images, keys), schedule, axis_name)
+
+
+def _compete(
+    setting: _Setting, state: State, data: Mapping[str, PyTree], key: jax.Array
+) -> tuple[State, Metrics]:
+    """Experts compete, the discriminator learns, and an idle expert may be restarted."""
+    config, source, model, axis_name = setting
+    canonical_key, transformed_key, restart_key = jax.random.split(key, 3)
+    transformed = KeyedImages(
+        source.draw(data, transformed_key, config.batch_size),
+        _experts_keys(key, config.batch_size),
+    )
+    canonical = draw(canonical_key, data["images"], data["canonical"], config.batch_size)
+    shares = collectives.share((transformed, source.prepare(canonical)), axis_name)
+    some = config.competition.reference
+    reference = jax.tree.map(lambda t: t[:some], transformed) if some else None
+    state, metrics = competition_step(
+        model, state, Batch(*shares, reference), setting.schedule(state), axis_name
+    )
+    settings = restarts.Settings(**config.competition.restart)
+    share = restarts.running_share(state.share, metrics["wins"].total, settings)
+    state = state._replace(share=share)
+    if settings.every:
+        state, metrics["restarts"] = restart_step(state, restart_key, settings)
+    return state, metrics
+
+
+def _learn_from_pairs(
+    setting: _Setting, state: State, data: Mapping[str, PyTree], key: jax.Array
+) -> tuple[State, Metrics]:
+    """The same originals, by mechanism i for expert i."""
+    config, source, model, axis_name = setting
+    image_key, *own_keys = jax.random.split(key, 1 + len(source.bank))
+    originals = draw(image_key, data["images"], data["transformed"], config.batch_size)
+    originals = source.prepare(originals)
+    all_of_one = jnp.zeros(config.batch_size, jnp.int32)
+    inputs = [
+        mechanisms.apply([mechanism], own_key, originals, all_of_one)
+        for mechanism, own_key in zip(source.bank, own_keys, strict=True)
+    ]
+    batch = inputs, originals, _experts_keys(key, config.batch_size)
+    inputs, targets, keys = collectives.share(batch, axis_name)
+    pairs = Pairs(jnp.stack(inputs), targets, keys)
+    state, metrics = reproduction_step(model, state, pairs, setting.schedule(state), axis_name)
+    return state._replace(steps=state.steps + 1), metrics
 
 
 def _experts_keys(key: jax.Array, batch: int) -> jax.Array:

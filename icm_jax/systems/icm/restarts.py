@@ -7,6 +7,7 @@ the crowded one had. This departs from the paper, which has no remedy (`every: 0
 
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -32,7 +33,21 @@ class Settings(NamedTuple):
 
 
 def running_share(share: jax.Array, wins: jax.Array, settings: Settings) -> jax.Array:
-    """The running share `[E]` of wins after a step in which the experts won `wins` `[E]` images."""
+    """The running share of wins after a step.
+
+    Args:
+      share: float32 `[E]` before it; sums to 1.
+      wins: float32 `[E]`, images that each expert won in it, at least one in all.
+      settings: how much is remembered.
+
+    Returns:
+      float32 `[E]`; sums to 1.
+
+    Raises:
+      AssertionError: `share` and `wins` are not `[E]`.
+    """
+    chex.assert_rank([share, wins], 1)
+    chex.assert_equal_shape([share, wins])
     return settings.memory * share + (1.0 - settings.memory) * wins / wins.sum()
 
 
@@ -45,13 +60,18 @@ def restart_idle(
       params: leaves `[E, ...]`; the copy's are perturbed.
       rest: whatever else belongs to the experts (statistics, optimizer state), leaves `[E, ...]`.
       share: float32 `[E]`, running shares of wins; sums to 1.
-      key: for the perturbation.
+      key: typed key `[]`, for the perturbation.
       settings: thresholds and noise.
 
     Returns:
       `params`, `rest` and `share` after it (the two share the crowded one's wins evenly), and
       whether there was a restart, bool `[]`.
+
+    Raises:
+      AssertionError: the arguments are of different numbers of experts.
     """
+    chex.assert_rank([share, key], [1, 0])
+    chex.assert_equal_shape_prefix([share, *jax.tree.leaves((params, rest))], 1)
     experts = share.shape[0]
     idle, crowded = jnp.argmin(share), jnp.argmax(share)
     due = (share[idle] * experts < settings.idle) & (share[crowded] * experts > settings.crowded)

@@ -4,31 +4,33 @@ import contextlib
 import functools
 import operator
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import export as jax_export
 from ml_collections import ConfigDict
 
-from icm_jax import classification, schema
-from icm_jax import config as configs
+from icm_jax import schema
 from icm_jax.chunks import in_chunks
+from icm_jax.config import from_workdir
 from icm_jax.data import pad, to_float
+from icm_jax.paths import find_folder
 from icm_jax.system import PyTree
+from icm_jax.systems.icm import judge
 from icm_jax.systems.icm.config import SCHEMAS
 from icm_jax.systems.icm.model import Model, make_model
-from icm_jax.systems.icm.steps import State, init, prune
+from icm_jax.systems.icm.state import State, init, prune
 from icm_jax.training import WorkdirError, stacking
 from icm_jax.training.checkpoints import Checkpoints, Leaves
 from icm_jax.training.steps import saved_state
 from icm_jax.training.workdir import read_json, reasons
 
 _Shape = tuple[int, int, int]  # height, width, channels
-_LAST_BIAS = ".state.params['Dense_1']['bias']"  # in the checkpoint of a judge of any classes
 
 
 class Restored(NamedTuple):
@@ -47,10 +49,15 @@ class Restored(NamedTuple):
 
 @functools.partial(jax.jit, static_argnums=0)
 def apply(model: Model, state: State, numbers: jax.Array, images: jax.Array) -> Restored:
-    """Lets the experts compete for float32 images `[B, H, W, C]` in [0, 1], padded if need be.
+    """Lets the experts compete for images.
 
-    `numbers` is int32 `[E]`, what each expert is called.
+    Args:
+      model: the networks.
+      state: of E experts.
+      numbers: int32 `[E]`, what each expert is called.
+      images: float32 `[B, H, W, C]` in [0, 1], padded if need be.
     """
+    chex.assert_rank([numbers, images], [1, 4])
     experts = state.experts.params, state.experts.statistics
 
     def restored_by(index):
@@ -104,7 +111,10 @@ class Restorer(NamedTuple):
         return apply(self.model, self.state, self.numbers, images)
 
     def fitted(self, images: np.ndarray, name: str = "images") -> np.ndarray:
-        """Images as in a call, as float32 in [0, 1] of `padded_shape`; errors say `name`."""
+        """Images as in a call, as float32 `[N, H, W, C]` in [0, 1] of `padded_shape`.
+
+        Errors say `name` for the images.
+        """
         if images.ndim == 3:
             images = images[..., None]
         if images.ndim != 4 or not len(images):
@@ -143,10 +153,11 @@ def load(workdir: str | os.PathLike) -> Restorer:
       WorkdirError: the run is not finished, of several seeds, or not of a competition.
       CheckpointError: there is no undamaged checkpoint.
     """
-    folder, config, shape, padded_shape = _finished(workdir)
+    run = _finished(workdir)
+    folder, config = run.folder, run.config
     if config.system != "icm":
         raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without winners")
-    model, example = make_model(config), jnp.zeros((1, *padded_shape))
+    model, example = make_model(config), jnp.zeros((1, *run.padded_shape))
     start = functools.partial(init, model, config.experts.count, example)
     state = _saved(folder, config).state(start)
     numbers = np.arange(config.experts.count)
@@ -157,7 +168,8 @@ def load(workdir: str | os.PathLike) -> Restorer:
         experts=state.experts._replace(opt_state=()),
         discriminator=state.discriminator._replace(opt_state=()),
     )
-    return Restorer(model, jax.device_put(state), numbers.astype(np.int32), shape, padded_shape)
+    numbers = numbers.astype(np.int32)
+    return Restorer(model, jax.device_put(state), numbers, run.shape, run.padded_shape)
 
 
 def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray], jax.Array]:
@@ -169,17 +181,14 @@ def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray],
       A compiled function of uint8 images, which are padded as in training, or of float32 ones in
       [0, 1], taken as they are, `[B, H, W, C]`. It returns their classes, int32 `[B]`.
     """
-    folder, config, _, padded_shape = _finished(workdir)
-    settings = config.classifier
-    if settings.learns != "labels":
-        raise WorkdirError(f"workdir: the run in {folder} has no judge of labels")
-    saved = _saved(folder, config, "classifier")
-    # No file says how many classes there are, but the last layer has a bias for each.
-    classes = 2 if settings.kind == "faces" else saved.leaves[_LAST_BIAS].shape[-1]
-    example = jnp.zeros((1, *padded_shape))
-    start = functools.partial(classification.untrained, settings, classes, example)
-    predict = jax.jit(classification.predictor(settings, classes, config.data.pad))
-    return functools.partial(predict, jax.device_put(saved.state(start)))
+    run = _finished(workdir)
+    said = run.said("judge")
+    if run.config.classifier.learns != "labels" or said is None:
+        raise WorkdirError(f"workdir: the run in {run.folder} has no judge of labels")
+    classifier = judge.make_classifier(run.config, said["classes"])
+    start = functools.partial(classifier.init, jnp.zeros((1, *run.padded_shape)))
+    state = _saved(run.folder, run.config, "classifier").state(start)
+    return functools.partial(jax.jit(classifier.predict), jax.device_put(state))
 
 
 def export(restorer: Restorer, path: str | os.PathLike) -> None:
@@ -215,10 +224,38 @@ class _Saved(NamedTuple):
         return stacking.part(saved_state(init, self.leaves, self.count), self.index, self.count)
 
 
-def _finished(workdir: str | os.PathLike) -> tuple[Path, ConfigDict, _Shape, _Shape]:
-    """The folder and the config of a finished run, the shape of its images and with padding."""
-    folder = Path(workdir).resolve()
-    config, summary = configs.from_workdir(folder), read_json(folder / "summary.json")
+class _Finished(NamedTuple):
+    """A finished run: its folder, its config and its summary."""
+
+    folder: Path
+    config: ConfigDict
+    summary: Mapping[str, Any]
+
+    def said(self, field: str) -> Any:
+        """A field of the summary; refuses one of an older version, which lacks it."""
+        if field not in self.summary:
+            raise WorkdirError(
+                f"workdir: {self.folder / 'summary.json'} says no {field}; evaluate the run again "
+                "with --mode=evaluate"
+            )
+        return self.summary[field]
+
+    @property
+    def shape(self) -> _Shape:
+        """Of its images."""
+        return tuple(self.said("image_shape"))
+
+    @property
+    def padded_shape(self) -> _Shape:
+        """Of its images with the padding of the run."""
+        side = self.config.data.pad
+        return (side, side, self.shape[-1]) if side else self.shape
+
+
+def _finished(workdir: str | os.PathLike) -> _Finished:
+    """The run in a folder; refuses one that is not finished, of several seeds, or of others."""
+    folder = find_folder(workdir).resolve()
+    config, summary = from_workdir(folder), read_json(folder / "summary.json")
     if summary is None:
         raise WorkdirError(f"workdir: the run in {folder} is not finished; train it first")
     if "seeds" in summary:
@@ -227,13 +264,7 @@ def _finished(workdir: str | os.PathLike) -> tuple[Path, ConfigDict, _Shape, _Sh
     if config.system not in ("icm", "oracle"):
         raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without experts")
     schema.validate(config, SCHEMAS[config.system])  # that of an older version may lack a field
-    if "image_shape" not in summary:
-        raise WorkdirError(
-            f"workdir: {folder / 'summary.json'} says no image_shape; evaluate the run again with "
-            "--mode=evaluate"
-        )
-    shape, side = tuple(summary["image_shape"]), config.data.pad
-    return folder, config, shape, (side, side, shape[-1]) if side else shape
+    return _Finished(folder, config, summary)
 
 
 def _saved(folder: Path, config: ConfigDict, part: str = "") -> _Saved:
@@ -251,7 +282,7 @@ def _checkpoints(folder: Path, config: ConfigDict) -> tuple[Path, int, int]:
     if (folder / "checkpoints").is_dir():
         return folder, 0, 1
     if folder.name == f"seed_{config.seed}" and (folder.parent / "checkpoints").is_dir():
-        of_all = configs.from_workdir(folder.parent)
+        of_all = from_workdir(folder.parent)
         return folder.parent, config.seed - of_all.seed, of_all.replicas
     raise WorkdirError(f"workdir: there are no checkpoints in {folder}")
 

@@ -5,16 +5,18 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from icm_jax import collectives
 from icm_jax.chunks import equal_parts
 from icm_jax.system import Mean, Metrics
 from icm_jax.systems.icm import competition, restarts
-from icm_jax.systems.icm.model import Keys, Model
+from icm_jax.systems.icm.competition import KeyedImages
+from icm_jax.systems.icm.model import Model
+from icm_jax.systems.icm.state import Discriminator, Experts, State
 
 PyTree = Any
 
@@ -23,61 +25,52 @@ PyTree = Any
 _PART_PIXELS = 5 * 32 * 28 * 28
 
 
-class Experts(NamedTuple):
-    """All experts: every leaf has a leading axis E. `statistics` are running batch statistics."""
+class Pairs(NamedTuple):
+    """What experts learn to make of what; this device's share of a batch.
 
-    params: PyTree
-    statistics: PyTree
-    opt_state: PyTree
-
-
-class Discriminator(NamedTuple):
-    """Parameters and optimizer state of the discriminator."""
-
-    params: PyTree
-    opt_state: PyTree
-
-
-class State(NamedTuple):
-    """Everything that a run needs to go on.
-
-    `share` is the experts' running share of wins, float32 `[E]`; `steps` counts the steps of the
-    competition, int32 `[]`.
+    Attributes:
+      inputs: float32 `[B, H, W, C]` in [0, 1] for all experts, or `[E, B, H, W, C]`, for each its
+        own.
+      targets: float32 `[B, H, W, C]` in [0, 1].
+      keys: typed keys `[B]` for what experts draw, or None.
     """
 
-    experts: Experts
-    discriminator: Discriminator
-    share: jax.Array
-    steps: jax.Array
+    inputs: jax.Array
+    targets: jax.Array
+    keys: jax.Array | None = None
 
 
-def init(model: Model, count: int, example: jax.Array, key: jax.Array) -> State:
-    """Fresh parameters for `count` experts, each of its own key, and the discriminator.
+class Batch(NamedTuple):
+    """What a step of the competition learns from.
 
-    `model` is one without a device axis; `example` an image batch `[1, H, W, C]` of the shape
-    that will come.
+    Attributes:
+      transformed: B images of unknown mechanisms, this device's share.
+      canonical: float32 `[B, H, W, C]` in [0, 1], likewise.
+      reference: R images of the transformed batch of all devices, the same on each, with the keys
+        that they have there: the gradient of the batch statistics goes through these (see
+        `BatchNorm`), and winners run again. None: it goes through all images, and the losers are
+        masked.
     """
-    experts_key, discriminator_key = jax.random.split(key)
-    variables = jax.vmap(lambda k: model.expert.init(k, example))(
-        jax.random.split(experts_key, count)
-    )
-    params = variables["params"]
-    opt_state = jax.vmap(model.expert_optimizer.init)(params)
-    experts = Experts(params, variables["batch_stats"], opt_state)
-    params = model.discriminator.init(discriminator_key, example)["params"]
-    discriminator = Discriminator(params, model.discriminator_optimizer.init(params))
-    return State(experts, discriminator, jnp.full(count, 1.0 / count, jnp.float32), jnp.int32(0))
+
+    transformed: KeyedImages
+    canonical: jax.Array
+    reference: KeyedImages | None = None
+
+
+class Schedule(NamedTuple):
+    """How far a step goes.
+
+    Attributes:
+      momentum: of the running batch statistics, in [0, 1].
+      rate: factor on all learning rates, `[]`.
+    """
+
+    momentum: float
+    rate: jax.Array | float = 1.0
 
 
 def reproduction_step(
-    model: Model,
-    state: State,
-    inputs: jax.Array,
-    targets: jax.Array,
-    momentum: float,
-    rate: jax.Array | float = 1.0,
-    axis_name: str | None = None,
-    keys: jax.Array | None = None,
+    model: Model, state: State, pairs: Pairs, schedule: Schedule, axis_name: str | None = None
 ) -> tuple[State, Metrics]:
     """Every expert learns, by its squared error, to make the targets of its inputs.
 
@@ -87,113 +80,84 @@ def reproduction_step(
     Args:
       model: networks and optimizers.
       state: before the step.
-      inputs: images `[B, H, W, C]` for all experts, or `[E, B, H, W, C]`, for each its own; this
-        device's share.
-      targets: `[B, H, W, C]`, likewise.
-      momentum: of the running batch statistics.
-      rate: factor on the learning rate, `[]`.
+      pairs: inputs and targets.
+      schedule: momentum and rate.
       axis_name: device axis, or None.
-      keys: `[B]`, this device's share, for what experts draw.
 
     Returns:
       The state after the step and `reproduction_error`, the mean squared error of each expert,
-      with `penalty`, the mean of what its outputs cost besides, where they cost anything.
+      `[E]`, with `penalty`, the mean of what its outputs cost besides, where they cost anything.
+
+    Raises:
+      AssertionError: inputs, targets and keys are of different numbers or sides.
     """
-    experts = state.experts
-    devices = collectives.size(axis_name)
+    _check_images(pairs.targets, pairs.keys)
+    everyone = jnp.ones(state.share.shape, bool)  # [E]
+    shape = pairs.targets.shape
+    chex.assert_shape(pairs.inputs, (len(everyone), *shape) if pairs.inputs.ndim == 5 else shape)
+    experts, devices = state.experts, collectives.size(axis_name)
 
     def loss(params):
-        made, statistics = model.scoring_pass(params, inputs, keys)
-        errors = jnp.square(made.outputs - targets[None]).mean(axis=(1, 2, 3, 4)) / devices  # [E]
-        means = {"reproduction_error": errors}
+        made, statistics = model.scoring_pass(params, pairs.inputs, pairs.keys)
+        errors = jnp.square(made.outputs - pairs.targets[None]).mean(axis=(1, 2, 3, 4))  # [E]
+        means = {"reproduction_error": errors / devices}
         if made.penalties is not None:
             means["penalty"] = made.penalties.mean(axis=1) / devices
         return sum(means.values()).sum(), (means, statistics)
 
     gradients, (means, statistics) = jax.grad(loss, has_aux=True)(experts.params)
     gradients, means = collectives.psum((gradients, means), axis_name)
-    everyone = jnp.ones(means["reproduction_error"].shape, bool)
-    params, opt_state = competition.update_won(
-        model.expert_optimizer, gradients, experts.opt_state, experts.params, everyone, rate
-    )
-    statistics = _running(experts.statistics, statistics, momentum)
+    experts = _update_experts(model, experts, gradients, everyone, statistics, schedule)
     metrics = {name: Mean(mean, jnp.ones_like(mean)) for name, mean in means.items()}
-    return state._replace(experts=Experts(params, statistics, opt_state)), metrics
+    return state._replace(experts=experts), metrics
 
 
 def competition_step(
-    model: Model,
-    state: State,
-    transformed: jax.Array,
-    canonical: jax.Array,
-    reference: jax.Array | None,
-    momentum: float,
-    rate: jax.Array | float = 1.0,
-    axis_name: str | None = None,
-    keys: Keys = Keys(),  # noqa: B008 - immutable
+    model: Model, state: State, batch: Batch, schedule: Schedule, axis_name: str | None = None
 ) -> tuple[State, dict[str, Mean]]:
     """One step of experts and discriminator, both against the other's present parameters.
 
     Args:
       model: networks and optimizers.
       state: before the step.
-      transformed: images `[B, H, W, C]` of unknown mechanisms, this device's share.
-      canonical: images `[B, H, W, C]`, likewise.
-      reference: images `[R, H, W, C]` of the transformed batch of all devices, the same on each:
-        the gradient of the batch statistics goes through these (see `BatchNorm`), and winners run
-        again. None: it goes through all images, and the losers are masked.
-      momentum: of the running batch statistics.
-      rate: factor on all learning rates, `[]`.
+      batch: transformed and canonical images.
+      schedule: momentum and rate.
       axis_name: device axis, or None.
-      keys: of transformed images and reference, for what experts draw.
 
     Returns:
       The state after the step and the metrics (see `_metrics`).
+
+    Raises:
+      AssertionError: images and keys are of different numbers or sides.
     """
+    _check_images(*batch.transformed)
+    chex.assert_equal_shape([batch.transformed.images, batch.canonical])
+    if batch.reference is not None:
+        _check_images(*batch.reference)
     experts, discriminator = state.experts, state.discriminator
     made, statistics, winners_gradient = model.competing(
-        experts.params, transformed, reference, keys
+        experts.params, batch.transformed, batch.reference
     )
-
     d_loss, scores, canonical_scores, d_gradients = competition.discriminator_gradient(
         model.logits,
         discriminator.params,
         made.outputs,
-        canonical,
+        batch.canonical,
         axis_name,
-        _parts(made.outputs.shape),
+        _parts(made.outputs.shape, model.on_cpu),
     )
     wins = competition.winners(scores, axis_name)
-    score = functools.partial(model.logits, discriminator.params)
-
-    e_gradients = winners_gradient(score, wins)
+    e_gradients = winners_gradient(functools.partial(model.logits, discriminator.params), wins)
     e_gradients, d_gradients, d_loss = collectives.psum(
         (e_gradients, d_gradients, d_loss), axis_name
     )
-
-    e_params, e_opt_state = competition.update_won(
-        model.expert_optimizer, e_gradients, experts.opt_state, experts.params, wins.count > 0, rate
-    )
-    updates, d_opt_state = model.discriminator_optimizer.update(
-        d_gradients, discriminator.opt_state, discriminator.params
-    )
-    updates = jax.tree.map(lambda u: rate * u, updates)
-    d_params = optax.apply_updates(discriminator.params, updates)
     state = state._replace(
-        experts=Experts(e_params, _running(experts.statistics, statistics, momentum), e_opt_state),
-        discriminator=Discriminator(d_params, d_opt_state),
+        experts=_update_experts(model, experts, e_gradients, wins.count > 0, statistics, schedule),
+        discriminator=_update_discriminator(model, discriminator, d_gradients, schedule.rate),
         steps=state.steps + 1,
     )
     losses = competition.with_penalties(model.winner_loss(scores), made.penalties)
     return state, _metrics(wins, losses, scores, canonical_scores, d_loss, axis_name)
-
-
-def decayed(steps: jax.Array, total: int, decay: float) -> jax.Array | float:
-    """Factor on the learning rates after `steps` of `total` steps, `[]` in [0, 1].
-
-    It is 1, and falls linearly to 0 over the last fraction `decay` of the steps.
-    """
-    return jnp.clip((total - steps) / (decay * total), 0.0, 1.0) if decay else 1.0
 
 
 def restart_step(state: State, key: jax.Array, settings: restarts.Settings) -> tuple[State, Mean]:
@@ -201,48 +165,68 @@ def restart_step(state: State, key: jax.Array, settings: restarts.Settings) -> t
 
     Args:
       state: after `competition_step`, its shares of wins brought up to date.
-      key: for the perturbation of the restarted expert.
-      settings: see `restarts.Settings`.
+      key: typed key `[]`, for the perturbation of the restarted expert.
+      settings: see `restarts.Settings`; `every` is at least 1.
 
     Returns:
       The state after it and the number of restarts, a mean over steps.
+
+    Raises:
+      AssertionError: `share` and the experts are of different numbers, `steps` is no scalar.
     """
+    chex.assert_rank([state.share, state.steps, key], [1, 0, 0])
+    chex.assert_equal_shape_prefix([state.share, *jax.tree.leaves(state.experts)], 1)
     params, *rest = state.experts
-
-    def look(params, rest, share):
-        return restarts.restart_idle(params, rest, share, key, settings)
-
-    def wait(params, rest, share):
-        return params, rest, share, jnp.bool_(False)
-
     params, rest, share, restarted = jax.lax.cond(
-        state.steps % settings.every == 0, look, wait, params, rest, state.share
+        state.steps % settings.every == 0,
+        lambda *experts: restarts.restart_idle(*experts, key, settings),
+        lambda *experts: (*experts, jnp.bool_(False)),
+        params,
+        rest,
+        state.share,
     )
     state = state._replace(experts=Experts(params, *rest), share=share)
     return state, Mean(restarted.astype(jnp.float32), jnp.float32(1))
 
 
-def prune(state: State, least: float) -> tuple[State, np.ndarray]:
-    """Drops the experts whose running share of wins is below `least`, but never the busiest.
-
-    Returns:
-      The state of the K experts kept, and their numbers, int `[K]`, in order.
-    """
-    share = np.asarray(state.share)
-    kept = np.flatnonzero((share >= least) | (share == share.max()))
-    experts = jax.tree.map(lambda t: t[kept], state.experts)
-    return state._replace(experts=experts, share=state.share[kept]), kept
-
-
-def _parts(shape: Sequence[int]) -> int:
+def _parts(shape: Sequence[int], on_cpu: bool) -> int:
     """Into how many parts the discriminator takes outputs `[E, B, H, W, C]`; see `_PART_PIXELS`."""
-    if jax.default_backend() != "cpu":
-        return 1
-    return equal_parts(shape[0], _PART_PIXELS // math.prod(shape[1:4]))
+    return equal_parts(shape[0], _PART_PIXELS // math.prod(shape[1:4])) if on_cpu else 1
 
 
-def _running(average: PyTree, batch: PyTree, momentum: float) -> PyTree:
-    return jax.tree.map(lambda a, b: momentum * a + (1.0 - momentum) * b, average, batch)
+def _check_images(images: jax.Array, keys: jax.Array | None) -> None:
+    """Refuses images that are not `[B, H, W, C]`, and keys that are not `[B]`."""
+    chex.assert_rank(images, 4)
+    if keys is not None:
+        chex.assert_shape(keys, images.shape[:1])
+
+
+def _update_experts(
+    model: Model,
+    experts: Experts,
+    gradients: PyTree,
+    won: jax.Array,
+    statistics: PyTree,
+    schedule: Schedule,
+) -> Experts:
+    """All experts after a step: those that `won`, bool `[E]`, learn; statistics of all run on."""
+    momentum, rate = schedule
+    params, opt_state = competition.update_won(
+        model.expert_optimizer, gradients, experts.opt_state, experts.params, won, rate
+    )
+    running = jax.tree.map(
+        lambda old, new: momentum * old + (1.0 - momentum) * new, experts.statistics, statistics
+    )
+    return Experts(params, running, opt_state)
+
+
+def _update_discriminator(
+    model: Model, discriminator: Discriminator, gradients: PyTree, rate: jax.Array | float
+) -> Discriminator:
+    params, opt_state = discriminator
+    updates, opt_state = model.discriminator_optimizer.update(gradients, opt_state, params)
+    updates = jax.tree.map(lambda u: rate * u, updates)
+    return Discriminator(optax.apply_updates(params, updates), opt_state)
 
 
 def _metrics(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import chex
 import numpy as np
 from ml_collections import ConfigDict
 from scipy.special import expit
@@ -32,50 +33,48 @@ def summarize(
 
     Args:
       names: of the mechanisms.
-      mechanism: int `[N]`, that of each image.
-      found: what the experts made of them, see `icm_evaluation.Found`.
-      sample_outputs: float `[E, M, H, W, C]`, what every expert makes of the first M images.
-      passing: what the judge says, see `judged`; empty where there is none.
+      mechanism: int `[N]` in [0, M), that of each image.
+      found: what the experts made of them, see `evaluation.Found`.
+      sample_outputs: float `[E, M, H, W, C]` in [0, 1], what every expert makes of the first M
+        images.
+      passing: what the judge says, see `summarize_passed`; empty where there is none.
     """
     count, experts = len(names), found.scores.shape[1]
     wins = win_matrix(found.winner, mechanism, count, experts)
     solved, unused = identified(wins), idle(wins)
-
-    def by_mechanism(values):
-        return group_mean(values, mechanism, count)
-
-    def named(values):
-        return dict(zip(names, values.tolist(), strict=True))
-
-    known = {
-        f"{name}_{kind}": share
-        for name, shares in passing.items()
-        for kind, share in overall(shares).items()
-    }
-    decibels = {"psnr": None, "psnr_transformed": None}
-    if found.originals is not None:
-        restored = by_mechanism(psnr(found.restored, found.originals))
-        transformed = by_mechanism(psnr(found.transformed, found.originals))
-        decibels = {"psnr": named(restored), "psnr_transformed": named(transformed)}
-        known["psnr"] = float(restored.mean())
+    decibels = _measure_psnr(names, mechanism, found)
     probabilities = expit(found.scores.astype(np.float64))
-    mean_scores = [by_mechanism(probabilities[:, e]) for e in range(experts)]
+    of_mechanisms = [group_mean(probabilities[:, e], mechanism, count) for e in range(experts)]
+    said = {"identified": int(solved.sum()), "identified_mechanisms": solved.tolist()}
+    specialization = {
+        "mechanisms": list(names),
+        "wins": wins.tolist(),
+        **said,
+        "idle": np.flatnonzero(unused).tolist(),
+        "found": mechanisms_found(probabilities, found.winner, np.flatnonzero(~unused)),
+    }
+    arrays = {
+        "wins": wins,
+        "identified": solved,
+        "inputs": found.transformed[:count],
+        "outputs": sample_outputs,
+        "winners": found.winner[:count],
+    }
+    if found.originals is not None:
+        arrays["originals"] = found.originals[:count]
     return Evaluation(
         scalars={
-            "identified": int(solved.sum()),
-            "identified_mechanisms": solved.tolist(),
-            **known,
-            "scores": np.stack(mean_scores, axis=1).tolist(),  # [M, E]
+            **said,
+            **{
+                f"{name}_{kind}": share
+                for name, shares in passing.items()
+                for kind, share in overall(shares).items()
+            },
+            **({"psnr": _mean_psnr(decibels["psnr"])} if decibels["psnr"] else {}),
+            "scores": np.stack(of_mechanisms, axis=1).tolist(),  # [M, E]
         },
         summary={
-            "specialization": {
-                "mechanisms": list(names),
-                "wins": wins.tolist(),
-                "identified": int(solved.sum()),
-                "identified_mechanisms": solved.tolist(),
-                "idle": np.flatnonzero(unused).tolist(),
-                "found": mechanisms_found(probabilities, found.winner, np.flatnonzero(~unused)),
-            },
+            "specialization": specialization,
             # None where no judge or no original can tell.
             "accuracy": None,
             "called_canonical": None,
@@ -83,18 +82,29 @@ def summarize(
             **decibels,
             "variation": _variation(mechanism, found),
         },
-        arrays={
-            "wins": wins,
-            "identified": solved,
-            "inputs": found.transformed[:count],
-            "outputs": sample_outputs,
-            "winners": found.winner[:count],
-        }
-        | ({} if found.originals is None else {"originals": found.originals[:count]}),
+        arrays=arrays,
     )
 
 
-def judged(
+def _measure_psnr(
+    names: Sequence[str], mechanism: np.ndarray, found
+) -> dict[str, dict[str, float] | None]:
+    """PSNR by mechanism of what the experts made and of what they saw; None without originals."""
+    if found.originals is None:
+        return {"psnr": None, "psnr_transformed": None}
+    kinds = {"psnr": found.restored, "psnr_transformed": found.transformed}
+    result = {}
+    for kind, images in kinds.items():
+        means = group_mean(psnr(images, found.originals), mechanism, len(names))
+        result[kind] = dict(zip(names, means.tolist(), strict=True))
+    return result
+
+
+def _mean_psnr(by_mechanism: Mapping[str, float]) -> float:
+    return float(np.mean(list(by_mechanism.values())))
+
+
+def summarize_passed(
     names: Sequence[str],
     mechanism: np.ndarray,
     passed: np.ndarray,
@@ -105,11 +115,18 @@ def judged(
 
     Args:
       names: of M mechanisms.
-      mechanism: int `[N]`.
+      mechanism: int `[N]` in [0, M).
       passed: bool `[N, 3]`; canonical (of no use here), transformed and restored images.
       kinds: what those three are called.
-      canonical: the fraction of canonical images that pass.
+      canonical: the fraction of canonical images that pass, in [0, 1].
+
+    Returns:
+      Kind -> fraction in [0, 1], and in `per_mechanism` name -> the same of the last two kinds.
+
+    Raises:
+      AssertionError: `passed` is not `[N, 3]`.
     """
+    chex.assert_shape(passed, (len(mechanism), 3))
     before, after = (group_mean(p, mechanism, len(names)).tolist() for p in passed.T[1:])
     return {
         **dict(zip(kinds, [canonical, *passed[:, 1:].mean(axis=0).tolist()], strict=True)),
@@ -121,11 +138,11 @@ def judged(
 
 
 def overall(shares: Mapping[str, Any]) -> dict[str, float]:
-    """Of the result of `judged` the fraction of each kind, under whichever mechanism."""
+    """Of the result of `summarize_passed` the fraction of each kind, under whichever mechanism."""
     return {kind: share for kind, share in shares.items() if kind != "per_mechanism"}
 
 
-def untouched(config: ConfigDict, height: int, width: int) -> np.ndarray:
+def find_untouched(config: ConfigDict, height: int, width: int) -> np.ndarray:
     """The pixels that should stay as they are: bool `[M, height, width]`.
 
     Of designed mechanisms those that they do not change; of groups, whose change nobody knows, all.
@@ -136,22 +153,26 @@ def untouched(config: ConfigDict, height: int, width: int) -> np.ndarray:
     return np.stack([~mechanisms.region(spec, height, width) for spec in config.mechanisms])
 
 
-def kept(
+def measure_kept(
     names: Sequence[str], mechanism: np.ndarray, found, where: np.ndarray
 ) -> dict[str, dict[str, float | None]] | None:
     """How much of the experts' inputs is kept where nothing was to change.
 
     Args:
       names: of M mechanisms.
-      mechanism: int `[N]`.
+      mechanism: int `[N]` in [0, M).
       found: see `summarize`.
-      where: bool `[M, H, W]`, see `untouched`.
+      where: bool `[M, H, W]`, see `find_untouched`.
 
     Returns:
       PSNR and SSIM of the winners' outputs to their inputs in that part of the image, by
       mechanism: None for one that may change everything, or a side too short for SSIM. None where
       that is all there is.
+
+    Raises:
+      AssertionError: `where` is not of the mechanisms and the images' sides.
     """
+    chex.assert_shape(where, (len(names), *found.restored.shape[1:3]))
     there = where.any(axis=(1, 2))
     if not there.any():
         return None
@@ -171,7 +192,7 @@ def kept(
 
 
 def likeness(kept: Mapping[str, Mapping[str, float | None]] | None) -> dict[str, float]:
-    """Of the result of `kept` the SSIM, on average over the mechanisms that have it, if any has."""
+    """Of the result of `measure_kept` the SSIM, a mean over the mechanisms that have it, if any."""
     known = [value for value in (kept or {}).get("ssim", {}).values() if value is not None]
     return {"kept_ssim": float(np.mean(known))} if known else {}
 
@@ -208,7 +229,7 @@ def headline(summary: Mapping[str, Any]) -> dict[str, Any]:
         shares = overall(summary[name] or {})
         found |= {form.format(kind): share for kind, share in shares.items()}
     if summary["psnr"] is not None:
-        found["PSNR"] = float(np.mean(list(summary["psnr"].values())))
+        found["PSNR"] = _mean_psnr(summary["psnr"])
     return found
 
 

@@ -5,7 +5,7 @@ from icm_jax.systems.kind import Curve, Kind
 from icm_jax.systems.stable_features.build import build_seeds
 from icm_jax.systems.stable_features.config import SCHEMA
 from icm_jax.systems.stable_features.evaluation import numbers
-from icm_jax.systems.stable_features.stories import tell
+from icm_jax.systems.stable_features.stories import MEASURES, tell
 
 KINDS = {
     "stable_features": Kind(
@@ -14,6 +14,7 @@ KINDS = {
         build=build_seeds,
         story=tell,
         numbers=numbers,
+        measures=MEASURES,
         curve=Curve("test_true", "accuracy test true", "Accuracy on true labels of test images"),
     ),
 }

@@ -16,6 +16,7 @@ from icm_jax.streams import HostStream
 from icm_jax.system import System
 from icm_jax.systems.stable_features import direct, evaluation, tofu
 from icm_jax.systems.stable_features.channels import Task, tasks
+from icm_jax.systems.stable_features.method import Parts
 from icm_jax.systems.stable_features.model import make_model, make_put_through
 
 
@@ -38,17 +39,16 @@ def build_seeds(
     """
     made = tasks(config.data, splits, seeds)
     task = made[0]
-    shape = task.train.images.shape[1:]
     model = make_model(config, task.classes, task.channels, axis_name)
-    put_through = make_put_through(model)
+    parts = Parts(config, task, model, make_put_through(model), axis_name)
     method = tofu if config.method == "tofu" else direct
     shared = System(
         name=config.system,
-        init=functools.partial(method.init, config, task, model, shape),
-        phases=method.phases(config, task, model, put_through, axis_name),
+        init=functools.partial(method.init, parts),
+        phases=method.phases(parts),
         data={},
         shared={"images": task.train.images},
-        evaluate=evaluation.make_evaluate(config, put_through),
+        evaluate=functools.partial(evaluation.evaluate, config, parts.put_through),
         figures=functools.partial(evaluation.draw_figures, config),
         headline=evaluation.headline,
     )

@@ -9,10 +9,11 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from icm_jax.supervised import Objective, mean_loss
 from icm_jax.system import Phase
-from icm_jax.systems.stable_features import steps as stable_steps
 from icm_jax.systems.stable_features.channels import Task
-from icm_jax.systems.stable_features.model import Model, PutThrough, make_optimizer
+from icm_jax.systems.stable_features.method import Parts
+from icm_jax.systems.stable_features.model import make_optimizer
 from icm_jax.systems.stable_features.state import (
     Data,
     State,
@@ -21,6 +22,7 @@ from icm_jax.systems.stable_features.state import (
     observed,
     validation_score,
 )
+from icm_jax.systems.stable_features.steps import draw_from_all, group_dro, irm, make_step
 
 
 def groups_of(method: str, task: Task) -> tuple[np.ndarray, int]:
@@ -34,46 +36,43 @@ def groups_of(method: str, task: Task) -> tuple[np.ndarray, int]:
     if method == "irm":
         return seen["environment"], len(set(task.source) | set(task.target))
     if method in ("balanced", "group_dro"):
-        number, count = (
-            seen["given"] * task.channels + seen["channel"],
-            task.classes * task.channels,
-        )
+        number = seen["given"] * task.channels + seen["channel"]
+        count = task.classes * task.channels
     else:
         number, count = np.zeros_like(seen["given"]), 1
     return np.where(np.isin(seen["environment"], task.target), number, -1), count
 
 
-def phases(
-    config: ConfigDict,
-    task: Task,
-    model: Model,
-    put_through: PutThrough,
-    axis_name: str | None,
-) -> tuple[Phase]:
-    """The one phase, 'training', of a method."""
-    _, count = groups_of(config.method, task)
-    size = config.batch_size
-    objective = {
-        "group_dro": lambda: stable_steps.group_dro(config.group_dro, count, axis_name),
-        "irm": lambda: stable_steps.irm(config.irm, size, count, axis_name),
-    }.get(config.method, lambda: stable_steps.mean(size))()
-    draw = stable_steps.balanced(lambda state, data: data["groups"], size)
+def init(parts: Parts, key: jax.Array) -> State:
+    """The state before the first step."""
+    config = parts.config
     optimizer = make_optimizer(config.optimizer, config.steps)
-    step = stable_steps.make_step(model, optimizer, draw, objective, axis_name)
-    by_groups = held_out_score(put_through, config)
+    _, count = groups_of(config.method, parts.task)
+    return fresh(parts.model.init(key, parts.image_shape), optimizer, count)
+
+
+def phases(parts: Parts) -> tuple[Phase]:
+    """The one phase, 'training', of a method."""
+    config = parts.config
+    _, count = groups_of(config.method, parts.task)
+    draw = draw_from_all(lambda state, data: data["groups"], config.batch_size)
+    optimizer = make_optimizer(config.optimizer, config.steps)
+    objective = _objective(config, count, parts.axis_name)
+    step = make_step(parts.model, optimizer, draw, objective, parts.axis_name)
+    by_groups = held_out_score(parts.put_through, config)
 
     def worst_group(state: State, data: Data) -> float:
         index = np.flatnonzero(data["held_out"] & (data["group"] >= 0))
         return by_groups(state.learner.parameters, data, index, data["group"][index], count)
 
-    score = validation_score(put_through) if config.selection.by == "validation" else worst_group
+    by_validation = config.selection.by == "validation"
+    score = validation_score(parts.put_through) if by_validation else worst_group
     return (observed(Phase("training", config.steps, step), score, config),)
 
 
-def init(
-    config: ConfigDict, task: Task, model: Model, shape: tuple[int, ...], key: jax.Array
-) -> State:
-    """The state before the first step, for images of a shape `(H, W, 1)`."""
-    optimizer = make_optimizer(config.optimizer, config.steps)
-    _, count = groups_of(config.method, task)
-    return fresh(model.init(key, shape), optimizer, count)
+def _objective(config: ConfigDict, groups: int, axis_name: str | None) -> Objective:
+    if config.method == "group_dro":
+        return group_dro(config.group_dro, groups, axis_name)
+    if config.method == "irm":
+        return irm(config.irm, config.batch_size, groups, axis_name)
+    return mean_loss(config.batch_size)

@@ -1,6 +1,6 @@
 """What stable features are judged by: accuracy on given and true labels, by channel and cell."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,12 @@ from ml_collections import ConfigDict
 
 from icm_jax.data import Dataset
 from icm_jax.report import figures, lines, series
+from icm_jax.supervised import Parameters
 from icm_jax.system import Evaluation
 from icm_jax.systems.stable_features import tofu_evaluation
 from icm_jax.systems.stable_features.channels import Task
 from icm_jax.systems.stable_features.measures import measure_part
-from icm_jax.systems.stable_features.model import Parameters, PutThrough
+from icm_jax.systems.stable_features.model import PutThrough
 from icm_jax.systems.stable_features.state import State, chosen
 
 _SELECTIONS = {
@@ -22,50 +23,42 @@ _SELECTIONS = {
     "last": "the last step",
 }
 
+# Of a run in a study, by their names in a summary's `accuracy`.
+_NUMBERS = {
+    "test_true": "test accuracy, true labels",
+    "worst_cell_true": "accuracy in the worst cell",
+    "test_given": "test accuracy, given labels",
+    "validation_given": "validation accuracy, given labels",
+}
 
-def make_evaluate(
-    config: ConfigDict, put_through: PutThrough
-) -> Callable[[Task, State, Mapping, bool], Evaluation]:
-    """The evaluation of a state; quick ones look at the present parameters and fewer images."""
 
-    def evaluate(task: Task, state: State, auxiliary: Mapping, complete: bool) -> Evaluation:
-        del auxiliary
-        parameters = chosen(state) if complete else state.learner.parameters
-        some = np.arange(min(config.evaluation.images, len(task.test.labels)))
-        test = task.test if complete else task.test.take(some)
-        parts = {
-            name: _measured(put_through, parameters, part, task.channels)
-            for name, part in (("validation", task.validation), ("test", test))
-        }
-        logits = {name: found[0] for name, found in parts.items()}
-        measured = {name: found[1] for name, found in parts.items()}
-        accuracy = _accuracy(measured)
-        scalars = {name: accuracy[name] for name in ("validation_given", "test_true")}
-        scalars["channel_accuracy"] = measured["test"]["true"]["per_channel"]["accuracy"]
-        if np.isfinite(state.best.now):
-            scalars["held_out"] = float(state.best.now)
-        cells = {name: found["true"].pop("cells") for name, found in measured.items()}
-        for found in measured.values():
-            found.get("given", {}).pop("cells", None)
-        arrays = {"cells": np.asarray(cells["test"])}
-        summary = {
-            "method": config.method,
-            "network": config.network,
-            "accuracy": accuracy,
-            "selection": {
-                "by": _SELECTIONS[config.selection.by],
-                "score": float(state.best.score),
-                "step": int(state.best.step),
-            },
-            **measured,
-        }
-        if complete and config.method == "tofu":
-            found, more = tofu_evaluation.evaluate(task, state)
-            summary["tofu"], arrays = found, arrays | more
-        files = {"test.txt": _predictions(logits["test"])} if complete else {}
-        return Evaluation(scalars, summary, arrays, files)
-
-    return evaluate
+def evaluate(
+    config: ConfigDict,
+    put_through: PutThrough,
+    task: Task,
+    state: State,
+    auxiliary: Mapping[str, Any],
+    complete: bool,
+) -> Evaluation:
+    """Evaluates a state; quickly, by the present parameters and fewer images, if not `complete`."""
+    del auxiliary
+    parameters = chosen(state) if complete else state.learner.parameters
+    some = np.arange(min(config.evaluation.images, len(task.test.labels)))
+    test = task.test if complete else task.test.take(some)
+    logits, measured = {}, {}
+    for name, part in (("validation", task.validation), ("test", test)):
+        logits[name], measured[name] = _measure(put_through, parameters, part, task.channels)
+    cells = np.asarray(measured["test"]["true"]["cells"])
+    for found in measured.values():
+        for kind in found.values():
+            del kind["cells"]
+    scalars, summary = _summarize(config, state, measured)
+    arrays = {"cells": cells}
+    if complete and config.method == "tofu":
+        summary["tofu"], more = tofu_evaluation.evaluate(task, state)
+        arrays |= more
+    files = {"test.txt": _predictions(logits["test"])} if complete else {}
+    return Evaluation(scalars, summary, arrays, files)
 
 
 def headline(summary: Mapping[str, Any]) -> dict[str, float]:
@@ -76,10 +69,16 @@ def headline(summary: Mapping[str, Any]) -> dict[str, float]:
 def numbers(
     summary: Mapping[str, Any], records: Sequence[Mapping[str, Any]]
 ) -> dict[str, float | None]:
-    """The row of a run in a study; `records` are as in `metrics.jsonl`."""
+    """The row of a run in a study.
+
+    Args:
+      summary: as in `summary.json`.
+      records: as in `metrics.jsonl`.
+    """
     del records
-    found = {f"accuracy {name}": value for name, value in headline(summary).items()}
-    return found | {"step": summary["selection"]["step"]}
+    accuracy = summary["accuracy"]
+    found = {name: accuracy[key] for key, name in _NUMBERS.items() if key in accuracy}
+    return found | {"step of the parameters": summary["selection"]["step"]}
 
 
 def draw_figures(
@@ -117,7 +116,31 @@ def draw_figures(
     return drawn
 
 
-def _measured(
+def _summarize(
+    config: ConfigDict, state: State, measured: Mapping[str, Mapping[str, dict]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The scalars and the summary of what was measured of validation and test images."""
+    accuracy = _accuracy(measured)
+    scalars = {name: accuracy[name] for name in ("validation_given", "test_true")}
+    scalars["channel_accuracy"] = measured["test"]["true"]["per_channel"]["accuracy"]
+    if np.isfinite(state.best.now):
+        scalars["held_out"] = float(state.best.now)
+    selection = {
+        "by": _SELECTIONS[config.selection.by],
+        "score": float(state.best.score),
+        "step": int(state.best.step),
+    }
+    summary = {
+        "method": config.method,
+        "network": config.network,
+        "accuracy": accuracy,
+        "selection": selection,
+        **measured,
+    }
+    return scalars, summary
+
+
+def _measure(
     put_through: PutThrough, parameters: Parameters, part: Dataset, channels: int
 ) -> tuple[np.ndarray, Mapping[str, dict]]:
     """Logits `[N, L]` of a data set, and what they are measured to be worth."""

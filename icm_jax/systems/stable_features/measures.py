@@ -88,7 +88,15 @@ def measure_part(
     channel: np.ndarray,
     channels: int,
 ) -> Mapping[str, dict]:
-    """`measure` on `true` labels and, where there are any, on the `given` ones (not negative)."""
+    """`measure` on `true` labels and, where there are any, on the `given` ones (not negative).
+
+    Args:
+      logits: `[N, L]`.
+      true: int `[N]`.
+      given: int `[N]`, negative where there is none.
+      channel: int `[N]`, 0 to `channels` - 1.
+      channels: C.
+    """
     found = {"true": measure(logits, true, channel, channels)}
     known = given >= 0
     if known.any():

@@ -9,11 +9,11 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from icm_jax.system import Phase
+from icm_jax.supervised import Learner, Parameters
+from icm_jax.system import Phase, PyTree
 from icm_jax.systems.stable_features.measures import worst_group
-from icm_jax.systems.stable_features.model import Learner, Parameters, PutThrough
+from icm_jax.systems.stable_features.model import PutThrough
 
-PyTree = Any
 Data = Mapping[str, Any]
 # How good the present parameters of a state are
 Score = Callable[["State", Data], float]
@@ -43,7 +43,7 @@ class State(NamedTuple):
       best: see `Best`.
       weights: of the groups, float32 `[G]`, where the method has them.
       steps: of the phase, int32 `[]`.
-      found: what earlier phases found (see `stable_tofu.Found`), or ().
+      found: what earlier phases found (see `tofu.Found`), or ().
     """
 
     learner: Learner
@@ -97,8 +97,8 @@ def observed(phase: Phase, score: Score, config: ConfigDict) -> Phase:
 def held_out_score(put_through: PutThrough, config: ConfigDict) -> Callable[..., float]:
     """`(parameters, data, index [M], group [M], groups) -> accuracy in the worst group`.
 
-    `index` are images of the training data that were held out, judged by their given labels; NaN
-    where there are none.
+    `index`, int `[M]`, are images of the training data that were held out, judged by their given
+    labels; `group`, int `[M]`, are their groups, 0 to `groups` - 1. NaN where there are none.
     """
 
     def score(parameters, data, index, group, groups) -> float:

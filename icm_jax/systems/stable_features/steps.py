@@ -1,8 +1,9 @@
 """The steps of stable features: which batch is drawn, and what is minimised on it."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -10,14 +11,13 @@ from ml_collections import ConfigDict
 
 from icm_jax import collectives, objectives
 from icm_jax.data import Groups, draw_balanced, draw_each
-from icm_jax.system import Mean, Metrics
-from icm_jax.systems.stable_features.model import Model, descend
+from icm_jax.supervised import Batch, Loss, Objective, Parameters, Supervised, supervised_step
+from icm_jax.system import Mean, Metrics, PyTree
+from icm_jax.systems.stable_features.model import Model
 from icm_jax.systems.stable_features.state import Data, State
 
-PyTree = Any
 
-
-class Batch(NamedTuple):
+class Drawn(NamedTuple):
     """Images of the training data: `index` int32 `[B]`, and the `group` of each, int32 `[B]`."""
 
     index: jax.Array
@@ -25,25 +25,7 @@ class Batch(NamedTuple):
 
 
 # (state, data, key) -> batch of all devices, metrics
-Draw = Callable[[State, Data, jax.Array], tuple[Batch, dict[str, Mean]]]
-
-
-class Found(NamedTuple):
-    """What an objective makes of a batch.
-
-    Attributes:
-      value: to differentiate, this device's share, float32 `[]`.
-      weights: of the groups after the step, `[G]`.
-      metrics: of the objective alone.
-    """
-
-    value: jax.Array
-    weights: jax.Array
-    metrics: dict[str, Mean]
-
-
-# (state, losses [b], logits [b, L], labels [b], group [b]) -> Found
-Objective = Callable[[State, jax.Array, jax.Array, jax.Array, jax.Array], Found]
+Draw = Callable[[State, Data, jax.Array], tuple[Drawn, dict[str, Mean]]]
 
 
 def make_step(
@@ -53,47 +35,48 @@ def make_step(
     objective: Objective,
     axis_name: str | None,
 ) -> Callable[[State, Data, jax.Array], tuple[State, Metrics]]:
-    """The step of a classifier: draws, and learns the given labels by an objective."""
+    """The step of a classifier: draws, and learns the given labels by an objective.
+
+    Args:
+      model: the network.
+      optimizer: of the phase.
+      draw: of a batch.
+      objective: see `icm_jax.supervised.Loss`; a state's weights stay where it has none.
+      axis_name: device axis, or None.
+    """
+
+    def draw_share(state: State, data: Data, key: jax.Array) -> tuple[Batch, Metrics]:
+        chex.assert_equal_shape([data["given"], data["channel"]])
+        drawn, metrics = draw(state, data, key)
+        chex.assert_rank(drawn.index, 1)
+        index, group = collectives.share(drawn, axis_name)
+        inputs = data["images"][index], data["channel"][index]
+        return Batch(inputs, data["given"][index], group), metrics
+
+    def forward(parameters: Parameters, inputs: PyTree, key: jax.Array) -> tuple[jax.Array, PyTree]:
+        outputs, batch_stats = model.learn(parameters, *inputs, key)
+        return outputs.logits, batch_stats
+
+    how = Supervised(draw_share, forward, objective, optimizer, axis_name)
 
     def step(state: State, data: Data, key: jax.Array) -> tuple[State, Metrics]:
-        draw_key, dropout_key = jax.random.split(key)
-        batch, metrics = draw(state, data, draw_key)
-        count = jnp.float32(len(batch.index))
-        index, group = collectives.share(batch, axis_name)
-        labels = data["given"][index]
-
-        def loss(params):
-            parameters = state.learner.parameters._replace(params=params)
-            outputs, batch_stats = model.learn(
-                parameters, data["images"][index], data["channel"][index], dropout_key
-            )
-            losses = optax.softmax_cross_entropy_with_integer_labels(outputs.logits, labels)
-            found = objective(state, losses, outputs.logits, labels, group)
-            return found.value, (found, losses, outputs.logits, batch_stats)
-
-        gradient, (found, losses, logits, batch_stats) = jax.grad(loss, has_aux=True)(
-            state.learner.parameters.params
-        )
-        learner = descend(optimizer, state.learner, gradient, batch_stats, axis_name)
-        correct = (logits.argmax(axis=1) == labels).astype(jnp.float32)
-        totals = collectives.psum((losses.sum(), correct.sum()), axis_name)
-        metrics |= {"loss": Mean(totals[0], count), "accuracy": Mean(totals[1], count)}
-        state = state._replace(learner=learner, weights=found.weights, steps=state.steps + 1)
-        return state, metrics | found.metrics
+        learner, weights, metrics = supervised_step(how, state, data, key)
+        weights = state.weights if weights is None else weights
+        return state._replace(learner=learner, weights=weights, steps=state.steps + 1), metrics
 
     return step
 
 
-def balanced(groups: Callable[[State, Data], Groups], batch_size: int) -> Draw:
+def draw_from_all(groups: Callable[[State, Data], Groups], batch_size: int) -> Draw:
     """Every group gives as many images to a batch; one group alone, all images the same chance."""
 
     def draw(state, data, key):
-        return Batch(*draw_balanced(key, groups(state, data), batch_size)), {}
+        return Drawn(*draw_balanced(key, groups(state, data), batch_size)), {}
 
     return draw
 
 
-def worst(
+def draw_from_worst(
     model: Model, groups: Callable[[State, Data], Groups], size: int, axis_name: str | None
 ) -> Draw:
     """`size` images of the group whose mean loss is the largest at the moment (Bao et al. 2022).
@@ -108,41 +91,30 @@ def worst(
         mine = collectives.share(index.T, axis_name)  # [n / devices, G]
         flat = mine.reshape(-1)
         outputs = model.use(state.learner.parameters, data["images"][flat], data["channel"][flat])
-        losses = optax.softmax_cross_entropy_with_integer_labels(
-            outputs.logits, data["given"][flat]
-        )
+        logits = outputs.logits.astype(jnp.float32)
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, data["given"][flat])
         means = collectives.psum(losses.reshape(mine.shape).sum(axis=0), axis_name) / size
         number = jnp.where(among.count > 0, means, -jnp.inf).argmax()
-        batch = Batch(index[number], jnp.full(size, number, jnp.int32))
-        return batch, {"worst_group_loss": Mean(means[number], jnp.float32(1))}
+        drawn = Drawn(index[number], jnp.full(size, number, jnp.int32))
+        return drawn, {"worst_group_loss": Mean(means[number], jnp.float32(1))}
 
     return draw
-
-
-def mean(batch_size: int) -> Objective:
-    """The mean loss: empirical risk minimisation on whatever is drawn."""
-
-    def objective(state, losses, logits, labels, group):
-        return Found(losses.sum() / batch_size, state.weights, {})
-
-    return objective
 
 
 def group_dro(config: ConfigDict, groups: int, axis_name: str | None) -> Objective:
     """The groups' mean losses by weights that follow them (Sagawa et al. 2020)."""
 
-    def objective(state, losses, logits, labels, group):
-        means, counts = objectives.group_means(
-            jax.lax.stop_gradient(losses), group, groups, axis_name
-        )
+    def objective(state, scores):
+        losses = jax.lax.stop_gradient(scores.losses)
+        means, counts = objectives.group_means(losses, scores.group, groups, axis_name)
         weights = objectives.group_dro_weights(state.weights, means, counts, config.rate)
-        value = objectives.weighted_groups(losses, group, weights, counts)
+        value = objectives.weighted_groups(scores.losses, scores.group, weights, counts)
         largest = jnp.where(counts > 0, means, -jnp.inf).max()
         metrics = {
             "worst_group_loss": Mean(largest, jnp.float32(1)),
             "largest_weight": Mean(weights.max(), jnp.float32(1)),
         }
-        return Found(value, weights, metrics)
+        return Loss(value, weights, metrics)
 
     return objective
 
@@ -154,10 +126,12 @@ def irm(config: ConfigDict, batch_size: int, groups: int, axis_name: str | None)
     factor above 1 divides the whole, so that the gradient keeps its size.
     """
 
-    def objective(state, losses, logits, labels, group):
-        surrogate, penalty = objectives.irm_penalty(logits, labels, group, groups, axis_name)
+    def objective(state, scores):
+        surrogate, penalty = objectives.irm_penalty(
+            scores.logits, scores.labels, scores.group, groups, axis_name
+        )
         factor = jnp.where(state.steps < config.after, 1.0, config.penalty)
-        value = (losses.sum() / batch_size + factor * surrogate) / jnp.maximum(factor, 1.0)
-        return Found(value, state.weights, {"penalty": Mean(penalty, jnp.float32(1))})
+        value = (scores.losses.sum() / batch_size + factor * surrogate) / jnp.maximum(factor, 1.0)
+        return Loss(value, None, {"penalty": Mean(penalty, jnp.float32(1))})
 
     return objective

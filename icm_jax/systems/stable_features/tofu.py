@@ -21,17 +21,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from ml_collections import ConfigDict
 
 from icm_jax.data import Groups
+from icm_jax.supervised import Parameters, mean_loss
 from icm_jax.system import Phase
-from icm_jax.systems.stable_features import partition as stable_partition
-from icm_jax.systems.stable_features import steps as stable_steps
-from icm_jax.systems.stable_features.channels import Task
 from icm_jax.systems.stable_features.clusters import principal_plane
-from icm_jax.systems.stable_features.embedding import make_embedding_step
-from icm_jax.systems.stable_features.model import Model, Parameters, PutThrough, make_optimizer
+from icm_jax.systems.stable_features.embedding import Embedding, make_embedding_step
+from icm_jax.systems.stable_features.method import Parts
+from icm_jax.systems.stable_features.model import PutThrough, make_optimizer
 from icm_jax.systems.stable_features.networks.features import HEAD
+from icm_jax.systems.stable_features.partition import by_cluster, by_outcome, outcomes
 from icm_jax.systems.stable_features.state import (
     Data,
     State,
@@ -41,6 +40,7 @@ from icm_jax.systems.stable_features.state import (
     observed,
     validation_score,
 )
+from icm_jax.systems.stable_features.steps import Draw, draw_from_all, draw_from_worst, make_step
 
 _SHOWN, _COMPARED = 1000, 2000
 
@@ -73,16 +73,6 @@ class Found(NamedTuple):
     plane: jax.Array
 
 
-class _Parts(NamedTuple):
-    """What all stages are made of."""
-
-    config: ConfigDict
-    task: Task
-    model: Model
-    put_through: PutThrough
-    axis_name: str | None
-
-
 class _Stage(NamedTuple):
     """A phase with what comes before and after it.
 
@@ -99,44 +89,19 @@ class _Stage(NamedTuple):
     start: Callable[[Found, Parameters], Parameters] = lambda found, parameters: parameters
 
 
-def phases(
-    config: ConfigDict,
-    task: Task,
-    model: Model,
-    put_through: PutThrough,
-    axis_name: str | None,
-) -> tuple[Phase, ...]:
-    """The phases of TOFU; see above."""
-    parts = _Parts(config, task, model, put_through, axis_name)
-    stages = [_environment(parts, number) for number in range(len(task.source))]
-    # A phase without steps is skipped, and nothing would begin with it.
-    stages += [_robust(parts)] if config.tofu.robust.steps else []
-    stages += [_embedding(parts), _target(parts)]
-
-    shape = task.train.images.shape[1:]
-    begins = [None] + [
-        functools.partial(_begin, model, shape, before, stage)
-        for before, stage in zip(stages[:-1], stages[1:], strict=True)
-    ]
-    return tuple(
-        stage.phase._replace(begin=begin) for stage, begin in zip(stages, begins, strict=True)
-    )
-
-
-def init(
-    config: ConfigDict, task: Task, model: Model, shape: tuple[int, ...], key: jax.Array
-) -> State:
-    """The state before the first step, for images of a shape `(H, W, 1)`."""
-    parameters = model.init(key, shape)
+def init(parts: Parts, key: jax.Array) -> State:
+    """The state before the first step."""
+    config, task = parts.config, parts.task
+    parameters = parts.model.init(key, parts.image_shape)
     environments, images = len(task.source), len(task.train.labels)
     views = (environments - 1) * images
-    parts = 2 * environments * (environments - 1)
+    outcomes = 2 * environments * (environments - 1)
     target = int(np.isin(task.train.attributes["environment"], task.target).sum())
     shown = min(_SHOWN, target)
     found = Found(
         predicted=jnp.full((environments, images), -1, jnp.int32),
-        outcomes=_empty(views, parts),
-        pairs=_empty(views, parts * task.classes),
+        outcomes=_empty(views, outcomes),
+        pairs=_empty(views, outcomes * task.classes),
         robust=jax.tree.map(jnp.zeros_like, parameters),
         cluster=jnp.full(images, -1, jnp.int32),
         clusters=_empty(images, task.classes * config.tofu.clusters),
@@ -147,42 +112,50 @@ def init(
     return fresh(parameters, optimizer, 1, found)
 
 
+def phases(parts: Parts) -> tuple[Phase, ...]:
+    """The phases of TOFU; see above."""
+    stages = [_environment(parts, number) for number in range(len(parts.task.source))]
+    # A phase without steps is skipped, and nothing would begin with it.
+    stages += [_robust(parts)] if parts.config.tofu.robust.steps else []
+    stages += [_embedding(parts), _target(parts)]
+    begins = [None] + [
+        functools.partial(_begin, parts, before, stage)
+        for before, stage in zip(stages[:-1], stages[1:], strict=True)
+    ]
+    return tuple(
+        stage.phase._replace(begin=begin) for stage, begin in zip(stages, begins, strict=True)
+    )
+
+
 def _empty(images: int, groups: int) -> Groups:
     return Groups(*(jnp.zeros(size, jnp.int32) for size in (images, groups, groups)))
 
 
 def _begin(
-    model: Model,
-    shape: tuple[int, ...],
-    before: _Stage,
-    stage: _Stage,
-    state: State,
-    data: Data,
-    key: jax.Array,
+    parts: Parts, before: _Stage, stage: _Stage, state: State, data: Data, key: jax.Array
 ) -> State:
     """Ends a stage and begins the next."""
     finish_key, init_key = jax.random.split(key)
     found = before.finish(state, data, finish_key)
-    parameters = stage.start(found, model.init(init_key, shape))
+    parameters = stage.start(found, parts.model.init(init_key, parts.image_shape))
     return fresh(parameters, stage.optimizer, 1, found)
 
 
 def _phase(
-    parts: _Parts,
+    parts: Parts,
     name: str,
     steps: int,
-    draw: stable_steps.Draw,
+    draw: Draw,
     size: int,
     score: Callable[[State, Data], float],
 ) -> tuple[Phase, optax.GradientTransformation]:
     """A phase that trains a classifier on batches of `size` images, and its optimizer."""
     optimizer = make_optimizer(parts.config.optimizer, steps)
-    objective = stable_steps.mean(size)
-    step = stable_steps.make_step(parts.model, optimizer, draw, objective, parts.axis_name)
+    step = make_step(parts.model, optimizer, draw, mean_loss(size), parts.axis_name)
     return observed(Phase(name, steps, step), score, parts.config), optimizer
 
 
-def _environment(parts: _Parts, number: int) -> _Stage:
+def _environment(parts: Parts, number: int) -> _Stage:
     """A classifier of one source environment, chosen by its accuracy on the others."""
     config, source = parts.config, parts.task.source
     others = [environment for environment in source if environment != source[number]]
@@ -200,20 +173,20 @@ def _environment(parts: _Parts, number: int) -> _Stage:
         found = state.found._replace(predicted=predicted)
         if number < len(source) - 1:
             return found
-        return found._replace(**stable_partition.by_outcome(predicted, data, parts.task))
+        return found._replace(**by_outcome(predicted, data, parts.task))
 
     size, steps = config.batch_size, config.tofu.environments.steps
-    draw = stable_steps.balanced(lambda state, data: data["environments"][number], size)
+    draw = draw_from_all(lambda state, data: data["environments"][number], size)
     return _Stage(*_phase(parts, f"environment_{number}", steps, draw, size, score), finish)
 
 
-def _robust(parts: _Parts) -> _Stage:
+def _robust(parts: Parts) -> _Stage:
     """A classifier of the source for the worst of the outcomes, chosen by held-out images."""
     config, task = parts.config, parts.task
     by_groups = held_out_score(parts.put_through, config)
 
     def score(state: State, data: Data) -> float:
-        outcome = stable_partition.outcomes(state.found.predicted, data, task)  # [E - 1, N]
+        outcome = outcomes(state.found.predicted, data, task)  # [E - 1, N]
         view, index = np.nonzero((outcome >= 0) & data["held_out"][None])
         groups = len(state.found.outcomes.count)
         return by_groups(state.learner.parameters, data, index, outcome[view, index], groups)
@@ -227,19 +200,21 @@ def _robust(parts: _Parts) -> _Stage:
     return _Stage(*_phase(parts, "robust", steps, draw, size, score), finish)
 
 
-def _embedding(parts: _Parts) -> _Stage:
+def _embedding(parts: Parts) -> _Stage:
     """The embedding of what is unstable; its last parameters count."""
     settings, task = parts.config.tofu, parts.task
     steps, size = settings.embedding.steps, settings.embedding.batch_size
     optimizer = make_optimizer(parts.config.optimizer, steps)
-    step = make_embedding_step(parts.model, optimizer, size, settings.margin, parts.axis_name)
+    step = make_embedding_step(
+        Embedding(parts.model, optimizer, size, settings.margin, parts.axis_name)
+    )
 
     def finish(state: State, data: Data, key: jax.Array) -> Found:
         index = np.flatnonzero(np.isin(data["environment"], task.target))
         images, channel = data["images"][index], data["channel"][index]
         features = parts.put_through(state.learner.parameters, images, channel).features
         seed = np.asarray(jax.random.key_data(key))
-        made = stable_partition.by_cluster(features, index, data, task, settings.clusters, seed)
+        made = by_cluster(features, index, data, task, settings.clusters, seed)
         shown = len(state.found.shown)
         return state.found._replace(
             shown=index[:shown].astype(np.int32), plane=principal_plane(features[:shown]), **made
@@ -248,7 +223,7 @@ def _embedding(parts: _Parts) -> _Stage:
     return _Stage(Phase("embedding", steps, step), optimizer, finish)
 
 
-def _target(parts: _Parts) -> _Stage:
+def _target(parts: Parts) -> _Stage:
     """The classifier that is wanted, chosen by the worst cluster of held-out images."""
     config = parts.config
     by_groups = held_out_score(parts.put_through, config)
@@ -273,9 +248,9 @@ def _target(parts: _Parts) -> _Stage:
     return _Stage(*_phase(parts, "target", config.steps, draw, size, score), None, start)
 
 
-def _worst(parts: _Parts, groups: Callable[[Found], Groups]) -> stable_steps.Draw:
+def _worst(parts: Parts, groups: Callable[[Found], Groups]) -> Draw:
     size = parts.config.tofu.batch_size
-    return stable_steps.worst(
+    return draw_from_worst(
         parts.model, lambda state, data: groups(state.found), size, parts.axis_name
     )
 

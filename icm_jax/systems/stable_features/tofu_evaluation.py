@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from icm_jax.evaluation.groups import group_mean
 from icm_jax.report import figures, scatter
 from icm_jax.system import Evaluation
-from icm_jax.systems.stable_features import partition as stable_partition
 from icm_jax.systems.stable_features.channels import Task
 from icm_jax.systems.stable_features.clusters import agreement
+from icm_jax.systems.stable_features.partition import outcomes
 from icm_jax.systems.stable_features.state import State
 
 
@@ -68,7 +68,7 @@ def _cross_prediction(task: Task, state: State) -> tuple[dict[str, Any], np.ndar
       given label too, float `[2 E (E - 1), L]`.
     """
     seen, count = task.train.attributes, len(task.source)
-    outcome = stable_partition.outcomes(state.found.predicted, seen, task)
+    outcome = outcomes(state.found.predicted, seen, task)
     own = np.tile(seen["channel"] == seen["given"], count - 1).astype(float)
     label, flat = np.tile(seen["given"], count - 1), outcome.reshape(-1)
     here = flat >= 0

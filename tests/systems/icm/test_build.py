@@ -9,29 +9,41 @@ from systems.icm import tiny
 
 from icm_jax import mechanisms
 from icm_jax.systems.icm import competition
-from icm_jax.systems.icm import images as icm_images
-from icm_jax.systems.icm import model as icm_model
-from icm_jax.systems.icm import steps as icm_steps
 from icm_jax.systems.icm.build import build_competition
+from icm_jax.systems.icm.competition import KeyedImages
+from icm_jax.systems.icm.images import build_images
+from icm_jax.systems.icm.model import make_model
+from icm_jax.systems.icm.state import init, prune
+from icm_jax.systems.icm.steps import (
+    Batch,
+    Pairs,
+    Schedule,
+    competition_step,
+    reproduction_step,
+)
 
 IMAGES = (8, 12, 12, 1)
 
 
 @pytest.fixture(scope="module")
 def model():
-    return icm_model.make_model(tiny.icm())
+    return make_model(tiny.icm())
 
 
 @pytest.fixture(scope="module")
 def state(model):
     """Three experts, so that one can lose; apart enough for every expert to win in some batch."""
-    return icm_steps.init(model, 3, jnp.zeros(IMAGES), jax.random.key(0))
+    return init(model, 3, jnp.zeros(IMAGES), jax.random.key(0))
 
 
 @pytest.fixture(scope="module")
 def batches():
     keys = jax.random.split(jax.random.key(1))
     return [jax.random.uniform(k, IMAGES) for k in keys]
+
+
+def batch(transformed, canonical, reference):
+    return Batch(KeyedImages(transformed), canonical, KeyedImages(reference))
 
 
 def expert(tree, e):
@@ -53,8 +65,8 @@ def test_experts_start_different(state):
 
 def test_initialization_fits_each_expert_to_its_input(model, state, batches):
     images = batches[0]
-    step = jax.jit(functools.partial(icm_steps.reproduction_step, model, momentum=0.9))
-    new, metrics = step(state, images, images)
+    step = jax.jit(functools.partial(reproduction_step, model, schedule=Schedule(0.9)))
+    new, metrics = step(state, Pairs(images, images))
     for e in range(3):
         outputs, _ = model.expert.apply(
             {"params": expert(state.experts.params, e)}, images, mutable=["batch_stats"]
@@ -65,14 +77,14 @@ def test_initialization_fits_each_expert_to_its_input(model, state, batches):
     chex.assert_trees_all_equal(new.discriminator, state.discriminator)
     first = metrics["reproduction_error"].total
     for _ in range(30):
-        new, metrics = step(new, images, images)
+        new, metrics = step(new, Pairs(images, images))
     assert (metrics["reproduction_error"].total < 0.9 * first).all()
 
 
 def test_one_step_moves_winners_and_the_discriminator_alone(model, state, batches):
-    step = jax.jit(functools.partial(icm_steps.competition_step, model, momentum=0.9))
+    step = jax.jit(functools.partial(competition_step, model, schedule=Schedule(0.9)))
     # Two images cannot be won by three experts: somebody is idle.
-    new, metrics = step(state, *(images[:2] for images in batches), batches[0][:1])
+    new, metrics = step(state, batch(*(images[:2] for images in batches), batches[0][:1]))
     wins = np.asarray(metrics["wins"].total)
     assert wins.sum() == 2
     for e in range(3):
@@ -91,8 +103,8 @@ def test_one_step_moves_winners_and_the_discriminator_alone(model, state, batche
 
 def test_metrics_are_those_of_a_plain_loop(model, state, batches):
     transformed, canonical = batches
-    _, metrics = jax.jit(functools.partial(icm_steps.competition_step, model, momentum=0.9))(
-        state, transformed, canonical, transformed[:2]
+    _, metrics = jax.jit(functools.partial(competition_step, model, schedule=Schedule(0.9)))(
+        state, batch(transformed, canonical, transformed[:2])
     )
     logits = []
     for e in range(3):
@@ -128,7 +140,8 @@ def test_masked_and_gathered_with_all_images_are_the_gradient_of_a_plain_loop(
     score = functools.partial(model.logits, state.discriminator.params)
 
     def gradient(reference):
-        made, _, of_winners = model.competing(params, images, reference)
+        reference = None if reference is None else KeyedImages(reference)
+        made, _, of_winners = model.competing(params, KeyedImages(images), reference)
         return of_winners(score, competition.winners(score(made.outputs)))
 
     def plain(params):
@@ -157,7 +170,7 @@ def test_four_devices_compute_what_one_does():
     """`vmap` over a named axis stands for the devices: the same collectives, one process."""
     config, splits = tiny.icm(), tiny.splits()
     one, four = tiny.build_icm(config, splits), tiny.build_icm(config, splits, "devices")
-    data = jax.tree.map(jnp.asarray, one.data)
+    data = jax.tree.map(jnp.asarray, one.given)
     alone = shared = jax.jit(one.init)(jax.random.key(0))
     for index in range(2):
         step = jax.jit(one.phases[index].step)
@@ -179,17 +192,10 @@ def test_four_devices_compute_what_one_does():
             chex.assert_trees_all_close(comparable(shared), comparable(alone), rtol=1e-3, atol=1e-4)
 
 
-def test_learning_rates_fall_to_zero_over_the_last_part():
-    # Of 10 steps the last 4 decay: (10 - 8) / 4 = 0.5 at step 8, 0 after the last.
-    factors = [float(icm_steps.decayed(jnp.int32(i), 10, 0.4)) for i in (0, 6, 8, 10)]
-    assert factors == [1.0, 1.0, 0.5, 0.0]
-    assert icm_steps.decayed(jnp.int32(9), 10, 0.0) == 1.0
-
-
 def test_a_rate_scales_the_step_of_experts_and_discriminator(model, state, batches):
     def moved(rate):
-        step = functools.partial(icm_steps.competition_step, model, momentum=0.9)
-        new, _ = jax.jit(step)(state, *batches, batches[0][:2], rate=rate)
+        step = functools.partial(competition_step, model)
+        new, _ = jax.jit(step)(state, batch(*batches, batches[0][:2]), Schedule(0.9, rate))
         return [
             new.experts.params["Conv_1"]["kernel"] - state.experts.params["Conv_1"]["kernel"],
             new.discriminator.params["Dense_0"]["kernel"]
@@ -203,7 +209,7 @@ def test_a_rate_scales_the_step_of_experts_and_discriminator(model, state, batch
 def test_a_step_traces_once():
     system = tiny.build_icm(tiny.icm(), tiny.splits())
     step = jax.jit(chex.assert_max_traces(system.phases[1].step, n=1))
-    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.data)
+    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.given)
     for i in range(3):
         state, _ = step(state, data, jax.random.key(i))
 
@@ -248,7 +254,7 @@ def test_an_idle_expert_is_restarted_in_training():
     state = jax.jit(system.init)(jax.random.key(0))
     # One expert holds everything and one nothing, at the step before the look.
     state = state._replace(share=jnp.array([1.0, 0.0]), steps=jnp.int32(3))
-    data = jax.tree.map(jnp.asarray, system.data)
+    data = jax.tree.map(jnp.asarray, system.given)
     step = jax.jit(system.phases[1].step)
     new, metrics = step(state, data, jax.random.key(0))
     assert metrics["restarts"].total == 1
@@ -263,11 +269,11 @@ def test_a_mixture_decides_how_often_a_mechanism_is_drawn():
     config = tiny.icm()
     config.batch_size, config.mixture, config.mechanisms = 20, (1, 9), ("black", "white")
     try:
-        source = icm_images.build(config, tiny.splits())
+        source = build_images(config, tiny.splits())
     finally:
         mechanisms.unregister("black")
         mechanisms.unregister("white")
-    data = jax.tree.map(jnp.asarray, tiny.build_icm(tiny.icm(), tiny.splits()).data)
+    data = jax.tree.map(jnp.asarray, tiny.build_icm(tiny.icm(), tiny.splits()).given)
     keys = jax.random.split(jax.random.key(0), 50)
     drawn = jnp.stack([source.draw(data, key, 20)[:, 0, 0, 0] for key in keys])
     # A binomial of 1000 and 0.9 has a deviation of 0.0095.
@@ -310,8 +316,8 @@ def test_an_oracle_learns_each_mechanism_from_pairs(model, state, batches):
     """Each expert's gradient is that of a plain loop over its own inputs; winners are known."""
     originals = batches[0]
     inputs = jnp.stack([originals, 1 - originals, originals[:, ::-1]])
-    step = functools.partial(icm_steps.reproduction_step, model, momentum=0.9)
-    new, metrics = jax.jit(step)(state, inputs, originals)
+    step = functools.partial(reproduction_step, model, schedule=Schedule(0.9))
+    new, metrics = jax.jit(step)(state, Pairs(inputs, originals))
     for e in range(3):
         outputs, _ = model.expert.apply(
             {"params": expert(state.experts.params, e)}, inputs[e], mutable=["batch_stats"]
@@ -324,7 +330,7 @@ def test_an_oracle_learns_each_mechanism_from_pairs(model, state, batches):
     config.competition.steps = 60
     system = tiny.build_icm(config, tiny.splits())
     (phase,) = system.phases
-    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.data)
+    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.given)
     step = jax.jit(phase.step)
     first = None
     for i in range(60):
@@ -343,11 +349,11 @@ def test_pruned_experts_win_nothing_and_the_others_keep_their_numbers():
     system = tiny.build_icm(config, tiny.splits())
     state = jax.jit(system.init)(jax.random.key(0))
     state = state._replace(share=jnp.array([0.05, 0.5, 0.0, 0.45]))
-    pruned, kept = icm_steps.prune(state, 0.1)
+    pruned, kept = prune(state, 0.1)
     assert kept.tolist() == [1, 3]
     for i, e in enumerate(kept):
         chex.assert_trees_all_equal(expert(pruned.experts, i), expert(state.experts, e))
-    nobody, kept = icm_steps.prune(state, 0.9)
+    nobody, kept = prune(state, 0.9)
     assert kept.tolist() == [1] and nobody.share.shape == (1,)
 
     judge = {"classifier": jax.jit(system.auxiliary["classifier"].init)(jax.random.key(0))}

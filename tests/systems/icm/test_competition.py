@@ -8,6 +8,7 @@ import optax
 import pytest
 
 from icm_jax.systems.icm import competition
+from icm_jax.systems.icm.competition import KeyedImages, Made
 from icm_jax.systems.icm.networks.discriminators import ConvDiscriminator
 from icm_jax.systems.icm.networks.experts import ConvExpert
 
@@ -16,9 +17,13 @@ EXPERT = ConvExpert(filters=3, layers=2)
 DISCRIMINATOR = ConvDiscriminator(stages=((3,), (4,)), hidden=5)
 
 
-def expert(params, statistics, images, keys=None):
-    variables = {"params": params, "batch_stats": statistics}
-    return EXPERT.apply(variables, images, "given"), None
+def expert(own, batch):
+    variables = dict(zip(("params", "batch_stats"), own, strict=True))
+    return Made(EXPERT.apply(variables, batch.images, "given"), None)
+
+
+def price(score):
+    return lambda outputs: competition.canonical_loss(score(outputs))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +48,8 @@ def gradient(setting):
         wins = competition.winners(jax.nn.one_hot(winner, EXPERTS, axis=0))
 
         def loss(experts):
-            return competition.winners_loss(expert, score, *experts, images, wins)
+            batch = KeyedImages(images)
+            return competition.winners_loss(expert, price(score), experts, batch, wins)
 
         return jax.grad(loss)(experts)
 
@@ -57,7 +63,8 @@ def masked_gradient(setting, winner):
     @jax.jit
     def one(one_expert, won):
         def loss(one_expert):
-            losses = jnp.log1p(jnp.exp(-score(expert(*one_expert, images)[0])))
+            outputs = expert(one_expert, KeyedImages(images)).outputs
+            losses = jnp.log1p(jnp.exp(-score(outputs)))
             return (won * losses).sum() / jnp.maximum(won.sum(), 1)
 
         return jax.grad(loss)(one_expert)

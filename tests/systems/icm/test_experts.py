@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from systems.icm import tiny
 
+from icm_jax.networks.compute import Compute
 from icm_jax.systems.icm import competition, restore
-from icm_jax.systems.icm import evaluation as icm_evaluation
-from icm_jax.systems.icm import model as icm_model
-from icm_jax.systems.icm import steps as icm_steps
-from icm_jax.systems.icm.model import Keys
+from icm_jax.systems.icm.competition import KeyedImages
+from icm_jax.systems.icm.evaluation import score_all
+from icm_jax.systems.icm.model import make_model
 from icm_jax.systems.icm.networks.experts import PENALTY
 from icm_jax.systems.icm.networks.registry import EXPERTS
+from icm_jax.systems.icm.state import init
+from icm_jax.systems.icm.steps import Batch, Pairs, Schedule, competition_step, reproduction_step
 
 COUNT, BATCH = 3, 3
 WINNER = [2, 0, 0]
@@ -47,10 +49,10 @@ def config(kind):
 @pytest.fixture(scope="module", params=KINDS)
 def setting(request, narrow_vae):
     """(model, state, images, keys) of three experts of a kind, on RGB images of odd sides."""
-    model = icm_model.make_model(config(request.param))
+    model = make_model(config(request.param))
     images = jax.random.uniform(jax.random.key(1), (BATCH, 7, 7, 3))
-    init = functools.partial(icm_steps.init, model, COUNT, images[:1])
-    state = jax.jit(init)(jax.random.key(0))
+    make_state = functools.partial(init, model, COUNT, images[:1])
+    state = jax.jit(make_state)(jax.random.key(0))
     return model, state, images, jax.random.split(jax.random.key(2), BATCH)
 
 
@@ -93,8 +95,8 @@ def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting, plain, ma
 
     @jax.jit
     def compute(params):
-        reference, of = (None, Keys(keys)) if masked else (images, Keys(keys, keys))
-        made, _, of_winners = model.competing(params, images, reference, of)
+        batch = KeyedImages(images, keys)
+        made, _, of_winners = model.competing(params, batch, None if masked else batch)
         return made, of_winners(score, wins)
 
     made, gradients = compute(state.experts.params)
@@ -114,8 +116,8 @@ def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting, plain, ma
 def test_a_vaes_reproduction_error_and_penalty_are_those_of_a_plain_loop(setting, plain):
     model, state, images, keys = setting
     outputs, penalties, *_ = plain
-    step = functools.partial(icm_steps.reproduction_step, model, momentum=0.9)
-    _, metrics = jax.jit(step)(state, images, 1 - images, keys=keys)
+    step = functools.partial(reproduction_step, model, schedule=Schedule(0.9))
+    _, metrics = jax.jit(step)(state, Pairs(images, 1 - images, keys))
     errors = ((outputs - (1 - images)[None]) ** 2).mean(axis=(1, 2, 3, 4))
     np.testing.assert_allclose(metrics["reproduction_error"].total, errors, rtol=1e-4)
     np.testing.assert_allclose(metrics["penalty"].total, penalties.mean(axis=1), rtol=1e-4)
@@ -124,25 +126,28 @@ def test_a_vaes_reproduction_error_and_penalty_are_those_of_a_plain_loop(setting
 def test_a_winner_pays_loss_and_penalty(setting, plain):
     model, state, images, keys = setting
     outputs, _, penalties, _ = plain
-    step = functools.partial(icm_steps.competition_step, model, momentum=0.9)
-    _, metrics = jax.jit(step)(state, images, images, None, keys=Keys(keys))
+    step = functools.partial(competition_step, model, schedule=Schedule(0.9))
+    _, metrics = jax.jit(step)(state, Batch(KeyedImages(images, keys), images))
     scores = np.asarray(model.logits(state.discriminator.params, outputs))
     losses = (1 / (1 + np.exp(scores))) ** 2 + penalties
     paid = losses * (scores.argmax(axis=0) == np.arange(COUNT)[:, None])
     np.testing.assert_allclose(metrics["expert_loss"].total, paid.sum(axis=1), rtol=1e-4)
 
 
-def test_experts_one_by_one_as_on_a_cpu_and_at_once_as_elsewhere(setting, monkeypatch):
+def test_experts_one_by_one_as_on_a_cpu_and_at_once_as_elsewhere(setting):
     model, state, images, keys = setting
     own = jnp.stack([images * share for share in (1.0, 0.7, 0.4)])
 
-    def made():
-        scoring = jax.jit(lambda *arguments: model.scoring_pass(*arguments))  # traced anew
-        return [scoring(state.experts.params, x, keys) for x in (images, own)]
+    def made(platform):
+        here = model._replace(expert=model.expert.clone(compute=Compute(platform=platform)))
+        text = str(jax.make_jaxpr(here.scoring_pass)(state.experts.params, images, keys))
+        scoring = jax.jit(here.scoring_pass)
+        found = [scoring(state.experts.params, x, keys) for x in (images, own)]
+        return found, "conv_general_dilated[" in text
 
-    one_by_one = made()
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    chex.assert_trees_all_close(one_by_one, made(), atol=1e-5)
+    (one_by_one, convolves), (at_once, convolves_at_once) = made("cpu"), made("gpu")
+    assert convolves and not convolves_at_once  # elsewhere a convolution is a product
+    chex.assert_trees_all_close(one_by_one, at_once, atol=1e-5)
 
 
 def test_a_trained_model_makes_the_same_of_the_same_images_anywhere(setting, tmp_path):
@@ -153,7 +158,7 @@ def test_a_trained_model_makes_the_same_of_the_same_images_anywhere(setting, tmp
     numbers = np.arange(COUNT, dtype=np.int32)
     first, again = (restore.apply(model, state, numbers, images) for _ in range(2))
     chex.assert_trees_all_equal(first, again)
-    outputs, scores = jax.jit(icm_evaluation.score_all, static_argnums=0)(model, state, images)
+    outputs, scores = jax.jit(score_all, static_argnums=0)(model, state, images)
     winner = scores.argmax(axis=0)
     chex.assert_trees_all_equal(first.expert, winner)
     chex.assert_trees_all_close(first.images, outputs[winner, jnp.arange(BATCH)], atol=1e-5)
@@ -169,7 +174,7 @@ def test_the_steps_of_a_vae_trace_once_and_draw_the_same_on_four_devices():
     c, splits = config("vae"), tiny.splits()
     c.batch_size, c.competition.reference, c.competition.restart.every = 4, 2, 0
     alone, shared = tiny.build_icm(c, splits), tiny.build_icm(c, splits, "devices")
-    data = jax.tree.map(jnp.asarray, alone.data)
+    data = jax.tree.map(jnp.asarray, alone.given)
     state = jax.jit(alone.init)(jax.random.key(0))
     for phase, phase_of_four in zip(alone.phases, shared.phases, strict=True):
         step = jax.jit(chex.assert_max_traces(phase.step, n=1))

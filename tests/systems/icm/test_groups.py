@@ -10,7 +10,7 @@ from systems.icm import tiny
 
 from icm_jax import experiment
 from icm_jax.data import Dataset, Splits
-from icm_jax.systems.icm import images as icm_images
+from icm_jax.systems.icm.images import build_images
 
 
 def splits():
@@ -58,8 +58,8 @@ def test_labels_and_known_images_restrict_pools():
 def test_groups_are_drawn_as_often_as_the_mixture_says():
     c = config()
     c.batch_size, c.mixture = 20, (1, 9)
-    source = icm_images.build(c, splits())
-    data = jax.tree.map(jnp.asarray, tiny.build_icm(c, splits()).data)
+    source = build_images(c, splits())
+    data = jax.tree.map(jnp.asarray, tiny.build_icm(c, splits()).given)
     drawn = np.stack([source.draw(data, jax.random.key(i), c.batch_size) for i in range(50)])
     assert drawn.shape == (50, 20, 12, 12, 1)
     values = (drawn[..., 0, 0, 0] * 255).round()
@@ -73,15 +73,15 @@ def test_all_images_of_a_group_are_drawn():
     c.batch_size = 20
     rows = splits()
     rows.train.images[:, 1, 1, 0] = np.arange(60)  # which image it is
-    source = icm_images.build(c, rows)
-    data = jax.tree.map(jnp.asarray, tiny.build_icm(c, rows).data)
+    source = build_images(c, rows)
+    data = jax.tree.map(jnp.asarray, tiny.build_icm(c, rows).given)
     drawn = np.stack([source.draw(data, jax.random.key(i), c.batch_size) for i in range(20)])
     numbers = set((drawn[:, :, 1, 1, 0] * 255).round().astype(int).ravel().tolist())
     assert numbers == {*range(20), *range(50, 60)}
 
 
 def test_test_images_take_turns():
-    source = icm_images.build(config(), splits())
+    source = build_images(config(), splits())
     assert source.names == ("light=0", "light=2")
     assert source.index.tolist() == [0, 1] * 4 + [0, 0]
     np.testing.assert_array_equal(source.test.images[:, 0, 0, 0], 240 * source.index)

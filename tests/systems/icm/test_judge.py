@@ -10,10 +10,12 @@ from systems.icm import tiny
 
 from icm_jax import experiment, training
 from icm_jax.data import Dataset, Splits
+from icm_jax.networks.compute import Compute
 from icm_jax.networks.registry import CLASSIFIERS
-from icm_jax.systems.icm import images as icm_images
-from icm_jax.systems.icm import judge as icm_judge
 from icm_jax.systems.icm import restore
+from icm_jax.systems.icm.images import build_images
+from icm_jax.systems.icm.judge import digests as digests_of
+from icm_jax.systems.icm.judge import make_canonical_task, make_classifier, make_judge
 
 
 def config():
@@ -44,10 +46,52 @@ def of_light(c):
     return c
 
 
+@pytest.mark.parametrize("learns", ["labels", "canonical"])
+@pytest.mark.parametrize("kind", ["conv", "faces"])
+def test_it_computes_as_the_config_says(learns, kind):
+    made = {}
+    for precision in ("float32", "bfloat16"):
+        c, splits = config(), tiny.splits()
+        c.classifier.update({"learns": learns, "kind": kind})
+        c.precision = precision
+        judge = make_judge(c, build_images(c, splits), splits)
+        system = judge.train(0)
+        data, state = jax.eval_shape(lambda s=system: (s.given, s.init(jax.random.key(0))))
+        images, key = jax.ShapeDtypeStruct((3, 12, 12, 1), jnp.float32), jax.random.key(1)
+        learned = jax.make_jaxpr(system.phases[0].step)(state, data, key)
+        asked = jax.make_jaxpr(judge.passes)(state, images, jnp.zeros(3, jnp.int32))
+        made[precision] = ["bf16[" in str(found) for found in (learned, asked)]
+    assert made == {"float32": [False, False], "bfloat16": [True, True]}
+
+
+def test_its_convolutions_are_those_of_the_config():
+    c = config()
+    c.convolution = "matmul"
+    classifier = make_classifier(c, 2, "devices")
+    assert classifier.network.compute == classifier.outside.compute == Compute("float32", "matmul")
+    assert (classifier.network.axis_name, classifier.outside.axis_name) == ("devices", None)
+
+
+@pytest.mark.parametrize("learns", ["labels", "canonical"])
+def test_judges_that_compute_differently_are_not_shared(learns):
+    digests = set()
+    for field, value in (("seed", 0), ("precision", "bfloat16"), ("convolution", "grouped")):
+        c = config()
+        c.classifier.learns = learns
+        c[field] = value
+        digests |= set(digests_of(c).values())
+    assert len(digests) == 3
+    # What experts compute for themselves does not count.
+    c = config()
+    c.classifier.learns = learns
+    c.experts.filters = 7
+    assert set(digests_of(c).values()) < digests
+
+
 def test_a_batch_is_canonical_and_transformed_images_in_turns():
     c, splits = config(), tiny.splits()
-    source = icm_images.build(c, splits)
-    task = icm_judge.canonical_task(c, source, splits)
+    source = build_images(c, splits)
+    task = make_canonical_task(c, source, splits)
     canonical, transformed = source.pools(0)
     data = task.data | {"canonical": canonical, "transformed": transformed}
     images, labels = task.draw(jax.tree.map(jnp.asarray, data), jax.random.key(0))
@@ -66,8 +110,8 @@ def test_a_batch_is_canonical_and_transformed_images_in_turns():
 
 def test_it_is_tested_on_both():
     c, splits = config(), tiny.splits()
-    source = icm_images.build(c, splits)
-    task = icm_judge.canonical_task(c, source, splits)
+    source = build_images(c, splits)
+    task = make_canonical_task(c, source, splits)
     assert task.labels.tolist().count(1) == 12 and len(task.labels) == 24
     originals = splits.test.images / np.float32(255)
     for label, expected in ((1, originals), (0, 1 - originals)):

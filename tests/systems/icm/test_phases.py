@@ -10,9 +10,9 @@ from systems.icm import tiny
 
 from icm_jax import classification, mechanisms
 from icm_jax.networks.compute import Compute
-from icm_jax.systems.icm import images as icm_images
-from icm_jax.systems.icm import model as icm_model
-from icm_jax.systems.icm import phases as icm_phases
+from icm_jax.systems.icm import phases
+from icm_jax.systems.icm.images import build_images
+from icm_jax.systems.icm.model import make_model
 
 KEY = jax.random.key(3)
 
@@ -24,9 +24,9 @@ def competition(reference=8):
     config.competition.restart.every = 0
     config.competition.reference = reference
     system = tiny.build_icm(config, splits)
-    data = jax.tree.map(jnp.asarray, system.data)
+    data = jax.tree.map(jnp.asarray, system.given)
     step = jax.jit(system.phases[1].step)
-    images = icm_images.build(config, splits).draw(data, jax.random.split(KEY, 3)[1], 8)
+    images = build_images(config, splits).draw(data, jax.random.split(KEY, 3)[1], 8)
     return jax.jit(system.init)(jax.random.key(0)), lambda state: step(state, data, KEY), images
 
 
@@ -37,7 +37,7 @@ def test_a_step_keeps_most_of_the_running_shares_and_statistics():
     assert wins.sum() == 8 and new.steps == 1
     np.testing.assert_allclose(new.share, 0.95 * 0.5 + 0.05 * wins / 8, rtol=1e-6)
     assert not np.allclose(wins, 4)  # or it would be what it was
-    _, of_batch = icm_model.make_model(tiny.icm()).scoring_pass(state.experts.params, images)
+    _, of_batch = make_model(tiny.icm()).scoring_pass(state.experts.params, images)
     expected = jax.tree.map(lambda old, b: 0.9 * old + 0.1 * b, state.experts.statistics, of_batch)
     chex.assert_trees_all_close(new.experts.statistics, expected, atol=1e-6)
 
@@ -73,7 +73,7 @@ def test_either_network_has_its_own_learning_rate_and_both_compute_as_told():
     config = tiny.icm()
     config.experts.learning_rate, config.discriminator.learning_rate = 1e-2, 1e-4
     config.precision, config.convolution = "bfloat16", "matmul"
-    model = icm_model.make_model(config)
+    model = make_model(config)
     assert model.expert.compute == model.discriminator.compute == Compute("bfloat16", "matmul")
     for optimizer, rate in ((model.expert_optimizer, 1e-2), (model.discriminator_optimizer, 1e-4)):
         params = jnp.zeros(3)
@@ -86,14 +86,12 @@ def test_an_oracles_experts_get_pairs_of_their_own_mechanism(monkeypatch):
     config.system = "oracle"
     seen = {}
     monkeypatch.setattr(
-        icm_phases,
+        phases,
         "reproduction_step",
-        lambda model, state, inputs, targets, *rest: (
-            seen.update(inputs=inputs, targets=targets) or (state, {})
-        ),
+        lambda model, state, pairs, *rest: seen.update(pairs._asdict()) or (state, {}),
     )
     system = tiny.build_icm(config, tiny.splits())
-    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.data)
+    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.given)
     system.phases[0].step(state, data, jax.random.key(1))
     assert seen["inputs"].shape == (2, *seen["targets"].shape) == (2, 8, 12, 12, 1)
     for inputs, spec in zip(seen["inputs"], config.mechanisms, strict=True):
@@ -109,11 +107,11 @@ def test_evaluation_is_that_of_a_plain_loop():
     judge = system.auxiliary["classifier"]
     judged = jax.jit(judge.init)(jax.random.key(0))
     summary = system.evaluate(state, {"classifier": judged}, True).summary
-    model = icm_model.make_model(config)
+    model = make_model(config)
     restore = jax.jit(model.restore)
     bank = [mechanisms.build(spec) for spec in config.mechanisms]
     wins, errors, right = np.zeros((2, 2)), [[], []], [[], []]
-    classify = classification.predictor(config.classifier, 2)
+    classify = classification.make_classifier(config.classifier, 2).predict
     for i, image in enumerate(splits.test.images / np.float32(255)):
         m = i % 2
         inputs = bank[m](jax.random.key(0), image)[None]

@@ -14,9 +14,9 @@ from commands import launched
 from systems.icm import tiny
 
 from icm_jax import classification, experiment, streams, training
-from icm_jax.systems.icm import evaluation as icm_evaluation
-from icm_jax.systems.icm import model as icm_model
 from icm_jax.systems.icm import restore
+from icm_jax.systems.icm.evaluation import score_all
+from icm_jax.systems.icm.model import make_model
 
 PAGE = (Path(__file__).parents[3] / "docs/icm.md").read_text()
 
@@ -56,7 +56,7 @@ def mixed_images():
 
 def evaluated(state, images):
     """What evaluation makes of images in [0, 1]."""
-    outputs, logits = icm_evaluation.score_all(icm_model.make_model(tiny.icm()), state, images)
+    outputs, logits = score_all(make_model(tiny.icm()), state, images)
     logits = np.asarray(logits)
     winner = logits.argmax(axis=0)
     best = np.asarray(outputs)[winner, np.arange(len(images))]
@@ -128,11 +128,9 @@ def test_the_judge_is_the_one_of_each_seed(seeds):
         assert (classes == labels).mean() == summary["accuracy"]["original"]
         (state,) = judge.args
         # It took no step: it is what it started as.
-        c = config().classifier
-        task = classification.labelled(c, *tiny.splits(), 15)
-        start = classification.build(c, task, 15).init(
-            streams.of_seed(seed, streams.SeedStream.TRAINING)
-        )
+        classifier = classification.make_classifier(config().classifier, 2, size=15)
+        key = streams.of_seed(seed, streams.SeedStream.TRAINING)
+        start = classifier.init(images[:1], key)
         chex.assert_trees_all_close(state.params, start.params)
         states.append(state)
     kernels = [state.params["Dense_1"]["kernel"] for state in states]

@@ -12,17 +12,17 @@ from PIL import Image
 from systems.icm import tiny
 
 from icm_jax import training
-from icm_jax.systems.icm import model as icm_model
-from icm_jax.systems.icm import steps as icm_steps
+from icm_jax.systems.icm.model import make_model
 from icm_jax.systems.icm.restore import Restorer
 from icm_jax.systems.icm.restore_files import read, restore_files
+from icm_jax.systems.icm.state import init
 
 
 def make_restorer(channels):
     """An untrained model of images of 12x12, padded to 14x14."""
-    model = icm_model.make_model(tiny.icm())
+    model = make_model(tiny.icm())
     example = jnp.zeros((1, 14, 14, channels))
-    state = jax.jit(lambda key: icm_steps.init(model, 2, example, key))(jax.random.key(0))
+    state = jax.jit(lambda key: init(model, 2, example, key))(jax.random.key(0))
     return Restorer(
         model, state, np.arange(len(state.share)), (12, 12, channels), (14, 14, channels)
     )

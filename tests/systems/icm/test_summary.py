@@ -5,8 +5,14 @@ import pytest
 from systems.icm import tiny
 
 from icm_jax import default_config, mechanisms
-from icm_jax.systems.icm import summary as icm_summary
 from icm_jax.systems.icm.evaluation import Found
+from icm_jax.systems.icm.summary import (
+    find_untouched,
+    likeness,
+    measure_kept,
+    summarize,
+    summarize_passed,
+)
 
 NAMES = ("a", "b")
 MECHANISM = np.array([0, 1, 0, 1])
@@ -23,7 +29,7 @@ def even(*values, side=12):
 def test_a_judge_lets_fractions_pass():
     passed = np.array([[0, 1, 1], [0, 0, 1], [0, 0, 1], [0, 0, 0]], bool)
     kinds = ("canonical", "transformed", "restored")
-    assert icm_summary.judged(NAMES, MECHANISM, passed, kinds, 0.9) == {
+    assert summarize_passed(NAMES, MECHANISM, passed, kinds, 0.9) == {
         "canonical": 0.9,
         "transformed": 0.25,
         "restored": 0.75,
@@ -38,7 +44,7 @@ def test_psnr_of_what_experts_saw_stands_beside_that_of_what_they_made():
     originals = even(0.5, 0.5, 0.5, 0.5)
     # Errors of 0.1 and 0.01 are 20 and 40 dB.
     made = found(originals + 0.1, originals + 0.01, originals)
-    summary = icm_summary.summarize(NAMES, MECHANISM, made, np.zeros((2, 2, 1)), {}).summary
+    summary = summarize(NAMES, MECHANISM, made, np.zeros((2, 2, 1)), {}).summary
     assert summary["psnr"] == pytest.approx({"a": 40, "b": 40})
     assert summary["psnr_transformed"] == pytest.approx({"a": 20, "b": 20})
     assert summary["accuracy"] is None
@@ -48,7 +54,7 @@ def test_variation_is_measured_within_a_mechanism():
     # Mechanism a: 0.2 and 0.6; b: 0 and 0.2. So 0.4 and 0.2 apart, though all four are farther.
     seen, collapsed = even(0.2, 0.0, 0.6, 0.2), even(0.5, 0.5, 0.5, 0.6)
     made = found(seen, collapsed)
-    summary = icm_summary.summarize(NAMES, MECHANISM, made, np.zeros((2, 2, 1)), {}).summary
+    summary = summarize(NAMES, MECHANISM, made, np.zeros((2, 2, 1)), {}).summary
     assert summary["variation"] == pytest.approx({"transformed": 0.3, "restored": 0.05})
     assert summary["psnr"] is None and summary["psnr_transformed"] is None
 
@@ -60,25 +66,23 @@ def test_what_is_kept_is_measured_where_nothing_was_to_change():
     made = seen.copy()
     made[:, :, :6] += 0.1
     made[:, :, 6:] = 0
-    kept = icm_summary.kept(NAMES, MECHANISM, found(seen, made), where)
+    kept = measure_kept(NAMES, MECHANISM, found(seen, made), where)
     assert kept["psnr"] == {"a": pytest.approx(20), "b": None}
     # Even images of 0.5 and 0.6 differ in luminance alone: 2 * 0.3 / (0.25 + 0.36), nearly.
     assert kept["ssim"]["a"] == pytest.approx(0.6 / 0.61, abs=1e-3) and kept["ssim"]["b"] is None
-    assert icm_summary.kept(NAMES, MECHANISM, found(seen, made), where & False) is None
-    assert icm_summary.likeness(kept) == {"kept_ssim": kept["ssim"]["a"]}
-    assert icm_summary.likeness(None) == {}
+    assert measure_kept(NAMES, MECHANISM, found(seen, made), where & False) is None
+    assert likeness(kept) == {"kept_ssim": kept["ssim"]["a"]}
+    assert likeness(None) == {}
     small = found(even(*seen[:, 0, 0, 0], side=8), even(0.6, 0.6, 0.6, 0.6, side=8))
-    assert "ssim" not in icm_summary.kept(NAMES, MECHANISM, small, np.ones((2, 8, 8), bool))
+    assert "ssim" not in measure_kept(NAMES, MECHANISM, small, np.ones((2, 8, 8), bool))
 
 
 def test_of_groups_all_should_be_kept_and_of_mechanisms_what_they_leave_alone():
     c = tiny.icm()
     c.mechanisms = ("mouth_mask", "invert")
-    where = icm_summary.untouched(c, 12, 10)
+    where = find_untouched(c, 12, 10)
     np.testing.assert_array_equal(where[0], ~mechanisms.region("mouth_mask", 12, 10))
     assert where[0].any() and not where[1].any()
     c = default_config("icm")
     c.data.groups = {"attribute": "light", "canonical": "1", "transformed": ("0", "2", "3")}
-    assert (
-        icm_summary.untouched(c, 4, 5).shape == (3, 4, 5) and icm_summary.untouched(c, 4, 5).all()
-    )
+    assert find_untouched(c, 4, 5).shape == (3, 4, 5) and find_untouched(c, 4, 5).all()

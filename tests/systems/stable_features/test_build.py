@@ -10,7 +10,9 @@ from crashes import Crash, crashing
 from systems.stable_features import tiny
 
 from icm_jax import experiment
+from icm_jax.study import tables
 from icm_jax.systems.stable_features.build import build_seeds
+from icm_jax.systems.stable_features.evaluation import numbers
 from icm_jax.systems.stable_features.model import make_model
 from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.progress import Progress
@@ -27,18 +29,18 @@ def test_training_is_given_no_true_label(method):
     config = tiny.stable_features(method)
     config.data.label_noise = 0.0
     splits = tiny.quarters()
-    before = system(config, splits).data
+    before = system(config, splits).given
     assert all(leaf is not splits.train.labels for leaf in jax.tree.leaves(before))
     # All labels are wrong: where the true ones were there, given ones would show beside them.
     config.data.label_noise = 1.0
-    after = system(config, splits).data
+    after = system(config, splits).given
     for leaf in jax.tree.leaves(after):
         assert leaf.shape != splits.train.labels.shape or (leaf != splits.train.labels).any()
     assert (after["given"] != splits.train.labels).all()
 
 
 def test_groups_are_what_each_method_may_know():
-    data = {m: system(tiny.stable_features(m)).data for m in METHODS}
+    data = {m: system(tiny.stable_features(m)).given for m in METHODS}
     for method, count in (
         ("erm", 1),
         ("oracle", 1),
@@ -59,10 +61,10 @@ def test_groups_are_what_each_method_may_know():
 def test_irm_learns_from_the_source_too():
     config = tiny.stable_features("irm")
     config.data.task = "transfer"
-    data = system(config).data
+    data = system(config).given
     assert len(data["groups"].count) == 3 and (data["group"] >= 0).all()
     config.method = "balanced"
-    data = system(config).data
+    data = system(config).given
     assert ((data["group"] >= 0) == (data["environment"] == 2)).all()
 
 
@@ -84,7 +86,7 @@ def test_steps_learn_and_trace_once(method):
     config.optimizer.learning_rate, config.optimizer.decay, config.shift = 1e-2, 0.0, 0
     config.irm.penalty = 1.0
     made = system(config)
-    data = jax.tree.map(jnp.asarray, made.data)
+    data = jax.tree.map(jnp.asarray, made.given)
     state = jax.jit(made.init)(jax.random.key(0))
     chex.clear_trace_counter()
     step = jax.jit(chex.assert_max_traces(made.phases[0].step, n=1))
@@ -120,6 +122,27 @@ def test_summary_is_the_interface_that_other_programs_read(run):
     assert summary["selection"]["step"] in (2, 4)
     line = experiment.describe(summary)
     assert re.fullmatch(r"balanced: accuracy .*% validation, given labels; .* worst cell", line)
+
+
+def test_a_study_is_told_accuracies_and_which_step_counts(run):
+    workdir, _ = run
+    summary = json.loads((workdir / "summary.json").read_text())
+    found = numbers(summary, [])
+    accuracy = summary["accuracy"]
+    assert found == {
+        "test accuracy, true labels": accuracy["test_true"],
+        "accuracy in the worst cell": accuracy["worst_cell_true"],
+        "test accuracy, given labels": accuracy["test_given"],
+        "validation accuracy, given labels": accuracy["validation_given"],
+        "step of the parameters": summary["selection"]["step"],
+    }
+    # Test images of a file have no given labels.
+    del accuracy["test_given"]
+    assert len(numbers(summary, [])) == 4
+    # As percentages.
+    head, (row,) = tables.compare([{"variant": "balanced", "seed": 0, **found}])
+    cells = dict(zip(head, row, strict=True))
+    assert all(cells[name].endswith("%") == ("accuracy" in name) for name in found)
 
 
 def test_predictions_are_a_line_an_image(run):
@@ -180,7 +203,7 @@ def test_tofu_is_one_run_of_five_phases(tofu_run):
 
 def test_tofu_passes_on_what_it_found(tofu_run):
     _, result = tofu_run
-    found, data = result.state.found, system(tofu()).data
+    found, data = result.state.found, system(tofu()).given
     source = data["environment"] < 2
     assert (np.asarray(found.predicted)[:, source] >= 0).all()
     assert (np.asarray(found.predicted)[:, ~source] == -1).all()

@@ -33,9 +33,9 @@ def test_four_devices_learn_what_one_does(method, phase, monkeypatch):
     number = [each.name for each in one.phases].index(phase)
     state = jax.jit(one.init)(jax.random.key(0))
     for each in one.phases[1 : number + 1]:
-        state = each.begin(state, one.data, jax.random.key(1))
+        state = each.begin(state, one.given, jax.random.key(1))
 
-    data = jax.tree.map(jnp.asarray, one.data)
+    data = jax.tree.map(jnp.asarray, one.given)
     of_four = jax.vmap(
         lambda state, key, _: four.phases[number].step(state, data, key),
         in_axes=(None, None, 0),

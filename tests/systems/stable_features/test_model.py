@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from systems.stable_features import tiny
 
-from icm_jax.systems.stable_features.model import Model, Parameters, make_model, make_put_through
+from icm_jax.supervised import Parameters
+from icm_jax.systems.stable_features.model import Model, make_model, make_put_through
 from icm_jax.systems.stable_features.networks.features import Outputs
 
 

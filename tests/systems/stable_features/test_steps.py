@@ -11,12 +11,13 @@ from ml_collections import ConfigDict
 
 from icm_jax import objectives
 from icm_jax.data import Groups, group
+from icm_jax.supervised import Learner, Parameters, Scores, mean_loss
 from icm_jax.system import Phase
-from icm_jax.systems.stable_features import steps as stable_steps
-from icm_jax.systems.stable_features.embedding import make_embedding_step
-from icm_jax.systems.stable_features.model import Learner, Parameters, make_optimizer
+from icm_jax.systems.stable_features.embedding import Embedding, make_embedding_step
+from icm_jax.systems.stable_features.model import make_optimizer
 from icm_jax.systems.stable_features.networks.features import Outputs
 from icm_jax.systems.stable_features.state import Best, State, chosen, observed
+from icm_jax.systems.stable_features.steps import Drawn, draw_from_worst, group_dro, irm, make_step
 
 
 class Lookup(NamedTuple):
@@ -46,10 +47,24 @@ def test_the_worst_group_is_learned_from():
         "given": jnp.array([0, 1, 0, 0, 1]),
     }
     groups = jax.tree.map(jnp.asarray, groups)
-    draw = stable_steps.worst(Lookup(), lambda state, data: groups, 8, None)
+    draw = draw_from_worst(Lookup(), lambda state, data: groups, 8, None)
     batch, metrics = draw(state(), data, jax.random.key(0))
     assert set(batch.index.tolist()) == {2, 3} and batch.group.tolist() == [2] * 8
     np.testing.assert_allclose(metrics["worst_group_loss"].total, np.log(1 + np.exp(5)), 1e-5)
+
+
+@pytest.mark.parametrize("wrong", ["channel", "index"])
+def test_a_step_refuses_what_is_not_one_for_each_image(wrong):
+    data = {"given": jnp.zeros(5, jnp.int32), "channel": jnp.zeros(5, jnp.int32)}
+    data["images"] = jnp.zeros((5, 1, 1, 1), jnp.uint8)
+    drawn = Drawn(jnp.zeros(4, jnp.int32), jnp.zeros(4, jnp.int32))
+    if wrong == "channel":
+        data["channel"] = jnp.zeros(4, jnp.int32)
+    else:
+        drawn = drawn._replace(index=jnp.zeros((4, 1), jnp.int32))
+    step = make_step(None, optax.sgd(1.0), lambda *_: (drawn, {}), mean_loss(4), None)
+    with pytest.raises(AssertionError, match=r"\[Chex\]"):
+        step(state(), data, jax.random.key(0))
 
 
 class Scaled(NamedTuple):
@@ -82,7 +97,7 @@ def test_right_and_mistaken_images_of_usable_pairs_make_the_triples():
     before = state(learner=learner, found=Pairs(jax.tree.map(jnp.asarray, group(numbers, 8))))
     # So wide a margin that all triples count.
     size, margin = 5, 3000.0
-    step = jax.jit(make_embedding_step(Scaled(), optimizer, size, margin, None))
+    step = jax.jit(make_embedding_step(Embedding(Scaled(), optimizer, size, margin, None)))
     after, metrics = step(before, data, jax.random.key(0))
 
     drawn = np.asarray(after.learner.parameters.batch_stats).reshape(8, size, 1)
@@ -97,15 +112,23 @@ def test_right_and_mistaken_images_of_usable_pairs_make_the_triples():
     assert min(losses) > 0 and abs(losses[0] - losses[1]) > 1
 
 
+@pytest.mark.parametrize("count", [3, (2, 2)])
+def test_the_embedding_refuses_groups_that_are_no_pairs(count):
+    groups = Groups(jnp.zeros(5, jnp.int32), jnp.zeros(count), jnp.zeros(count))
+    step = make_embedding_step(Embedding(Scaled(), optax.sgd(1.0), 5, 0.3, None))
+    with pytest.raises(AssertionError, match=r"\[Chex\]"):
+        step(state(found=Pairs(groups)), {}, jax.random.key(0))
+
+
 def objective_value(objective, losses, **fields):
     logits = jnp.zeros((len(losses), 2))
     labels = jnp.zeros(len(losses), jnp.int32)
     numbers = jnp.array([0, 0, 1, 2])
-    return objective(state(**fields), jnp.array(losses), logits, labels, numbers)
+    return objective(state(**fields), Scores(jnp.array(losses), logits, labels, numbers))
 
 
 def test_group_dro_uses_the_weights_after_the_step():
-    objective = stable_steps.group_dro(ConfigDict({"rate": float(np.log(2))}), 3, None)
+    objective = group_dro(ConfigDict({"rate": float(np.log(2))}), 3, None)
     found = objective_value(objective, [1.0, 3.0, 1.0, 0.0])
     # Means 2, 1, 0: thirds times 4, 2, 1, that is 4/7, 2/7, 1/7.
     np.testing.assert_allclose(found.weights, np.array([4, 2, 1]) / 7, rtol=1e-6)
@@ -115,20 +138,22 @@ def test_group_dro_uses_the_weights_after_the_step():
 
 @pytest.mark.parametrize(("steps", "factor"), [(4, 1.0), (5, 10.0)])
 def test_the_penalty_grows_after_some_steps(steps, factor):
-    objective = stable_steps.irm(ConfigDict({"penalty": 10.0, "after": 5}), 4, 3, None)
+    objective = irm(ConfigDict({"penalty": 10.0, "after": 5}), 4, 3, None)
     logits = jnp.array([[0.0, 1.0]] * 4)
     labels = jnp.array([0, 1, 0, 1])
     numbers = jnp.array([0, 0, 1, 2])
 
     def value(losses, logits):
-        made = objective(state(steps=jnp.int32(steps)), losses, logits, labels, numbers)
-        return made.value
+        scores = Scores(losses, logits, labels, numbers)
+        return objective(state(steps=jnp.int32(steps)), scores).value
 
     by_losses, by_logits = jax.grad(value, (0, 1))(jnp.ones(4), logits)
     # The mean over 4 and the penalty, both divided by a factor above 1.
     np.testing.assert_allclose(by_losses, [0.25 / factor] * 4, rtol=1e-6)
-    whole = stable_steps.irm(ConfigDict({"penalty": 1.0, "after": 5}), 4, 3, None)
-    plain = jax.grad(lambda x: whole(state(), jnp.zeros(4), x, labels, numbers).value)(logits)
+    whole = irm(ConfigDict({"penalty": 1.0, "after": 5}), 4, 3, None)
+    plain = jax.grad(lambda x: whole(state(), Scores(jnp.zeros(4), x, labels, numbers)).value)(
+        logits
+    )
     np.testing.assert_allclose(by_logits, plain, rtol=1e-5)
 
 

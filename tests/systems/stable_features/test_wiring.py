@@ -10,13 +10,14 @@ import pytest
 from ml_collections import ConfigDict
 from systems.stable_features import tiny
 
+from icm_jax.supervised import Parameters
 from icm_jax.system import Phase, System
-from icm_jax.systems.stable_features import partition as stable_partition
 from icm_jax.systems.stable_features.build import build_seeds
 from icm_jax.systems.stable_features.channels import tasks
 from icm_jax.systems.stable_features.measures import worst_group
-from icm_jax.systems.stable_features.model import Parameters, make_model
+from icm_jax.systems.stable_features.model import make_model
 from icm_jax.systems.stable_features.networks.features import HEAD
+from icm_jax.systems.stable_features.partition import outcomes
 from icm_jax.systems.stable_features.state import State
 
 PHASES = ("environment_0", "environment_1", "robust", "embedding", "target")
@@ -57,7 +58,7 @@ def tofu():
     init, state, stages = jax.jit(system.init), None, {}
     for number, phase in enumerate(system.phases):
         key, best_key = jax.random.split(jax.random.key(number))
-        state = phase.begin(state, system.data, key) if phase.begin else init(key)
+        state = phase.begin(state, system.given, key) if phase.begin else init(key)
         best = init(best_key).learner.parameters
         stages[phase.name] = Stage(phase, state, best)
         # Of other parameters than the last, so that it shows which of them are passed on.
@@ -82,7 +83,7 @@ def inverted(data, where):
 @pytest.mark.parametrize("name", PHASES)
 def test_a_phase_learns_from_images_of_its_environments_alone(tofu, name):
     environments = dict(zip(PHASES, ([0], [1], [0, 1], [0, 1], [2]), strict=True))[name]
-    data, (phase, state, _) = tofu.system.data, tofu.stages[name]
+    data, (phase, state, _) = tofu.system.given, tofu.stages[name]
     learned = np.isin(data["environment"], environments) & ~data["held_out"]
     jitted = jax.jit(phase.step)
 
@@ -102,7 +103,7 @@ def test_a_phase_learns_from_images_of_its_environments_alone(tofu, name):
 
 
 def test_cross_prediction_is_by_the_best_classifier_of_each_environment(tofu):
-    data, found = tofu.system.data, tofu.stages["robust"].state.found
+    data, found = tofu.system.given, tofu.stages["robust"].state.found
     index = np.flatnonzero(data["environment"] < 2)
     expected = np.full((2, len(data["given"])), -1)
     for i in range(2):
@@ -130,7 +131,7 @@ def test_without_a_robust_classifier_the_target_starts_anew():
     assert [phase.name for phase in system.phases] == [x for x in PHASES if x != "robust"]
     # It begins from groups of images that do not matter here.
     state = jax.jit(system.init)(jax.random.key(0))
-    begun = [system.phases[-1].begin(state, system.data, jax.random.key(i)) for i in (0, 1)]
+    begun = [system.phases[-1].begin(state, system.given, jax.random.key(i)) for i in (0, 1)]
     kernels = [x.learner.parameters.params["Dense_0"]["kernel"] for x in begun]
     assert min(kernel.std() for kernel in kernels) > 0 and (kernels[0] != kernels[1]).any()
 
@@ -165,7 +166,7 @@ def check_held_out(config, phase, state, data, group, groups):
 def test_parameters_are_chosen_by_the_worst_group_of_held_out_images():
     config = transfer("balanced")
     system = build(config)
-    data, state = system.data, jax.jit(system.init)(jax.random.key(1))
+    data, state = system.given, jax.jit(system.init)(jax.random.key(1))
     cell = 2 * data["given"] + data["channel"]
     group = np.where(data["environment"] == 2, cell, -1)
     check_held_out(config, system.phases[0], state, data, group[None], 4)
@@ -173,7 +174,7 @@ def test_parameters_are_chosen_by_the_worst_group_of_held_out_images():
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_an_environments_classifier_is_chosen_by_the_other_environment(tofu, number):
-    data, (phase, state, _) = tofu.system.data, tofu.stages[f"environment_{number}"]
+    data, (phase, state, _) = tofu.system.given, tofu.stages[f"environment_{number}"]
     right = predicted(tofu.config, state.learner.parameters, data) == data["given"]
     of = [right[data["environment"] == environment].mean() for environment in (0, 1)]
     np.testing.assert_allclose(score(phase, state, data), of[1 - number], rtol=1e-6)
@@ -181,14 +182,14 @@ def test_an_environments_classifier_is_chosen_by_the_other_environment(tofu, num
 
 
 def test_the_robust_classifier_is_chosen_by_the_worst_outcome_of_held_out_images(tofu):
-    data, (phase, state, _) = tofu.system.data, tofu.stages["robust"]
+    data, (phase, state, _) = tofu.system.given, tofu.stages["robust"]
     task = tasks(tofu.config.data, tiny.quarters(400), [tofu.config.seed])[0]
-    outcome = stable_partition.outcomes(state.found.predicted, data, task)
+    outcome = outcomes(state.found.predicted, data, task)
     check_held_out(tofu.config, phase, state, data, outcome, 4)
 
 
 def test_the_target_is_chosen_by_the_worst_cluster_of_held_out_images(tofu):
-    data, (phase, state, _) = tofu.system.data, tofu.stages["target"]
+    data, (phase, state, _) = tofu.system.given, tofu.stages["target"]
     check_held_out(tofu.config, phase, state, data, state.found.cluster[None], 4)
 
 
@@ -198,6 +199,6 @@ def test_validation_images_choose_where_the_config_says_so(method, tofu):
     config.selection.by = "validation"
     system = build(config)
     state = tofu.stages["target"].state
-    seen = system.data["validation"]
+    seen = system.given["validation"]
     expected = (predicted(config, state.learner.parameters, seen) == seen["given"]).mean()
-    np.testing.assert_allclose(score(system.phases[-1], state, system.data), expected, rtol=1e-6)
+    np.testing.assert_allclose(score(system.phases[-1], state, system.given), expected, rtol=1e-6)

@@ -6,10 +6,11 @@ import chex
 import numpy as np
 from matplotlib.figure import Figure
 
-from icm_jax.report import figures, lines, style
+from icm_jax.report import lines, style
+from icm_jax.report.figures import image_grid, matrix
 
 
-def dots(
+def draw_dots(
     panels: Mapping[str, Mapping[str, np.ndarray]], names: Sequence[str], title: str = ""
 ) -> Figure:
     """Draws numbers of many things: a row for each, a column of charts, a dot for each number.
@@ -57,7 +58,7 @@ def dots(
     return figure
 
 
-def samples(
+def draw_samples(
     originals: np.ndarray,
     transformed: np.ndarray,
     restored: np.ndarray,
@@ -83,10 +84,10 @@ def samples(
     framed = np.zeros((3, len(mechanisms)), bool)
     framed[2] = right
     title = "What the winners make of other data (framed: the mechanism's own expert)"
-    return figures.image_grid(np.stack(list(rows.values())), list(rows), mechanisms, title, framed)
+    return image_grid(np.stack(list(rows.values())), list(rows), mechanisms, title, framed)
 
 
-def pairs(accuracy: np.ndarray, mechanisms: Sequence[str], succeeds: np.ndarray) -> Figure:
+def draw_pairs(accuracy: np.ndarray, mechanisms: Sequence[str], succeeds: np.ndarray) -> Figure:
     """Draws the accuracy on restored images of all ordered pairs of mechanisms.
 
     Args:
@@ -104,7 +105,7 @@ def pairs(accuracy: np.ndarray, mechanisms: Sequence[str], succeeds: np.ndarray)
     chex.assert_shape([accuracy, succeeds], (len(mechanisms), len(mechanisms)))
     framed = np.asarray(succeeds) & ~np.eye(len(mechanisms), dtype=bool)
     off = (~np.eye(len(mechanisms), dtype=bool)).sum()
-    return figures.matrix(
+    return matrix(
         accuracy,
         mechanisms,
         mechanisms,
@@ -116,7 +117,9 @@ def pairs(accuracy: np.ndarray, mechanisms: Sequence[str], succeeds: np.ndarray)
     )
 
 
-def applications(accuracy: Mapping[str, Sequence[float]], restored: Mapping[str, float]) -> Figure:
+def draw_applications(
+    accuracy: Mapping[str, Sequence[float]], restored: Mapping[str, float]
+) -> Figure:
     """Draws the accuracy on restored images against how often experts were applied.
 
     Args:

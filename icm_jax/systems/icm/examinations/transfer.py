@@ -6,7 +6,7 @@ After Parascandolo et al. 2018, where experts of digits restore characters of Om
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import jax
@@ -14,14 +14,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
-from icm_jax import config as configs
 from icm_jax import data, mechanisms, streams
 from icm_jax.chunks import in_chunks
+from icm_jax.config import from_workdir
+from icm_jax.paths import find_folder
 from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.config import SCHEMAS
-from icm_jax.systems.icm.examinations import figures as drawing
+from icm_jax.systems.icm.examinations.figures import draw_dots, draw_samples
 from icm_jax.systems.icm.restoration import psnr
 from icm_jax.systems.icm.specialization import own_expert, win_matrix
 from icm_jax.training.workdir import plain, read_json
@@ -84,9 +85,9 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
       ValueError, WorkdirError, CheckpointError: as `icm_jax.restore.load` and `data.load` do.
     """
     check_settings(settings, SETTINGS)
-    config, restorer = configs.from_workdir(workdir), restore.load(workdir)
+    config, restorer = from_workdir(workdir), restore.load(workdir)
     images, groups = _images(settings, restorer)
-    wins = np.asarray(read_json(Path(workdir) / "summary.json")["specialization"]["wins"])
+    wins = np.asarray(read_json(find_folder(workdir) / "summary.json")["specialization"]["wins"])
     outcome, samples = measure(
         restorer.compete,
         [mechanisms.build(spec) for spec in config.mechanisms],
@@ -219,7 +220,7 @@ def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     right = winners == np.array([-1 if e is None else e for e in first["experts"]])
     names = first["mechanisms"]
     drawn = {
-        "samples": drawing.samples(*pixels.values(), right, names),
+        "samples": draw_samples(*pixels.values(), right, names),
         "mechanisms": _dots({field: _over_seeds(found, field) for field in _FIELDS}, names),
     }
     if first["groups"]:
@@ -237,7 +238,7 @@ def _dots(of: Mapping[str, np.ndarray], names: Sequence[str]) -> Figure:
         "right expert wins": {"": of["winner_accuracy"]},
         "PSNR in dB": {"transformed": of["psnr_transformed"], "restored": of["psnr_restored"]},
     }
-    return drawing.dots(panels, names, "Experts on other data, without training")
+    return draw_dots(panels, names, "Experts on other data, without training")
 
 
 def _over_seeds(found: Sequence[Mapping[str, Any]], field: str) -> np.ndarray:

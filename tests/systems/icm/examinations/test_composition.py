@@ -9,7 +9,8 @@ from ml_collections import ConfigDict
 
 from icm_jax import data
 from icm_jax.systems.icm import restore
-from icm_jax.systems.icm.examinations import composition
+from icm_jax.systems.icm.examinations import composition, search
+from icm_jax.systems.icm.examinations.search import Networks, Search
 from icm_jax.systems.icm.restoration import psnr
 
 # Images [1, 1, 3] of which mechanism k raises channel k; channel 2 tells the class.
@@ -42,8 +43,9 @@ def classify(images):
 @pytest.fixture(scope="module")
 def ideal():
     """What is found of experts that invert one mechanism each."""
-    followed = composition.follow_pairs(
-        experts, score, classify, BANK, IMAGES, LABELS, 3, 1, jax.random.key(0)
+    networks = Networks(experts, score, classify)
+    followed = search.follow_pairs(
+        networks, BANK, IMAGES, LABELS, Search(limit=3, width=1), jax.random.key(0)
     )
     chex.assert_shape(followed, (2 * 2 * 15, 4))
     names = ["translate_left", "invert"]
@@ -70,7 +72,7 @@ def test_the_score_finds_the_number_of_mechanisms(ideal):
 
 def test_applications_stop_at_the_first_canonical_output_or_take_the_best():
     scores = np.array([[-3, 0.5, 2, 4], [1, 5, 6, 7], [-1, -2, 0, -1], [-3, -1, -2, -5]])
-    assert composition.applications(scores).tolist() == [1, 0, 2, 1]
+    assert search.applications(scores).tolist() == [1, 0, 2, 1]
 
 
 def test_a_wider_search_goes_on_with_outputs_that_score_low():
@@ -86,7 +88,8 @@ def test_a_wider_search_goes_on_with_outputs_that_score_low():
 
     def best(width):
         images = np.array([0, 2])[:, None, None, None]  # 2 is made 9 at once
-        return [x.ravel().tolist() for x in composition.search(experts, images, 2, width)]
+        found = search.apply_repeatedly(experts, images, Search(2, width))
+        return [x.ravel().tolist() for x in found]
 
     assert best(width=1) == [[1, 9], [3, 9]]
     assert best(width=2) == [[1, 9], [9, 9]]

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from icm_jax.systems.icm.examinations import figures as examination_figures
+from icm_jax.systems.icm.examinations import figures
 
 
 def test_dots_are_means_between_the_least_and_the_largest():
     values = np.array([[0.2, np.nan, 1.0], [0.6, np.nan, 1.0]])  # [S, N]
     panels = {"accuracy": {"": values}, "PSNR": {"before": values, "after": 2 * values}}
-    figure = examination_figures.dots(panels, ["x", "y", "z"])
+    figure = figures.draw_dots(panels, ["x", "y", "z"])
     accuracy, decibels = figure.axes
     (line,) = accuracy.lines
     np.testing.assert_allclose(line.get_xydata(), [[0.4, 0], [1.0, 2]])  # y has no number
@@ -18,12 +18,12 @@ def test_dots_are_means_between_the_least_and_the_largest():
     assert accuracy.get_legend() is None
     figure.canvas.draw()
     with pytest.raises(AssertionError):
-        examination_figures.dots({"accuracy": {"": values[0]}}, ["x", "y", "z"])
+        figures.draw_dots({"accuracy": {"": values[0]}}, ["x", "y", "z"])
 
 
 def test_samples_frame_what_the_right_expert_made():
     images = [np.full((2, 4, 4, 1), value) for value in (0.0, 0.5, 1.0)]
-    figure = examination_figures.samples(*images, np.array([False, True]), ["a", "b"])
+    figure = figures.draw_samples(*images, np.array([False, True]), ["a", "b"])
     (axes,) = figure.axes
     assert [t.get_text() for t in axes.get_yticklabels()] == ["original", "input", "restored"]
     (frame,) = axes.patches
@@ -37,13 +37,13 @@ def test_samples_frame_what_the_right_expert_made():
 def test_pairs_that_succeed_are_framed_and_never_the_diagonal():
     succeeds = np.array([[True, False], [True, True]])
     accuracy = np.array([[0.9, 0.1], [0.8, 0.7]])
-    figure = examination_figures.pairs(accuracy, ["a", "b"], succeeds)
+    figure = figures.draw_pairs(accuracy, ["a", "b"], succeeds)
     assert len(figure.axes[0].patches) == 1
     assert "1 of 2 pairs" in figure.get_suptitle().replace("\n", " ")
 
 
 def test_applications_are_counted_from_zero_and_the_legend_tells_what_is_restored():
-    figure = examination_figures.applications({"all pairs": [0.1, 0.5, 0.9]}, {"all pairs": 0.87})
+    figure = figures.draw_applications({"all pairs": [0.1, 0.5, 0.9]}, {"all pairs": 0.87})
     (axes,) = figure.axes
     np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[0, 0.1], [1, 0.5], [2, 0.9]])
     assert axes.lines[0].get_label() == "all pairs: 87.0%"

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from icm_jax.report import lines, series
-from icm_jax.systems.icm import competition_figures
+from icm_jax.systems.icm import figures
 
 RECORDS = [
     {"phase": "initialization", "step": 10, "error": [0.5, 0.25]},
@@ -20,7 +20,7 @@ def drawn(axes):
 
 
 def test_experts_are_ordered_as_their_mechanisms():
-    order = competition_figures.expert_order(np.array([2, -1, 0]), experts=4)
+    order = figures.order_experts(np.array([2, -1, 0]), experts=4)
     chex.assert_trees_all_equal(order, np.array([2, 0, 1, 3]))
 
 
@@ -34,7 +34,7 @@ def test_records_become_charts():
 
 def test_what_a_judge_says_is_drawn_between_its_bounds():
     bounds = {"original": 0.99, "transformed": 0.4}
-    figure = competition_figures.judged_curve([10, 20], [0.5, 0.75], bounds, "Accuracy")
+    figure = figures.draw_judged([10, 20], [0.5, 0.75], bounds, "Accuracy")
     (axes,) = figure.axes
     ys = [np.asarray(y, float) for _, y in drawn(axes).values()]
     assert any(len(y) == 2 and np.allclose(y, [0.5, 0.75]) for y in ys)
@@ -44,7 +44,7 @@ def test_what_a_judge_says_is_drawn_between_its_bounds():
 
 def test_each_evaluation_is_a_point_of_the_trade_off():
     kept, deceived = [0.9, 0.7], [0.1, 0.4]
-    figure = competition_figures.trade_off([10, 20], kept, deceived, {"transformed": 0.05})
+    figure = figures.draw_trade_off([10, 20], kept, deceived, {"transformed": 0.05})
     axes, bar = figure.axes
     (points,) = axes.collections
     np.testing.assert_allclose(points.get_offsets(), np.stack([kept, deceived], axis=1))
@@ -54,7 +54,7 @@ def test_each_evaluation_is_a_point_of_the_trade_off():
 
 def test_scores_have_a_panel_for_each_mechanism_and_a_line_for_each_expert():
     scores = np.arange(2 * 3 * 4).reshape(2, 3, 4) / 24
-    figure = competition_figures.score_curves([10, 20], scores, ["a", "b", "c"])
+    figure = figures.draw_scores([10, 20], scores, ["a", "b", "c"])
     panels = [axes for axes in figure.axes if axes.get_lines()]
     assert len(panels) == 3
     for m, axes in enumerate(panels):
@@ -69,9 +69,7 @@ def test_scores_have_a_panel_for_each_mechanism_and_a_line_for_each_expert():
 
 def test_the_matrix_shows_its_numbers_and_marks_what_is_identified():
     wins = np.array([[0.02, 0.98], [0.75, 0.25]])
-    figure = competition_figures.specialization(
-        wins, ["up", "noise"], np.array([1, 0]), np.array([True, False])
-    )
+    figure = figures.draw_wins(wins, ["up", "noise"], np.array([1, 0]), np.array([True, False]))
     texts = [t.get_text() for t in figure.axes[0].texts]
     labels = [t.get_text() for t in figure.axes[0].get_yticklabels()]
     assert "up ✓" in texts + labels and "noise" in texts + labels
@@ -82,19 +80,19 @@ def test_the_matrix_shows_its_numbers_and_marks_what_is_identified():
 def test_the_grid_holds_inputs_and_outputs_and_refuses_other_shapes():
     inputs = np.random.RandomState(0).rand(2, 6, 6, 1)
     outputs = np.random.RandomState(1).rand(3, 2, 6, 6, 1)
-    figure = competition_figures.io_grid(inputs, outputs, np.array([2, 0]), ["a", "b"])
+    figure = figures.draw_grid(inputs, outputs, np.array([2, 0]), ["a", "b"])
     pixels = [np.asarray(image.get_array()) for axes in figure.axes for image in axes.images]
     values = np.concatenate([p.ravel() for p in pixels])
     for image in (inputs[1], outputs[2, 0]):
         assert np.isin(np.round(image.ravel(), 6), np.round(values.astype(float), 6)).mean() > 0.99
     with pytest.raises(AssertionError):
-        competition_figures.io_grid(inputs, outputs[:, :1], np.array([2, 0]), ["a", "b"])
+        figures.draw_grid(inputs, outputs[:, :1], np.array([2, 0]), ["a", "b"])
 
 
 def test_the_grid_frames_the_winners_in_the_order_given():
     inputs, outputs = np.ones((2, 10, 10, 1)), np.zeros((3, 2, 10, 10, 1))
     outputs[:] = np.array([0.0, 0.25, 0.5]).reshape(3, 1, 1, 1, 1)  # expert 0, 1, 2
-    figure = competition_figures.io_grid(
+    figure = figures.draw_grid(
         inputs, outputs, np.array([2, 0]), ["a", "b"], originals=inputs, order=np.array([2, 0, 1])
     )
     (axes,) = figure.axes
@@ -110,9 +108,7 @@ def test_the_grid_frames_the_winners_in_the_order_given():
 
 def test_the_matrix_is_diagonal_in_the_order_of_the_matching():
     wins = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
-    figure = competition_figures.specialization(
-        wins, ["a", "b"], np.array([2, 0]), np.array([True, True])
-    )
+    figure = figures.draw_wins(wins, ["a", "b"], np.array([2, 0]), np.array([True, True]))
     (axes,) = figure.axes
     np.testing.assert_array_equal(axes.images[0].get_array(), [[1, 0, 0], [0, 1, 0]])
     assert [t.get_text() for t in axes.get_xticklabels()] == ["2", "0", "1"]
