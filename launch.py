@@ -183,6 +183,7 @@ if __name__ == "__main__":
     if not is_address(compiled):
         compiled = Path(compiled).expanduser()
     jax.config.update("jax_compilation_cache_dir", str(compiled))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    # A run compiles some fifty small programs beside its few large ones.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     training.keep_host_memory()
     app.run(main, flags_parser=_parse)

@@ -1,9 +1,19 @@
 """Settings for all tests, and for the processes that they start."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 # The tests run tiny programs once: most of their time is compilation.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
+# What is compiled is compiled once for all workers and the processes that tests start: those of
+# the process that sets the folder first. It is removed at the end; a folder that is set stays.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="icm_jax_tests_")
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 import jax  # noqa: E402
 import pytest  # noqa: E402

@@ -59,9 +59,13 @@ class FacesClassifier(nn.Module):
     dense layers of 576 and 25 and one logit; ELU, no batch norm. 428,131 parameters on 28x28x3.
 
     Attributes:
+      stages: as in `ConvClassifier`.
+      hidden: widths of the dense layers before the logit.
       compute: number formats and convolutions.
     """
 
+    stages: Sequence[Sequence[int]] = ((16, 16, 32), (32, 32), (64, 64))
+    hidden: Sequence[int] = (576, 25)
     compute: Compute = Compute()
 
     @nn.compact
@@ -70,6 +74,5 @@ class FacesClassifier(nn.Module):
 
         A softmax over them is the sigmoid of the one logit, its cross-entropy the binary one.
         """
-        stages, hidden = ((16, 16, 32), (32, 32), (64, 64)), (576, 25)
-        logit = one_logit(images, stages, hidden, elu, self.compute)
+        logit = one_logit(images, self.stages, self.hidden, elu, self.compute)
         return jnp.stack([jnp.zeros_like(logit), logit], axis=1)

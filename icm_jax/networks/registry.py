@@ -24,7 +24,7 @@ def _faces(config: ConfigDict, classes: int, axis_name: str | None, compute: Com
     del config, axis_name
     if classes != 2:
         raise ValueError(f"classifier.kind: 'faces' tells two classes apart, not {classes}")
-    return FacesClassifier(compute)
+    return FacesClassifier(compute=compute)
 
 
 # (config.classifier, number of classes, device axis or None, how layers compute) -> a module;

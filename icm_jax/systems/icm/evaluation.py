@@ -1,5 +1,6 @@
 """What the experts of an ICM state make of test images."""
 
+import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -72,6 +73,8 @@ class Evaluator:
         """
         self._model, self._judge, self._source = model, judge, source
         self._config, self._by_score = config, by_score
+        # Compiled as one: piece by piece its first call compiles some fifty small programs.
+        self._score = jax.jit(functools.partial(score_all, model))
         self._restore = jax.jit(self._restore_chunk)
         self._pass_canonical = jax.jit(self._pass_canonical_chunk)
 
@@ -83,7 +86,7 @@ class Evaluator:
         found, used = self._found(seed, state, judged, complete)
         names, mechanism = self._source.names, self._source.index[: len(found.winner)]
         # Image i < M was transformed by mechanism i: one sample of each for the grid.
-        outputs, _ = score_all(self._model, state, jnp.asarray(found.transformed[: len(names)]))
+        outputs, _ = self._score(state, jnp.asarray(found.transformed[: len(names)]))
         passing = {}
         if self._judge is not None:
             canonical = self._canonical_share(found, judged)

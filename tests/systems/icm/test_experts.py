@@ -15,14 +15,27 @@ from icm_jax.systems.icm.competition import KeyedImages
 from icm_jax.systems.icm.evaluation import score_all
 from icm_jax.systems.icm.model import make_model
 from icm_jax.systems.icm.networks.experts import PENALTY
+from icm_jax.systems.icm.networks.registry import EXPERTS
 from icm_jax.systems.icm.state import init
 from icm_jax.systems.icm.steps import Batch, Pairs, Schedule, competition_step, reproduction_step
 
-EXPERTS, BATCH = 3, 3
+COUNT, BATCH = 3, 3
 WINNER = [2, 0, 0]
 VAE = pytest.mark.parametrize("setting", ["vae"], indirect=True)
 KINDS = ("conv", "residual", "vae")
 KEEP = {"conv": 0.0, "residual": 7.0, "vae": 7.0}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def narrow_vae():
+    """The VAE that a config names, of a few filters."""
+
+    def make(*arguments, wide=EXPERTS["vae"]):
+        return wide(*arguments).clone(encoder=(4, 5, 6), decoder=(6, 5, 4))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(EXPERTS, "vae", make)
+        yield
 
 
 def config(kind):
@@ -34,11 +47,12 @@ def config(kind):
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def setting(request):
+def setting(request, narrow_vae):
     """(model, state, images, keys) of three experts of a kind, on RGB images of odd sides."""
     model = make_model(config(request.param))
     images = jax.random.uniform(jax.random.key(1), (BATCH, 7, 7, 3))
-    state = init(model, EXPERTS, images[:1], jax.random.key(0))
+    make_state = functools.partial(init, model, COUNT, images[:1])
+    state = jax.jit(make_state)(jax.random.key(0))
     return model, state, images, jax.random.split(jax.random.key(2), BATCH)
 
 
@@ -51,7 +65,7 @@ def plain(setting):
 
     def loss(params):
         outputs, penalties = [], []
-        for e in range(EXPERTS):
+        for e in range(COUNT):
             variables = {"params": one(params, e)}
             made, updates = model.expert.apply(variables, images, "batch", keys, mutable=changed)
             outputs.append(made)
@@ -59,7 +73,7 @@ def plain(setting):
         outputs, own = jnp.stack(outputs), jnp.stack(penalties)
         penalties = own + model.keep * ((outputs - images[None]) ** 2).mean(axis=(2, 3, 4))
         logits = model.logits(state.discriminator.params, outputs)
-        won = jnp.array(WINNER)[None] == jnp.arange(EXPERTS)[:, None]
+        won = jnp.array(WINNER)[None] == jnp.arange(COUNT)[:, None]
         losses = won * (jax.nn.sigmoid(-logits) ** 2 + penalties)
         means = losses.sum(axis=1) / jnp.maximum(won.sum(axis=1), 1)
         return means.sum(), (outputs, own, penalties)
@@ -77,7 +91,7 @@ def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting, plain, ma
     model, state, images, keys = setting
     outputs, _, penalties, expected = plain
     score = functools.partial(model.logits, state.discriminator.params)
-    wins = competition.winners(jax.nn.one_hot(jnp.array(WINNER), EXPERTS, axis=0))
+    wins = competition.winners(jax.nn.one_hot(jnp.array(WINNER), COUNT, axis=0))
 
     @jax.jit
     def compute(params):
@@ -90,7 +104,7 @@ def test_masked_and_gathered_are_the_gradient_of_a_plain_loop(setting, plain, ma
     assert (made.penalties is None) == (not penalties.any())
     if made.penalties is not None:
         chex.assert_trees_all_close(made.penalties, penalties, rtol=1e-4)
-    for expert in range(EXPERTS):
+    for expert in range(COUNT):
         largest = max(float(jnp.abs(g).max()) for g in jax.tree.leaves(one(gradients, expert)))
         assert (largest > 0) == (expert in WINNER)
     # Against the largest gradient: a bias that batch norm cancels has rounding errors alone.
@@ -116,7 +130,7 @@ def test_a_winner_pays_loss_and_penalty(setting, plain):
     _, metrics = jax.jit(step)(state, Batch(KeyedImages(images, keys), images))
     scores = np.asarray(model.logits(state.discriminator.params, outputs))
     losses = (1 / (1 + np.exp(scores))) ** 2 + penalties
-    paid = losses * (scores.argmax(axis=0) == np.arange(EXPERTS)[:, None])
+    paid = losses * (scores.argmax(axis=0) == np.arange(COUNT)[:, None])
     np.testing.assert_allclose(metrics["expert_loss"].total, paid.sum(axis=1), rtol=1e-4)
 
 
@@ -127,7 +141,8 @@ def test_experts_one_by_one_as_on_a_cpu_and_at_once_as_elsewhere(setting):
     def made(platform):
         here = model._replace(expert=model.expert.clone(compute=Compute(platform=platform)))
         text = str(jax.make_jaxpr(here.scoring_pass)(state.experts.params, images, keys))
-        found = [here.scoring_pass(state.experts.params, x, keys) for x in (images, own)]
+        scoring = jax.jit(here.scoring_pass)
+        found = [scoring(state.experts.params, x, keys) for x in (images, own)]
         return found, "conv_general_dilated[" in text
 
     (one_by_one, convolves), (at_once, convolves_at_once) = made("cpu"), made("gpu")
@@ -140,7 +155,7 @@ def test_a_trained_model_makes_the_same_of_the_same_images_anywhere(setting, tmp
     # Of a batch: those of the one image that it was made with may have no variance.
     _, statistics = jax.jit(model.scoring_pass)(state.experts.params, images)
     state = state._replace(experts=state.experts._replace(statistics=statistics))
-    numbers = np.arange(EXPERTS, dtype=np.int32)
+    numbers = np.arange(COUNT, dtype=np.int32)
     first, again = (restore.apply(model, state, numbers, images) for _ in range(2))
     chex.assert_trees_all_equal(first, again)
     outputs, scores = jax.jit(score_all, static_argnums=0)(model, state, images)

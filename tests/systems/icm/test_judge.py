@@ -11,6 +11,7 @@ from systems.icm import tiny
 from icm_jax import experiment, training
 from icm_jax.data import Dataset, Splits
 from icm_jax.networks.compute import Compute
+from icm_jax.networks.registry import CLASSIFIERS
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.images import build_images
 from icm_jax.systems.icm.judge import digests as digests_of
@@ -119,7 +120,11 @@ def test_it_is_tested_on_both():
 
 
 @pytest.mark.parametrize("kind", ["conv", "faces"])
-def test_a_run_says_what_it_calls_canonical(tmp_path, kind):
+def test_a_run_says_what_it_calls_canonical(tmp_path, kind, monkeypatch):
+    def narrow(*arguments, wide=CLASSIFIERS["faces"]):
+        return wide(*arguments).clone(stages=((4, 4, 4), (6, 6), (8, 8)), hidden=(16, 8))
+
+    monkeypatch.setitem(CLASSIFIERS, "faces", narrow)
     c = config()
     c.classifier.kind, c.classifier.learning_rate = kind, 3e-3
     experiment.run(c, tmp_path, data=tiny.splits())

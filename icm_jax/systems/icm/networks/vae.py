@@ -1,6 +1,6 @@
 """A variational autoencoder as an expert: what it draws has passed through a few numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -10,8 +10,6 @@ from icm_jax.networks.compute import Compute
 from icm_jax.systems.icm.networks.experts import PENALTY
 from icm_jax.systems.icm.networks.normalization import BatchNorm, Statistics
 
-_ENCODER = (32, 64, 64)
-_DECODER = (64, 64, 32)
 _SIZE = 6  # of the decoder's kernels, and the side of its first layer
 
 
@@ -38,6 +36,8 @@ class VAEExpert(nn.Module):
     Attributes:
       latent: numbers that an image passes through.
       beta: weight of the divergence.
+      encoder: filters of its three convolutions.
+      decoder: those of its first layer and of the convolutions before the last, three.
       activation: after each hidden batch norm.
       output: what makes pixels of the last batch norm.
       axis_name: device axis over which batch statistics are taken, or None.
@@ -46,6 +46,8 @@ class VAEExpert(nn.Module):
 
     latent: int = 256
     beta: float = 0.1
+    encoder: Sequence[int] = (32, 64, 64)
+    decoder: Sequence[int] = (64, 64, 32)
     activation: Callable[[jax.Array], jax.Array] = nn.relu
     output: Callable[[jax.Array], jax.Array] = nn.sigmoid
     axis_name: str | None = None
@@ -69,7 +71,7 @@ class VAEExpert(nn.Module):
             return BatchNorm(self.axis_name, x.dtype)(x, statistics)
 
         x = images
-        for filters in _ENCODER:
+        for filters in self.encoder:
             x = self.activation(normalised(self.compute.conv(filters, stride=2)(x)))
         x = x.reshape(x.shape[0], -1)
         latent = self.compute.dense(2 * self.latent)(x).astype(jnp.float32)
@@ -81,9 +83,9 @@ class VAEExpert(nn.Module):
             noise = jax.vmap(lambda key: jax.random.normal(key, mean.shape[1:]))(keys)
             mean = mean + jnp.exp(log_variance / 2) * noise
 
-        x = self.compute.dense(_SIZE * _SIZE * _DECODER[0])(mean)
-        x = self.activation(normalised(x.reshape(batch, _SIZE, _SIZE, _DECODER[0])))
-        for halvings, filters in ((2, _DECODER[1]), (1, _DECODER[2]), (0, channels)):
+        x = self.compute.dense(_SIZE * _SIZE * self.decoder[0])(mean)
+        x = self.activation(normalised(x.reshape(batch, _SIZE, _SIZE, self.decoder[0])))
+        for halvings, filters in ((2, self.decoder[1]), (1, self.decoder[2]), (0, channels)):
             shape = (batch, *(-(-side // 2**halvings) for side in sides), x.shape[-1])
             x = self.compute.conv(filters, _SIZE)(jax.image.resize(x, shape, "linear"))
             x = normalised(x)

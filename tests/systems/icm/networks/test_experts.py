@@ -11,7 +11,7 @@ from icm_jax.systems.icm.networks.vae import VAEExpert, kl_divergence
 SMALL = {
     "conv": ConvExpert(filters=2, layers=1),
     "residual": ResidualExpert(filters=2, layers=1),
-    "vae": VAEExpert(latent=3),
+    "vae": VAEExpert(latent=3, encoder=(4, 5, 6), decoder=(6, 5, 4)),
 }
 FULL = {"conv": ConvExpert(), "residual": ResidualExpert(), "vae": VAEExpert()}
 
@@ -99,7 +99,7 @@ def test_kl_divergence_by_hand():
 
 
 def test_the_vaes_penalty_by_hand():
-    expert, images = VAEExpert(latent=3, beta=8.0), jnp.ones((2, 4, 6, 1))
+    expert, images = SMALL["vae"].clone(beta=8.0), jnp.ones((2, 4, 6, 1))
     params = expert.init(jax.random.key(0), images)["params"]
     # Every latent has mean 2 and variance 1: 3 * 4 / 2 nats, times 8, over 24 pixels.
     latent = params["Dense_0"]
