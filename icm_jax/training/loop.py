@@ -130,7 +130,7 @@ def _train(
             return summary, None
         judges = _judges(runs, lambda name, judges: _judge(judges, folder / name, settings))
         saved = stack.enter_context(contextlib.closing(Checkpoints(folder, settings.keep)))
-        restored = saved.restore()
+        restored = saved.restore(set_aside=True)
         positions = from_meta(restored.meta) if restored else _first(runs)
         replicas = _replicas(runs, folder, judges, positions, stack)
         run = Run(
