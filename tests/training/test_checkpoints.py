@@ -151,7 +151,7 @@ def test_what_was_written_whole_is_never_moved(saved, tmp_path, monkeypatch):
         saved.save(step, flatten(state(step)), {"step": step})
     failing_reads(monkeypatch, ValueError("an unknown codec\nand more"))
     path = tmp_path / "checkpoints" / "2"
-    message = rf"checkpoint {path} is as it was written, but cannot .* \(an unknown codec\); nothing"
+    message = rf"checkpoint {path} is as it was written, but .* \(an unknown codec\); nothing was"
     with pytest.raises(CheckpointError, match=message):
         saved.restore(set_aside=True)
     assert steps_in(tmp_path) == ["1", "2"]
@@ -184,7 +184,7 @@ def test_the_first_save_is_read_back(tmp_path, monkeypatch):
     saved.close()
 
 
-ODD = ["lr=[1,2]", "a]b", "what?", "a*b", "a**b", "back\\slash", "line\nbreak", "caf\udce9", "é 50%25"]
+ODD = ["lr=[1,2]", "a]", "what?", "a*b", "a**b", "back\\slash", "line\nbreak", "caf\udce9", "é %5b"]
 
 
 @pytest.mark.parametrize("name", ODD)
