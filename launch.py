@@ -14,19 +14,23 @@ run that was interrupted.
 """
 
 import logging
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import jax
-from absl import app, flags
-from absl import logging as absl_logging
-from ml_collections import ConfigDict, config_flags
+from icm_jax import environment
 
-from icm_jax import cache, experiment, restore, study, training
-from icm_jax import config as configs
-from icm_jax.restore_files import restore_files
+if __name__ == "__main__":
+    environment.prepare()
+
+import jax  # noqa: E402
+from absl import app, flags  # noqa: E402
+from absl import logging as absl_logging  # noqa: E402
+from ml_collections import ConfigDict, config_flags  # noqa: E402
+
+from icm_jax import cache, experiment, paths, restore, study, training  # noqa: E402
+from icm_jax import config as configs  # noqa: E402
+from icm_jax.restore_files import restore_files  # noqa: E402
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Experiment, a file of configs/; with --mode=evaluate that of --workdir."
@@ -60,10 +64,18 @@ def _config() -> tuple[ConfigDict, str]:
     """The config and a name for it; of the workdir where there is no --config."""
     if _CONFIG.value is not None:
         file = config_flags.get_config_filename(flags.FLAGS["config"])
+        if not isinstance(_CONFIG.value, ConfigDict):
+            kind = type(_CONFIG.value).__name__
+            raise ValueError(f"--config: get_config of {file} returns {kind}, not a ConfigDict")
         return _CONFIG.value, Path(file).stem
     if _MODE.value == "evaluate" and _WORKDIR.value:
-        return configs.from_workdir(_WORKDIR.value), ""
+        return configs.from_workdir(_path(_WORKDIR)), ""
     raise ValueError("--config: missing; for example --config=configs/mnist.py")
+
+
+def _path(flag: flags.FlagHolder[str]) -> Path:
+    """The path that a flag gives."""
+    return paths.local(flag.value, f"--{flag.name}")
 
 
 def _connect() -> None:
@@ -76,7 +88,7 @@ def _connect() -> None:
 def _print(summary: Mapping, workdir: Path) -> None:
     """Prints what a run came to, in a few lines."""
     if "table" in summary:
-        print(f"{(workdir / 'table.md').read_text()}{workdir}/table.md")
+        print(f"{(workdir / 'table.md').read_text('utf-8')}{workdir}/table.md")
         return
     print(f"{experiment.describe(summary)}\n{workdir}/report.html")
 
@@ -88,12 +100,12 @@ def _use() -> str:
             raise ValueError(f"--{flag.name}: missing; --mode={_MODE.value} needs it")
     if _CONFIG.value is not None:
         raise ValueError(f"--config: --mode={_MODE.value} takes that of --workdir; leave it out")
-    restorer = restore.load(_WORKDIR.value)
+    workdir, output = _path(_WORKDIR), _path(_OUTPUT)
     if _MODE.value == "export":
-        restore.export(restorer, _OUTPUT.value)
-        return _OUTPUT.value
-    restored = restore_files(restorer, _INPUT.value, _OUTPUT.value)
-    return f"{len(restored.score)} images restored\n{_OUTPUT.value}/restored.csv"
+        restore.export(restore.load(workdir), output)
+        return str(output)
+    restored = restore_files(restore.load(workdir), _path(_INPUT), output)
+    return f"{len(restored.score)} images restored\n{output}/restored.csv"
 
 
 def main(argv: list[str]) -> int | None:
@@ -104,17 +116,20 @@ def main(argv: list[str]) -> int | None:
     log = logging.getLogger("icm_jax")
     try:
         if _MODE.value in ("restore", "export"):
+            environment.require_jax()
             print(_use())
             return None
         _connect()
+        environment.require_jax()
         log.setLevel(logging.INFO if training.is_writer() else logging.WARNING)
         config, name = _config()
         if _MODE.value == "study":
-            root = Path(_WORKDIR.value or "runs/studies")
+            root = _path(_WORKDIR) if _WORKDIR.value else Path("runs/studies")
             study.run(config, root)
-            print((root / config.name / "table.md").read_text() + str(root / config.name))
+            print((root / config.name / "table.md").read_text("utf-8") + str(root / config.name))
             return None
-        workdir = Path(_WORKDIR.value or experiment.default_workdir(config, name))
+        default = experiment.default_workdir(config, name)
+        workdir = _path(_WORKDIR) if _WORKDIR.value else default
         log.info("workdir: %s", workdir)
         result = experiment.run(config, workdir, _MODE.value)
     except training.Interrupted as interrupted:
@@ -134,18 +149,27 @@ def main(argv: list[str]) -> int | None:
 
 
 def _parse(arguments: list[str]) -> list[str]:
-    """Parses flags; a config field that does not exist is an error of one line, as all others."""
+    """Parses flags; what is wrong with a config is an error of one line, as all others."""
+    arguments = environment.with_config(arguments)
     try:
-        return app.parse_flags_with_usage(arguments)
-    except (AttributeError, KeyError) as error:
-        message = str(error).strip("\"'").replace("\\'", "'").replace("\\n", ": ")
-        overrides = [a for a in arguments if a.startswith("--config.")]
-        sys.exit(f"error: {message} (in {' '.join(overrides)})")
+        return flags.FLAGS(arguments)
+    except flags.IllegalFlagValueError as error:
+        if not str(error).startswith("flag --config="):
+            return app.parse_flags_with_usage(arguments)
+        message = environment.config_message(error, arguments)
+    except flags.Error:
+        return app.parse_flags_with_usage(arguments)  # says it, with a hint, and leaves
+    except BrokenPipeError:
+        raise  # of --help | head
+    except Exception as error:
+        message = environment.config_message(error, arguments)
+    sys.exit(f"error: {message}")
 
 
 if __name__ == "__main__":
-    compiled = os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache.folder("compiled")
-    jax.config.update("jax_compilation_cache_dir", str(Path(compiled).expanduser()))
+    environment.ready()
+    jax.config.update("jax_compilation_cache_dir", cache.compiled())
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     training.keep_host_memory()
-    app.run(main, flags_parser=_parse)
+    with environment.quiet_end():
+        app.run(main, flags_parser=_parse)

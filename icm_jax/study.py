@@ -23,10 +23,10 @@ import jax
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from icm_jax import composition, experiment, study_config, study_table, training, transfer
+from icm_jax import composition, experiment, paths, study_config, study_table, training, transfer
 from icm_jax import config as configs
 from icm_jax.evaluation.specialization import first_kept
-from icm_jax.report import lines, series, study_figures
+from icm_jax.report import lines, series, study_figures, style
 from icm_jax.systems import icm_summary
 from icm_jax.training.workdir import read_json, write_json, write_text
 
@@ -75,7 +75,7 @@ def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
                 f"examinations: {name!r} has kind {settings.get('kind')!r}; choose one of "
                 f"{', '.join(_KINDS)}"
             )
-    root = Path(root)
+    root = paths.local(root, "root")
     own = root / study.name
     with training.reasons(own):
         (own / "figures").mkdir(parents=True, exist_ok=True)
@@ -241,6 +241,17 @@ def _draw(
     curves: dict[str, dict],
 ) -> None:
     """Draws what is known, and writes the tables of examinations."""
+    with style.shipped():
+        _draw_all(study, own, rows, found, curves)
+
+
+def _draw_all(
+    study: ConfigDict,
+    own: Path,
+    rows: list[dict],
+    found: dict[str, list[dict]],
+    curves: dict[str, dict],
+) -> None:
     drawn = {"comparison": study_figures.comparison(study_table.by_variant(rows))}
     if curves:
         title = "Mechanisms identified along training"
@@ -256,4 +267,5 @@ def _draw(
     folder = own / "figures"
     with training.reasons(folder):
         for name, figure in drawn.items():
-            figure.savefig(folder / f"{name}.png")
+            with paths.replaced(folder / f"{name}.png") as unfinished:
+                figure.savefig(unfinished, format="png")

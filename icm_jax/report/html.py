@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from icm_jax.paths import replaced
+
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #667; --paper: #fff; --line: #d8dce2; }
 @media (prefers-color-scheme: dark) {
@@ -65,10 +67,8 @@ def write(
             "</body></html>\n",
         ]
     )
-    path = Path(path)
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_text(page, encoding="utf-8")
-    unfinished.replace(path)
+    with replaced(Path(path)) as unfinished:
+        unfinished.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _value(values: Mapping[str, Any], level: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from icm_jax.paths import replaced
 from icm_jax.training import devices
 from icm_jax.training.tensorboard import TensorBoard
 from icm_jax.training.workdir import plain, reasons
@@ -80,7 +81,8 @@ class Records:
         with reasons(folder):
             folder.mkdir(exist_ok=True)
             for name, figure in figures.items():
-                figure.savefig(paths[name])
+                with replaced(paths[name]) as unfinished:
+                    figure.savefig(unfinished, format="png")
                 self._tensorboard.figure(name, figure, step)
         return paths
 

@@ -1,0 +1,54 @@
+"""Paths that people give, and files that are written whole."""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+# gs://bucket, and gs:/bucket, which pathlib makes of it; one letter may be a drive.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def has_scheme(path: str | os.PathLike) -> bool:
+    """Whether a path is an address, such as `gs://bucket/a`, and none of this machine's."""
+    return _SCHEME.match(os.fspath(path)) is not None
+
+
+def local(path: str | os.PathLike, name: str) -> Path:
+    """A path of this machine's file systems, with the home folder in place of `~`.
+
+    Raises:
+      ValueError: it has a scheme, or its `~` stands for nobody; the message begins with `name`.
+    """
+    if has_scheme(path):
+        raise ValueError(
+            f"{name}: {os.fspath(path)!r} is not allowed; it must be a path on this machine, "
+            "without a scheme such as gs://; mount or copy what lies elsewhere"
+        )
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError(
+            f"{name}: {os.fspath(path)!r} has a home folder that is not known here; write the path "
+            "without ~"
+        ) from error
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Within it a file is written beside `path`, which takes its place, whole, at the end.
+
+    Where anything fails the older file stands and the new one is deleted.
+    """
+    path = path.resolve()
+    unfinished = path.with_name(path.name + ".tmp")
+    try:
+        yield unfinished
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise
