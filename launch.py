@@ -15,24 +15,27 @@ tells them all. The same command goes on with a run that was interrupted.
 """
 
 import logging
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import jax
-from absl import app, flags
-from absl import logging as absl_logging
-from ml_collections import ConfigDict, config_flags
+from icm_jax import environment
 
-from icm_jax import cache, experiment, training
-from icm_jax import config as configs
-from icm_jax.paths import find_folder, is_address
-from icm_jax.study.examine import examine_run
-from icm_jax.study.run import run as run_study
-from icm_jax.systems.fields import help_text
-from icm_jax.systems.icm import restore
-from icm_jax.systems.icm.restore_files import restore_files
+if __name__ == "__main__":
+    environment.prepare()
+
+import jax  # noqa: E402
+from absl import app, flags  # noqa: E402
+from absl import logging as absl_logging  # noqa: E402
+from ml_collections import ConfigDict, config_flags  # noqa: E402
+
+from icm_jax import cache, experiment, paths, training  # noqa: E402
+from icm_jax import config as configs  # noqa: E402
+from icm_jax.study.examine import examine_run  # noqa: E402
+from icm_jax.study.run import run as run_study  # noqa: E402
+from icm_jax.systems.fields import help_text  # noqa: E402
+from icm_jax.systems.icm import restore  # noqa: E402
+from icm_jax.systems.icm.restore_files import restore_files  # noqa: E402
 
 _HELP = {"--help", "-help", "-h"}
 _CONFIG = config_flags.DEFINE_config_file(
@@ -67,10 +70,18 @@ def _config() -> tuple[ConfigDict, str]:
     """The config and a name for it; of the workdir where there is no --config."""
     if _CONFIG.value is not None:
         file = config_flags.get_config_filename(flags.FLAGS["config"])
+        if not isinstance(_CONFIG.value, ConfigDict):
+            kind = type(_CONFIG.value).__name__
+            raise ValueError(f"--config: get_config of {file} returns {kind}, not a ConfigDict")
         return _CONFIG.value, Path(file).stem
     if _MODE.value == "evaluate" and _WORKDIR.value:
-        return configs.from_workdir(_WORKDIR.value), ""
+        return configs.from_workdir(_path(_WORKDIR)), ""
     raise ValueError("--config: missing; for example --config=configs/mnist.py")
+
+
+def _path(flag: flags.FlagHolder[str]) -> Path:
+    """The path that a flag gives."""
+    return paths.local(flag.value, f"--{flag.name}")
 
 
 def _connect() -> None:
@@ -83,7 +94,7 @@ def _connect() -> None:
 def _print(summary: Mapping, workdir: Path) -> None:
     """Prints what a run came to, in a few lines."""
     if "table" in summary:
-        print(f"{(workdir / 'table.md').read_text()}{workdir}/table.md")
+        print(f"{(workdir / 'table.md').read_text('utf-8')}{workdir}/table.md")
         return
     print(f"{experiment.describe(summary)}\n{workdir}/report.html")
 
@@ -95,23 +106,22 @@ def _use() -> str:
             raise ValueError(f"--{flag.name}: missing; --mode={_MODE.value} needs it")
     if _CONFIG.value is not None:
         raise ValueError(f"--config: --mode={_MODE.value} takes that of --workdir; leave it out")
-    if is_address(_OUTPUT.value):
-        raise ValueError(f"--output: {_OUTPUT.value!r} is an address; it must be a path")
-    restorer = restore.load(_WORKDIR.value)
+    workdir, output = _path(_WORKDIR), _path(_OUTPUT)
     if _MODE.value == "export":
-        restore.export(restorer, _OUTPUT.value)
-        return _OUTPUT.value
-    restored = restore_files(restorer, _INPUT.value, _OUTPUT.value)
-    return f"{len(restored.score)} images restored\n{_OUTPUT.value}/restored.csv"
+        restore.export(restore.load(workdir), output)
+        return str(output)
+    restored = restore_files(restore.load(workdir), _path(_INPUT), output)
+    return f"{len(restored.score)} images restored\n{output}/restored.csv"
 
 
 def _examine(config: ConfigDict) -> str:
     """Examines a finished run as a study's config says; returns what to say of it."""
     if not _WORKDIR.value:
         raise ValueError("--workdir: missing; --mode=examine needs it")
-    found = examine_run(_WORKDIR.value, config)
+    workdir = _path(_WORKDIR)
+    found = examine_run(workdir, config)
     lines = [f"{name}, {key}: {v}" for name, of in found.items() for key, v in of.items()]
-    return "\n".join([*lines, f"{_WORKDIR.value}/examined"])
+    return "\n".join([*lines, f"{workdir}/examined"])
 
 
 def main(argv: list[str]) -> int | None:
@@ -122,20 +132,23 @@ def main(argv: list[str]) -> int | None:
     log = logging.getLogger("icm_jax")
     try:
         if _MODE.value in ("restore", "export"):
+            environment.require_jax()
             print(_use())
             return None
         _connect()
+        environment.require_jax()
         log.setLevel(logging.INFO if training.is_writer() else logging.WARNING)
         config, name = _config()
         if _MODE.value == "examine":
             print(_examine(config))
             return None
         if _MODE.value == "study":
-            root = find_folder(_WORKDIR.value or "runs/studies")
+            root = _path(_WORKDIR) if _WORKDIR.value else Path("runs/studies")
             run_study(config, root)
-            print((root / config.name / "table.md").read_text() + str(root / config.name))
+            print((root / config.name / "table.md").read_text("utf-8") + str(root / config.name))
             return None
-        workdir = find_folder(_WORKDIR.value or experiment.default_workdir(config, name))
+        default = experiment.default_workdir(config, name)
+        workdir = _path(_WORKDIR) if _WORKDIR.value else default
         log.info("workdir: %s", workdir)
         result = experiment.run(config, workdir, _MODE.value, command=sys.argv)
     except training.Interrupted as interrupted:
@@ -155,35 +168,39 @@ def main(argv: list[str]) -> int | None:
 
 
 def _parse(arguments: list[str]) -> list[str]:
-    """Parses flags; a config field that does not exist is an error of one line, as all others.
+    """Parses flags; what is wrong with a config is an error of one line, as all others.
 
     With a config, --help tells its fields too.
     """
+    arguments = environment.with_config(arguments)
     of_config = any(a.startswith("--config=") for a in arguments) and _HELP.intersection(arguments)
+    if of_config:
+        arguments = [a for a in arguments if a not in _HELP]
     try:
         for argument in arguments:
             if argument.startswith("--config="):
                 configs.check_file(argument.removeprefix("--config=").split(":")[0])
-        rest = app.parse_flags_with_usage([a for a in arguments if not of_config or a not in _HELP])
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    try:
+        rest = app.parse_flags_with_usage(arguments)
         if of_config:
             app.usage(shorthelp=True)
             print(f"\nFields of the config:\n\n{help_text(_CONFIG.value)}")
             sys.exit(0)
         return rest
-    except ValueError as error:
-        sys.exit(f"error: {error}")
-    except (AttributeError, KeyError) as error:
-        message = str(error).strip("\"'").replace("\\'", "'").replace("\\n", ": ")
-        overrides = [a for a in arguments if a.startswith("--config.")]
-        sys.exit(f"error: {message} (in {' '.join(overrides)})")
+    except BrokenPipeError:
+        raise  # of --help | head
+    except Exception as error:
+        message = environment.config_message(error, arguments)
+    sys.exit(f"error: {message}")
 
 
 if __name__ == "__main__":
-    compiled = os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache.folder("compiled")
-    if not is_address(compiled):
-        compiled = Path(compiled).expanduser()
-    jax.config.update("jax_compilation_cache_dir", str(compiled))
+    environment.ready()
+    jax.config.update("jax_compilation_cache_dir", cache.compiled())
     # A run compiles some fifty small programs beside its few large ones.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     training.keep_host_memory()
-    app.run(main, flags_parser=_parse)
+    with environment.quiet_end():
+        app.run(main, flags_parser=_parse)

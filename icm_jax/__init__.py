@@ -1,16 +1,35 @@
 """Independent causal mechanisms in JAX and Flax: what a notebook or a program imports.
 
-default_config  the config of a system, every field with its default
-run             trains a config in a folder, or evaluates what was trained there
-mechanisms      what transforms images; `mechanisms.register` adds one
-Dataset, Splits images and labels of one's own
-restore         what a trained model makes of images; `restore.load`, `restore.export`
+  default_config  the config of a system, every field with its default
+  run             trains a config in a folder, or evaluates what was trained there
+  mechanisms      what transforms images; `mechanisms.register` adds one
+  Dataset, Splits images and labels of one's own
+  restore         what a trained model makes of images; `restore.load`, `restore.export`
+
+They are imported when they are asked for: a program can look at its surroundings before JAX does.
 """
 
-from icm_jax import mechanisms
-from icm_jax.data import Dataset, Splits
-from icm_jax.experiment import run
-from icm_jax.systems.icm import restore
-from icm_jax.systems.registry import default_config
+import importlib
+from typing import Any
 
-__all__ = ["Dataset", "Splits", "default_config", "mechanisms", "restore", "run"]
+_MODULES = {"mechanisms": "icm_jax.mechanisms", "restore": "icm_jax.systems.icm.restore"}
+_PLACES = {
+    "Dataset": "icm_jax.data",
+    "Splits": "icm_jax.data",
+    "default_config": "icm_jax.systems.registry",
+    "run": "icm_jax.experiment",
+}
+
+__all__ = ["Dataset", "Splits", "default_config", "mechanisms", "restore", "run"]  # noqa: F822
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
+    if name in _PLACES:
+        return getattr(importlib.import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'icm_jax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

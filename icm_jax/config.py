@@ -10,7 +10,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from icm_jax.paths import find_folder
+from icm_jax import paths
 
 
 def check_file(path: str | os.PathLike) -> None:
@@ -53,7 +53,7 @@ def from_workdir(workdir: str | os.PathLike) -> ConfigDict:
     Raises:
       ValueError: if there is none.
     """
-    path = find_folder(workdir) / "config.json"
+    path = paths.local(workdir, "workdir") / "config.json"
     try:
         return ConfigDict(_tuples(json.loads(path.read_text())))
     except (OSError, ValueError) as error:

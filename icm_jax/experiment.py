@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
+from icm_jax import paths
 from icm_jax.config import digest, to_dict
-from icm_jax.paths import find_folder
 from icm_jax.report import html, provenance, seeds
 from icm_jax.report.story import Story
 from icm_jax.system import System
@@ -77,7 +77,7 @@ def run(
         for system, seed in zip(build(config, data), _seeds(config), strict=True)
     ]
     making = _Making(
-        find_folder(workdir),
+        paths.local(workdir, "workdir"),
         mode == "train",
         command,
         _seeds(config),

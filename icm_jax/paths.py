@@ -1,38 +1,54 @@
-"""Folders as a person names them."""
+"""Paths that people give, and files that are written whole."""
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-
-def is_address(path: str | os.PathLike) -> bool:
-    """Whether `path` begins as `gs://bucket` does, which is no path of this machine."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", os.fspath(path)) is not None
+# gs://bucket, and gs:/bucket, which pathlib makes of it; one letter may be a drive.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
-def find_folder(path: str | os.PathLike, name: str = "workdir") -> Path:
-    """The folder that `path` names, `~` being the user's.
+def has_scheme(path: str | os.PathLike) -> bool:
+    """Whether a path is an address, such as `gs://bucket/a`, and none of this machine's."""
+    return _SCHEME.match(os.fspath(path)) is not None
 
-    Args:
-      path: of this machine; it need not be there.
-      name: what messages call it.
+
+def local(path: str | os.PathLike, name: str) -> Path:
+    """A path of this machine's file systems, with the home folder in place of `~`.
 
     Raises:
-      ValueError: it is an address, such as `gs://bucket/run`; there is no home for `~`; or it has
-        brackets or a backslash, under which Orbax saves and does not find again.
+      ValueError: it has a scheme, or its `~` stands for nobody; the message begins with `name`.
     """
-    if is_address(path):
+    if has_scheme(path):
         raise ValueError(
-            f"{name}: {os.fspath(path)!r} is an address; it must be a path of this machine, where "
-            "storage may be mounted"
+            f"{name}: {os.fspath(path)!r} is not allowed; it must be a path on this machine, "
+            "without a scheme such as gs://; mount or copy what lies elsewhere"
         )
     try:
-        folder = Path(path).expanduser()
+        return Path(path).expanduser()
     except RuntimeError as error:
-        raise ValueError(f"{name}: {os.fspath(path)!r}: {error}") from error
-    if unsafe := re.search(r"\[.+\]|\\", str(folder.resolve())):
         raise ValueError(
-            f"{name}: {str(folder)!r} has {unsafe.group()!r} in its path, under which checkpoints "
-            "are not found again; choose a name without brackets and backslashes"
-        )
-    return folder
+            f"{name}: {os.fspath(path)!r} has a home folder that is not known here; write the path "
+            "without ~"
+        ) from error
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Within it a file is written beside `path`, which takes its place, whole, at the end.
+
+    Where anything fails the older file stands and the new one is deleted.
+    """
+    path = path.resolve()
+    unfinished = path.with_name(path.name + ".tmp")
+    try:
+        yield unfinished
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise

@@ -7,7 +7,7 @@ import pytest
 from commands import launched
 
 import launch
-from icm_jax import config, experiment, training
+from icm_jax import experiment, training
 from icm_jax.systems.icm import restore
 
 MNIST = "--config=configs/mnist.py"
@@ -75,6 +75,11 @@ def test_help_tells_the_fields_of_a_config(capsys):
         (None, "--config: '.*/there.py' cannot be read: No such file or directory"),
         ("def get_config(:", "--config: .*/there.py, line 1: invalid syntax"),
         ("x = 1", "--config: .*/there.py has no function get_config; see configs/mnist.py"),
+        ("def get_config(_): return 1 / 0", "--config: .*/there.py, line 1: ZeroDivisionError: .*"),
+        (
+            "import nothing_there\ndef get_config(_): pass",
+            "--config: .*/there.py, line 1: ModuleNotFoundError: No module .*",
+        ),
         ("\0", "--config: .*/there.py.*null bytes.*"),
     ],
 )
@@ -84,12 +89,6 @@ def test_what_is_no_config_file_is_said_in_a_line(tmp_path, text, message, capsy
         file.write_text(text)
     status, out, err = launched(capsys, f"--config={file}:short")
     assert (status, out) == (1, "") and re.fullmatch(f"error: {message}\n", err), err
-
-
-def test_a_config_file_may_take_its_function_from_another(tmp_path):
-    for text in ("from configs.mnist import get_config", "get_config = dict"):
-        (tmp_path / "there.py").write_text(text)
-        config.check_file(tmp_path / "there.py")
 
 
 def failing(monkeypatch, error):

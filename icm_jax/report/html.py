@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from icm_jax.paths import replaced
 from icm_jax.report import style
 from icm_jax.report.story import Story
 
@@ -103,9 +104,8 @@ def write(
             "</body></html>\n",
         ]
     )
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_text(page, encoding="utf-8")
-    unfinished.replace(path)
+    with replaced(Path(path)) as unfinished:
+        unfinished.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _section(heading: str, parts: Sequence[str]) -> str:

@@ -1,8 +1,11 @@
 """How all figures look. Figures are made without pyplot, whose list of figures is global."""
 
+import contextlib
 import textwrap
+from collections.abc import Iterator
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -25,6 +28,17 @@ FRAME = COLORS[1]
 GREY = "0.35"
 SMALL, MEDIUM, LARGE = 8, 9, 11
 DPI = 150
+
+
+@contextlib.contextmanager
+def shipped() -> Iterator[None]:
+    """Within it Matplotlib draws and saves by its own defaults, whatever a user's style says.
+
+    A style may need what is not there, LaTeX or a font, and figures are to be the same everywhere.
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 def figure(width: float, height: float, title: str = "") -> Figure:

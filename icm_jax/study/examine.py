@@ -9,9 +9,9 @@ from typing import Any
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
-from icm_jax import training
+from icm_jax import paths, training
 from icm_jax.config import digest, from_workdir
-from icm_jax.paths import find_folder
+from icm_jax.report import style
 from icm_jax.schema import check_settings
 from icm_jax.study import tables
 from icm_jax.systems import registry
@@ -76,7 +76,7 @@ def examine_run(workdir: str | os.PathLike, study: ConfigDict) -> dict[str, Mapp
     """
     if not study.get("examinations"):
         raise ValueError("config: it has no examinations; take a study that has, of configs/study")
-    workdir = find_folder(workdir)
+    workdir = paths.local(workdir, "workdir")
     config = from_workdir(workdir)
     check(study.examinations, config)
     folder = workdir / "examined"
@@ -92,7 +92,8 @@ def examine_run(workdir: str | os.PathLike, study: ConfigDict) -> dict[str, Mapp
             _log.error("%s of %s failed: %s", name, workdir, error)
             continue
         write_json(folder / f"{name}.json", found)
-        save_figures(folder, report(name, examination, [found], folder))
+        with style.shipped():
+            save_figures(folder, report(name, examination, [found], folder))
         headlines[name] = examination.numbers(found)
     if not headlines:
         raise last
@@ -139,4 +140,5 @@ def save_figures(folder: Path, figures: Mapping[str, Figure]) -> None:
     """
     with training.reasons(folder):
         for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png")
+            with paths.replaced(folder / f"{name}.png") as unfinished:
+                figure.savefig(unfinished, format="png")

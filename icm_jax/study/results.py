@@ -9,7 +9,7 @@ import jax
 from ml_collections import ConfigDict
 
 from icm_jax.config import to_dict
-from icm_jax.report import lines
+from icm_jax.report import lines, style
 from icm_jax.study import figures, tables
 from icm_jax.study.examine import find, report, save_figures
 from icm_jax.systems import registry
@@ -56,7 +56,8 @@ def write(study: ConfigDict, own: Path, results: Results) -> dict[str, Any]:
         mine = tables.of_prefix(results.rows, name)
         table = tables.markdown(tables.compare(mine))
         parts.append(f"{name}\n\n{table}" if name else table)
-    _draw(study, own, results)
+    with style.shipped():
+        _draw(study, own, results)
     write_text(own / "table.md", "\n\n".join([*parts, note]) + "\n")
     write_text(own / "runs.csv", tables.csv_text(results.rows))
     write_json(own / "study.json", summary)

@@ -24,9 +24,8 @@ import jax
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from icm_jax import experiment, training
+from icm_jax import experiment, paths, training
 from icm_jax.config import digest, to_dict
-from icm_jax.paths import find_folder
 from icm_jax.report import series
 from icm_jax.study import config as study_config
 from icm_jax.study import results
@@ -72,7 +71,7 @@ def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
       Interrupted: SIGTERM or SIGINT; the same call goes on.
     """
     study_config.validate(study)
-    root = find_folder(root)
+    root = paths.local(root, "workdir")
     own = root / study.name
     with training.reasons(own):
         (own / "figures").mkdir(parents=True, exist_ok=True)

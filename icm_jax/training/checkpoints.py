@@ -1,9 +1,12 @@
 """Checkpoints of the complete state of a run, through Orbax."""
 
+import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +16,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from icm_jax.training import devices
-from icm_jax.training.workdir import reasons
+from icm_jax.training.workdir import WorkdirError, reasons, write_json
+
+# Orbax takes the first four for patterns of names, and TensorStore a backslash for a slash.
+_MISREAD = re.compile(r"[][*?\\\ud800-\udfff]")
+_FILES = "files.json"
 
 _log = logging.getLogger(__name__)
 
@@ -53,9 +60,14 @@ class Checkpoints:
             max_to_keep=keep, enable_async_checkpointing=False, cleanup_tmp_directories=True
         )
         path = self._folder / "checkpoints"
-        with reasons(path):
+        self._stack = contextlib.ExitStack()
+        self._proven = False
+        with reasons(path), contextlib.ExitStack() as stack:
             path.mkdir(exist_ok=True)
-            self._manager = ocp.CheckpointManager(path, options=options)
+            self._manager = ocp.CheckpointManager(
+                stack.enter_context(_plainly_named(path)), options=options
+            )
+            self._stack = stack.pop_all()
 
     @property
     def latest(self) -> int | None:
@@ -94,37 +106,84 @@ class Checkpoints:
             ) from error
         if not saved:
             raise CheckpointError(f"checkpoint {self.path(step)} was not saved")
+        if devices.is_writer():
+            write_json(self.path(step) / _FILES, _digests(self.path(step)))
+        devices.wait_for_all("saved")
+        if not self._proven:
+            self._prove(step)
 
-    def restore(self) -> Restored | None:
+    def _prove(self, step: int) -> None:
+        """Reads back the first checkpoint that is saved here: the others will be like it."""
+        try:
+            self._read(step)
+        except Exception as error:
+            raise CheckpointError(
+                f"checkpoint {self.path(step)} cannot be read back ({_reason(error)}); "
+                "choose another workdir, on another file system"
+            ) from error
+        self._proven = True
+
+    def restore(self, set_aside: bool = False) -> Restored | None:
         """Reads the newest checkpoint that is undamaged; None where there is none at all.
 
-        A damaged one is named in a warning and moved to `<folder>/damaged_checkpoints`.
+        A damaged one is named in a warning and, with `set_aside`, moved to
+        `<folder>/damaged_checkpoints`, where there is an older one to go on from. What is whole
+        stays where it is, whatever the reason that it cannot be read.
 
         Raises:
-          CheckpointError: there are checkpoints and all are damaged.
+          CheckpointError: none can be read, or one that is not damaged cannot; nothing was moved.
         """
-        damaged = []
-        while (step := self.latest) is not None:
+        unread: dict[int, str] = {}
+        for step in sorted(self._manager.all_steps(), reverse=True):
             try:
-                return self._read(step)
+                restored = self._read(step)
             # Damage shows as any error, of JSON, of Orbax, of TensorStore or of our digest.
             except Exception as error:
-                damaged.append(str(self._set_aside(step)))
-                reason = str(error).splitlines()[0] if str(error) else repr(error)
-                _log.warning(
-                    "checkpoint %s is damaged (%s), moved to %s",
-                    self.path(step),
-                    reason,
-                    damaged[-1],
-                )
-        if damaged:
-            raise CheckpointError(f"all checkpoints are damaged: {', '.join(damaged)}")
+                unread[step] = _reason(error)
+                self._require_damage(step, unread[step])
+                continue
+            for damaged, reason in unread.items():
+                moved = f", moved to {self._set_aside(damaged)}" if set_aside else ""
+                _log.warning("checkpoint %s is damaged (%s)%s", self.path(damaged), reason, moved)
+            return restored
+        if unread:
+            listed = "; ".join(f"{self.path(step)} ({why})" for step, why in unread.items())
+            raise CheckpointError(
+                f"no checkpoint can be read: {listed}; nothing was moved; delete {self._folder} to "
+                "begin anew"
+            )
         return None
+
+    def _require_damage(self, step: int, reason: str) -> None:
+        """Refuses to go on without a checkpoint whose files are as they were written.
+
+        One without an undamaged `_FILES` is taken for damaged.
+
+        Raises:
+          CheckpointError: its files are whole, or cannot be read just now.
+        """
+        path = self.path(step)
+        try:
+            files = _digests(path)
+            whole = json.loads((path / _FILES).read_bytes()).items() <= files.items()
+        except (FileNotFoundError, ValueError, AttributeError):
+            return
+        except OSError as error:
+            raise CheckpointError(
+                f"checkpoint {path} cannot be read: {error}; nothing was moved; try again, or move "
+                "it away to go on from the one before it"
+            ) from error
+        if whole:
+            raise CheckpointError(
+                f"checkpoint {path} is as it was written, but cannot be read here ({reason}); "
+                "nothing was moved; go on with the versions of the packages that wrote it"
+            )
 
     def close(self) -> None:
         """Waits for what is being written and lets go of the folder."""
         self._manager.wait_until_finished()
         self._manager.close()
+        self._stack.close()
 
     def _read(self, step: int) -> Restored:
         content = self._manager.restore(
@@ -147,7 +206,8 @@ class Checkpoints:
     def _set_aside(self, step: int) -> Path:
         """Moves a checkpoint out of the way, so that its step can be saved again."""
         aside = self._folder / "damaged_checkpoints"
-        aside.mkdir(exist_ok=True)
+        with reasons(aside):
+            aside.mkdir(exist_ok=True)
         there = len([path for path in aside.iterdir() if path.name.startswith(f"{step}_")])
         target = aside / f"{step}_{there}"
         devices.wait_for_all("set aside")
@@ -156,6 +216,37 @@ class Checkpoints:
         devices.wait_for_all("set aside")
         self._manager.reload()
         return target
+
+
+@contextlib.contextmanager
+def _plainly_named(path: Path) -> Iterator[Path]:
+    """A path to the same folder that Orbax and TensorStore take for what it is."""
+    if not _MISREAD.search(str(path)):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        if _MISREAD.search(folder):
+            raise WorkdirError(
+                f"workdir: {str(path.parent)!r} is not allowed with the temporary folder "
+                f"{folder!r}; [, ], *, ? and \\ in both cannot be saved to; set TMPDIR to another"
+            )
+        link = Path(folder) / path.name
+        link.symlink_to(path, target_is_directory=True)
+        yield link
+
+
+def _digests(path: Path) -> dict[str, str]:
+    """SHA-256 of every file of a checkpoint but the list of them, by its path in it."""
+    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*")}
+    return {
+        name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for name, file in sorted(files.items())
+        if name != _FILES and not file.is_dir()
+    }
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else repr(error)
 
 
 def flatten(tree: PyTree) -> Leaves:

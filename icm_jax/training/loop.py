@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from icm_jax import environment
 from icm_jax.system import PyTree
 from icm_jax.training import stacking, table
 from icm_jax.training.checkpoints import Checkpoints
@@ -81,15 +82,17 @@ def train(
         its figures by name, then for several seeds with the summary of all and no figures.
 
     Raises:
+      ValueError: `workdir` is no path on this machine, or JAX has a setting that will not do.
       WorkdirError: `workdir` is in use, of another configuration, or cannot be written.
       CheckpointError: a checkpoint cannot be saved, or all there are are damaged.
       NotFinite: a metric was not finite.
       Interrupted: SIGTERM or SIGINT; all is saved and the same call goes on.
     """
+    environment.require_jax()
     every = Every(log_every, evaluate_every, checkpoint_every)
     with StopSignals(is_alone()) as stop:
         settings = _Settings(config, keep, every, devices or Devices(), stop)
-        summary, states = _train(runs, Path(workdir), settings, write_report)
+        summary, states = _train(runs, workdir, settings, write_report)
     return Result(summary, _one_or_all(states), states is None)
 
 
@@ -106,9 +109,11 @@ def evaluate(
     Takes the arguments that `train` was given.
 
     Raises:
+      ValueError: as `train` does.
       WorkdirError: the run is not finished, in use or of another configuration.
       CheckpointError: there is no undamaged checkpoint.
     """
+    environment.require_jax()
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(opened(workdir, config))
         positions, states = _finished(runs, folder, keep)
@@ -119,7 +124,10 @@ def evaluate(
 
 
 def _train(
-    runs: Sequence[Seeded], workdir: Path, settings: _Settings, write_report: WriteReport | None
+    runs: Sequence[Seeded],
+    workdir: str | os.PathLike,
+    settings: _Settings,
+    write_report: WriteReport | None,
 ) -> tuple[dict, list[PyTree] | None]:
     """The summary and the final states, None where the run was finished before."""
     with contextlib.ExitStack() as stack:
@@ -130,7 +138,7 @@ def _train(
             return summary, None
         judges = _judges(runs, lambda name, judges: _judge(judges, folder / name, settings))
         saved = stack.enter_context(contextlib.closing(Checkpoints(folder, settings.keep)))
-        restored = saved.restore()
+        restored = saved.restore(set_aside=True)
         positions = from_meta(restored.meta) if restored else _first(runs)
         replicas = _replicas(runs, folder, judges, positions, stack)
         run = Run(

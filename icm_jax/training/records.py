@@ -9,6 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from icm_jax.paths import replaced
 from icm_jax.training import devices
 from icm_jax.training.tensorboard import TensorBoard
 from icm_jax.training.workdir import plain, reasons
@@ -84,7 +85,8 @@ class Records:
                 # Drawn once: TensorBoard is given the very bytes of the file.
                 drawn = io.BytesIO()
                 figure.savefig(drawn, format="png")
-                paths[name].write_bytes(drawn.getvalue())
+                with replaced(paths[name]) as unfinished:
+                    unfinished.write_bytes(drawn.getvalue())
                 self._tensorboard.png(name, drawn.getvalue(), step)
         return paths
 

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from icm_jax.report import style
 from icm_jax.system import Evaluation, Phase, PyTree, System
 from icm_jax.training.devices import is_writer
 from icm_jax.training.position import Position
 from icm_jax.training.records import Records
-from icm_jax.training.workdir import plain, write_json, write_text
+from icm_jax.training.workdir import plain, reasons, write_json, write_text
 
 WriteReport = Callable[..., None]
 
@@ -100,10 +101,13 @@ class Replica:
         for name, text in evaluation.files.items():
             write_text(self.folder / name, text)
         if is_writer():
-            figures = system.figures(evaluation, self.records.all)
-            paths = self.records.figures(figures, self.folder / "figures", self.position.total)
+            with style.shipped():
+                figures = system.figures(evaluation, self.records.all)
+                paths = self.records.figures(figures, self.folder / "figures", self.position.total)
             if write_report is not None:
-                write_report(self.folder / "report.html", summary, paths)
+                path = self.folder / "report.html"
+                with reasons(path):
+                    write_report(path, summary, paths)
         # Last: a folder with a summary is a finished run.
         write_json(self.folder / "summary.json", summary)
         return summary

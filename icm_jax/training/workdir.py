@@ -1,7 +1,9 @@
 """The folder of a run: one process at a time, one configuration for good, files written whole."""
 
 import contextlib
+import errno
 import json
+import logging
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -12,8 +14,13 @@ import filelock
 import jax
 import numpy as np
 
-from icm_jax.paths import find_folder
+from icm_jax import paths
 from icm_jax.training import devices
+
+_log = logging.getLogger(__name__)
+
+# What file systems without locks (Lustre, NFS, FUSE) answer.
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 
 
 class WorkdirError(RuntimeError):
@@ -29,30 +36,59 @@ def opened(workdir: str | os.PathLike, config: Mapping) -> Iterator[Path]:
     """Makes the folder or goes on with it, alone; yields its path.
 
     Raises:
-      ValueError: it is no folder that runs can be saved in; see `find_folder`.
+      ValueError: it is no path on this machine.
       InUse: another process uses it.
       WorkdirError: it cannot be written, or it was made with another configuration (every field
         that differs is named with both values).
     """
-    folder = find_folder(workdir)
+    folder = paths.local(workdir, "workdir")
     if not devices.is_writer():
         devices.wait_for_all("opened")
         yield folder
         return
     with reasons(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / ".lock")
-        try:
-            # The kernel lets go of the lock when the process dies, also of SIGKILL.
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            raise InUse(f"another process is using {folder}") from None
+        lock = _locked(folder)
     try:
         _check_config(folder, plain(config))
         devices.wait_for_all("opened")
         yield folder
     finally:
         lock.release()
+
+
+def _locked(folder: Path) -> filelock.BaseFileLock:
+    """The lock of a folder, acquired.
+
+    Raises:
+      InUse: another process has it.
+      OSError: it cannot be made.
+    """
+    # The kernel lets go of the lock when the process dies, also of SIGKILL.
+    lock: filelock.BaseFileLock = filelock.FileLock(folder / ".lock")
+    try:
+        return _acquired(lock, folder)
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise
+    lock = filelock.SoftFileLock(folder / ".in_use")
+    _log.warning(
+        "the file system of %s has no locks: %s stands for one while this run is alive",
+        folder,
+        lock.lock_file,
+    )
+    return _acquired(lock, folder)
+
+
+def _acquired(lock: filelock.BaseFileLock, folder: Path) -> filelock.BaseFileLock:
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise InUse(
+            f"another process is using {folder}; if none is alive, on any machine, delete "
+            f"{lock.lock_file}"
+        ) from None
+    return lock
 
 
 def inner(folder: Path, config: Mapping) -> Path:
@@ -90,13 +126,8 @@ def write_text(path: Path, text: str) -> None:
     """Writes `text` as `write_json` does."""
     if not devices.is_writer():
         return
-    unfinished = path.with_name(path.name + ".tmp")
-    with reasons(path):
-        with unfinished.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+    with reasons(path), paths.replaced(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def read_json(path: Path) -> Any:

@@ -1,6 +1,6 @@
-import logging
 import resource
 import shutil
+import tempfile
 
 import chex
 import jax
@@ -86,7 +86,7 @@ def test_no_damage_to_any_file_goes_unnoticed(tmp_path, caplog, how):
         harm(folder / path.relative_to(original), how)
         caplog.clear()
         damaged = Checkpoints(folder, keep=2)
-        restored = damaged.restore()
+        restored = damaged.restore(set_aside=True)
         # Some files are spare. Where one is not, the step before is used and this one kept aside.
         aside = folder / "damaged_checkpoints" / "2_0"
         expected = good if aside.exists() else newest
@@ -110,13 +110,111 @@ def test_changed_numbers_of_good_form_are_noticed(saved, tmp_path):
     assert saved.restore().meta == {"step": 1}
 
 
-def test_all_damaged(saved, tmp_path, caplog):
+def test_where_none_can_be_read_nothing_is_moved(saved, tmp_path):
     for step in (1, 2):
         saved.save(step, flatten(state()), {})
         shutil.rmtree(tmp_path / "checkpoints" / str(step) / "state")
-    with caplog.at_level(logging.WARNING), pytest.raises(CheckpointError, match="all .* damaged"):
-        saved.restore()
-    assert len(list((tmp_path / "damaged_checkpoints").iterdir())) == 2
+    message = f"no checkpoint can be read: {tmp_path}/checkpoints/2 .*; {tmp_path}/checkpoints/1 .*"
+    with pytest.raises(CheckpointError, match=f"^{message}; nothing was moved; delete {tmp_path}"):
+        saved.restore(set_aside=True)
+    assert steps_in(tmp_path) == ["1", "2"]
+
+
+def steps_in(folder):
+    return sorted(path.name for path in (folder / "checkpoints").iterdir())
+
+
+def test_a_damaged_one_is_moved_only_where_it_is_asked_for(saved, tmp_path):
+    for step in (1, 2):
+        saved.save(step, flatten(state(step)), {"step": step})
+    harm(tmp_path / "checkpoints" / "2" / "content" / "metadata", "truncate")
+    assert saved.restore().meta == {"step": 1}
+    assert steps_in(tmp_path) == ["1", "2"]
+    assert saved.restore(set_aside=True).meta == {"step": 1}
+    assert steps_in(tmp_path) == ["1"]
+
+
+def failing_reads(monkeypatch, error, newest=2):
+    """Lets every read of the newest checkpoint fail."""
+    read = Checkpoints._read
+
+    def fail(self, step):
+        if step == newest:
+            raise error
+        return read(self, step)
+
+    monkeypatch.setattr(Checkpoints, "_read", fail)
+
+
+def test_what_was_written_whole_is_never_moved(saved, tmp_path, monkeypatch):
+    for step in (1, 2):
+        saved.save(step, flatten(state(step)), {"step": step})
+    failing_reads(monkeypatch, ValueError("an unknown codec\nand more"))
+    path = tmp_path / "checkpoints" / "2"
+    message = rf"checkpoint {path} is as it was written, but .* \(an unknown codec\); nothing was"
+    with pytest.raises(CheckpointError, match=message):
+        saved.restore(set_aside=True)
+    assert steps_in(tmp_path) == ["1", "2"]
+
+
+def test_files_that_cannot_be_read_just_now_are_no_damage(saved, tmp_path, monkeypatch):
+    for step in (1, 2):
+        saved.save(step, flatten(state(step)), {"step": step})
+
+    def stale(path):
+        raise OSError(116, "Stale file handle", str(path))
+
+    failing_reads(monkeypatch, ValueError("INTERNAL"))
+    monkeypatch.setattr(type(tmp_path), "read_bytes", stale)
+    message = "checkpoints/2 cannot be read: .*Stale file handle.*; nothing was moved; try again"
+    with pytest.raises(CheckpointError, match=message):
+        saved.restore(set_aside=True)
+    assert steps_in(tmp_path) == ["1", "2"]
+
+
+def test_the_first_save_is_read_back(tmp_path, monkeypatch):
+    saved = Checkpoints(tmp_path, keep=2)
+    failing_reads(monkeypatch, ValueError("NOT_FOUND"), newest=1)
+    message = "checkpoints/1 cannot be read back .NOT_FOUND.; choose another workdir"
+    with pytest.raises(CheckpointError, match=message):
+        saved.save(1, flatten(state()), {})
+    saved.save(2, flatten(state()), {})
+    failing_reads(monkeypatch, ValueError("NOT_FOUND"), newest=3)
+    saved.save(3, flatten(state()), {})  # as the one before it
+    saved.close()
+
+
+ODD = ["lr=[1,2]", "a]", "what?", "a*b", "a**b", "back\\slash", "line\nbreak", "caf\udce9", "é %5b"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_any_name_of_a_folder_will_do(name, tmp_path):
+    folder = tmp_path / name
+    folder.mkdir()
+    # What a pattern would match, too: another run's folder must not be mixed with it.
+    other = tmp_path / name.replace("*", "x").replace("?", "x") / "other"
+    other.mkdir(parents=True)
+    for place, offset in ((other, 1), (folder, 2)):
+        saved = Checkpoints(place, keep=2)
+        saved.save(5, flatten(state(offset)), {"offset": offset})
+        saved.close()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for place, offset in ((other, 1), (folder, 2)):
+        saved = Checkpoints(place, keep=2)
+        restored = saved.restore()
+        chex.assert_trees_all_equal(restored.leaves, flatten(state(offset)))
+        assert restored.meta == {"offset": offset}
+        assert saved.path(5) == place / "checkpoints" / "5" and saved.path(5).is_dir()
+        saved.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_temporary_folder_of_such_a_name_is_refused_beside_one(tmp_path, monkeypatch):
+    folder = tmp_path / "lr=[1]"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with pytest.raises(WorkdirError, match=r"workdir: .*lr=\[1\]' is not allowed with .*TMPDIR"):
+        Checkpoints(folder, keep=2)
 
 
 def test_full_disk_says_so_and_keeps_the_earlier_checkpoints(saved, tmp_path):

@@ -15,11 +15,10 @@ import numpy as np
 from jax import export as jax_export
 from ml_collections import ConfigDict
 
-from icm_jax import schema
+from icm_jax import environment, paths, schema
 from icm_jax.chunks import in_chunks
 from icm_jax.config import from_workdir
 from icm_jax.data import pad, to_float
-from icm_jax.paths import find_folder
 from icm_jax.system import PyTree
 from icm_jax.systems.icm import judge
 from icm_jax.systems.icm.config import SCHEMAS
@@ -149,10 +148,11 @@ def load(workdir: str | os.PathLike) -> Restorer:
       workdir: its folder; of a run of several seeds the folder of one, such as `<run>/seed_0`.
 
     Raises:
-      ValueError: there is no config in it.
+      ValueError: there is no config in it, or JAX has a setting that will not do.
       WorkdirError: the run is not finished, of several seeds, or not of a competition.
       CheckpointError: there is no undamaged checkpoint.
     """
+    environment.require_jax()
     run = _finished(workdir)
     folder, config = run.folder, run.config
     if config.system != "icm":
@@ -199,17 +199,20 @@ def export(restorer: Restorer, path: str | os.PathLike) -> None:
     that is there is replaced.
 
     Raises:
+      ValueError: `path` is a folder, lies in none, or is no path on this machine.
       WorkdirError: `path` cannot be written.
     """
+    path = paths.local(path, "output")
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"output: {str(path)!r} is not allowed; it must be a file in a folder")
     height, width, channels = restorer.padded_shape
     shape = jax_export.symbolic_shape(f"b, {height}, {width}, {channels}")
     function = jax.jit(lambda images: tuple(restorer.compete(images)))
     exported = jax_export.export(function, platforms=("cpu", "cuda"))(
         jax.ShapeDtypeStruct(shape, jnp.float32)
     )
-    path = Path(path).expanduser()
-    with reasons(path):
-        path.write_bytes(exported.serialize())
+    with reasons(path), paths.replaced(path) as unfinished:
+        unfinished.write_bytes(exported.serialize())
 
 
 class _Saved(NamedTuple):
@@ -254,7 +257,7 @@ class _Finished(NamedTuple):
 
 def _finished(workdir: str | os.PathLike) -> _Finished:
     """The run in a folder; refuses one that is not finished, of several seeds, or of others."""
-    folder = find_folder(workdir).resolve()
+    folder = paths.local(workdir, "workdir").resolve()
     config, summary = from_workdir(folder), read_json(folder / "summary.json")
     if summary is None:
         raise WorkdirError(f"workdir: the run in {folder} is not finished; train it first")

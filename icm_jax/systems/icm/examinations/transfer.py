@@ -14,10 +14,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
-from icm_jax import data, mechanisms, streams
+from icm_jax import data, mechanisms, paths, streams
 from icm_jax.chunks import in_chunks
 from icm_jax.config import from_workdir
-from icm_jax.paths import find_folder
 from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import restore
@@ -87,7 +86,9 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     check_settings(settings, SETTINGS)
     config, restorer = from_workdir(workdir), restore.load(workdir)
     images, groups = _images(settings, restorer)
-    wins = np.asarray(read_json(find_folder(workdir) / "summary.json")["specialization"]["wins"])
+    wins = np.asarray(
+        read_json(paths.local(workdir, "workdir") / "summary.json")["specialization"]["wins"]
+    )
     outcome, samples = measure(
         restorer.compete,
         [mechanisms.build(spec) for spec in config.mechanisms],
