@@ -22,10 +22,10 @@ def test_summary_is_the_interface_that_other_programs_read(run):
     names = ["translate_right", "invert"]
     assert set(summary) == {
         *("system", "config", "seed", "phases", "specialization", "accuracy", "psnr"),
-        *("psnr_transformed", "called_canonical", "variation", "kept", "image_shape"),
+        *("psnr_transformed", "called_canonical", "variation", "kept", "image_shape", "judge"),
     }
     assert summary["called_canonical"] is None and summary["kept"] is None
-    assert summary["image_shape"] == [12, 12, 1]
+    assert summary["image_shape"] == [12, 12, 1] and summary["judge"] == {"classes": 2}
     assert summary["system"] == "icm" and summary["seed"] == 0
     assert summary["config"]["experts"]["count"] == 2
     for phase, steps in (("initialization", 6), ("competition", 9)):

@@ -9,7 +9,7 @@ import tiny
 
 from icm_jax import mechanisms
 from icm_jax.systems.icm import competition
-from icm_jax.systems.icm.build import build_competition
+from icm_jax.systems.icm.build import build_competition, build_oracle
 from icm_jax.systems.icm.competition import KeyedImages
 from icm_jax.systems.icm.images import build_images
 from icm_jax.systems.icm.model import make_model
@@ -171,7 +171,7 @@ def test_four_devices_compute_what_one_does():
     """`vmap` over a named axis stands for the devices: the same collectives, one process."""
     config, splits = tiny.icm(), tiny.splits()
     one, four = tiny.build_icm(config, splits), tiny.build_icm(config, splits, "devices")
-    data = jax.tree.map(jnp.asarray, one.data)
+    data = jax.tree.map(jnp.asarray, one.given)
     alone = shared = jax.jit(one.init)(jax.random.key(0))
     for index in range(2):
         step = jax.jit(one.phases[index].step)
@@ -216,8 +216,8 @@ def test_a_rate_scales_the_step_of_experts_and_discriminator(model, state, batch
 
 def test_a_step_traces_once():
     system = tiny.build_icm(tiny.icm(), tiny.splits())
-    step = jax.jit(chex.assert_max_traces(system.phases[1].step, n=1))
-    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.data)
+    step = jax.jit(chex.assert_max_traces(lambda *args: system.phases[1].step(*args), n=1))
+    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.given)
     for i in range(3):
         state, _ = step(state, data, jax.random.key(i))
 
@@ -229,13 +229,13 @@ def drawn(data, half):
 def test_halves_and_labels_decide_what_is_trained_on():
     config, splits = tiny.icm(), tiny.splits()
     system = tiny.build_icm(config, splits)
-    canonical, transformed = drawn(system.data, "canonical"), drawn(system.data, "transformed")
+    canonical, transformed = drawn(system.given, "canonical"), drawn(system.given, "transformed")
     assert len(canonical) + len(transformed) == 40
     assert not {i.tobytes() for i in canonical} & {i.tobytes() for i in transformed}
-    judge = system.auxiliary["classifier"].data
+    judge = system.auxiliary["classifier"].given
     np.testing.assert_array_equal(drawn(judge, "pool"), canonical)
     config.data.labels = (1,)
-    restricted = drawn(tiny.build_icm(config, splits).data, "canonical")
+    restricted = drawn(tiny.build_icm(config, splits).given, "canonical")
     assert (restricted[:, 11, 0] > 150).all()  # class 1 is bright at the lower left
     assert 0 < len(restricted) < len(canonical)
 
@@ -245,7 +245,7 @@ def test_seeds_share_all_but_what_they_decide():
     zero, one = build_competition(config, splits, (0, 1))
     assert zero.init is one.init and zero.phases is one.phases
     assert zero.evaluate.func is one.evaluate.func and zero.evaluate.args != one.evaluate.args
-    assert zero.data["images"] is one.data["images"]
+    assert zero.shared["images"] is one.shared["images"]
     assert zero.auxiliary["classifier"].phases is one.auxiliary["classifier"].phases
     config.seed = 1
     alone = tiny.build_icm(config, splits)
@@ -262,7 +262,7 @@ def test_an_idle_expert_is_restarted_in_training():
     state = jax.jit(system.init)(jax.random.key(0))
     # One expert holds everything and one nothing, at the step before the look.
     state = state._replace(share=jnp.array([1.0, 0.0]), steps=jnp.int32(3))
-    data = jax.tree.map(jnp.asarray, system.data)
+    data = jax.tree.map(jnp.asarray, system.given)
     step = jax.jit(system.phases[1].step)
     new, metrics = step(state, data, jax.random.key(0))
     assert metrics["restarts"].total == 1
@@ -281,7 +281,7 @@ def test_a_mixture_decides_how_often_a_mechanism_is_drawn():
     finally:
         mechanisms.unregister("black")
         mechanisms.unregister("white")
-    data = jax.tree.map(jnp.asarray, tiny.build_icm(tiny.icm(), tiny.splits()).data)
+    data = jax.tree.map(jnp.asarray, tiny.build_icm(tiny.icm(), tiny.splits()).given)
     keys = jax.random.split(jax.random.key(0), 50)
     drawn = jnp.stack([source.draw(data, key, 20)[:, 0, 0, 0] for key in keys])
     # A binomial of 1000 and 0.9 has a deviation of 0.0095.
@@ -295,7 +295,7 @@ def test_few_canonical_images_are_few_and_the_judge_knows_all():
     full = tiny.build_icm(tiny.icm(), tiny.splits())
     assert system.data["canonical"].count == 9
     np.testing.assert_array_equal(
-        drawn(system.data, "canonical"), drawn(full.data, "canonical")[:9]
+        drawn(system.given, "canonical"), drawn(full.given, "canonical")[:9]
     )
     chex.assert_trees_all_equal(
         system.auxiliary["classifier"].data, full.auxiliary["classifier"].data
@@ -336,9 +336,9 @@ def test_an_oracle_learns_each_mechanism_from_pairs(model, state, batches):
     config = tiny.icm()
     config.system = "oracle"
     config.competition.steps = 60
-    system = tiny.build_icm(config, tiny.splits())
+    (system,) = build_oracle(config, tiny.splits(), [0])
     (phase,) = system.phases
-    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.data)
+    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.given)
     step = jax.jit(phase.step)
     first = None
     for i in range(60):

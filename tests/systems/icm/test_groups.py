@@ -32,8 +32,8 @@ def config():
 
 
 def drawn_values(system, name):
-    pool = system.data[name]
-    return system.data["images"][pool.index][..., 0, 0, 0], pool.count
+    pool = system.given[name]
+    return system.given["images"][pool.index][..., 0, 0, 0], pool.count
 
 
 def test_pools_hold_the_images_with_the_values():
@@ -59,7 +59,7 @@ def test_groups_are_drawn_as_often_as_the_mixture_says():
     c = config()
     c.batch_size, c.mixture = 20, (1, 9)
     source = build_images(c, splits())
-    data = jax.tree.map(jnp.asarray, tiny.build_icm(c, splits()).data)
+    data = jax.tree.map(jnp.asarray, tiny.build_icm(c, splits()).given)
     drawn = np.stack([source.draw(data, jax.random.key(i), c.batch_size) for i in range(50)])
     assert drawn.shape == (50, 20, 12, 12, 1)
     values = (drawn[..., 0, 0, 0] * 255).round()
@@ -74,7 +74,7 @@ def test_all_images_of_a_group_are_drawn():
     rows = splits()
     rows.train.images[:, 1, 1, 0] = np.arange(60)  # which image it is
     source = build_images(c, rows)
-    data = jax.tree.map(jnp.asarray, tiny.build_icm(c, rows).data)
+    data = jax.tree.map(jnp.asarray, tiny.build_icm(c, rows).given)
     drawn = np.stack([source.draw(data, jax.random.key(i), c.batch_size) for i in range(20)])
     numbers = set((drawn[:, :, 1, 1, 0] * 255).round().astype(int).ravel().tolist())
     assert numbers == {*range(20), *range(50, 60)}

@@ -11,6 +11,7 @@ import tiny
 from icm_jax import classification, mechanisms
 from icm_jax.networks.compute import Compute
 from icm_jax.systems.icm import phases
+from icm_jax.systems.icm.build import build_oracle
 from icm_jax.systems.icm.images import build_images
 from icm_jax.systems.icm.model import make_model
 
@@ -24,7 +25,7 @@ def competition(reference=8):
     config.competition.restart.every = 0
     config.competition.reference = reference
     system = tiny.build_icm(config, splits)
-    data = jax.tree.map(jnp.asarray, system.data)
+    data = jax.tree.map(jnp.asarray, system.given)
     step = jax.jit(system.phases[1].step)
     images = build_images(config, splits).draw(data, jax.random.split(KEY, 3)[1], 8)
     return jax.jit(system.init)(jax.random.key(0)), lambda state: step(state, data, KEY), images
@@ -90,8 +91,8 @@ def test_an_oracles_experts_get_pairs_of_their_own_mechanism(monkeypatch):
         "reproduction_step",
         lambda model, state, pairs, *rest: seen.update(pairs._asdict()) or (state, {}),
     )
-    system = tiny.build_icm(config, tiny.splits())
-    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.data)
+    (system,) = build_oracle(config, tiny.splits(), [0])
+    state, data = jax.jit(system.init)(jax.random.key(0)), jax.tree.map(jnp.asarray, system.given)
     system.phases[0].step(state, data, jax.random.key(1))
     assert seen["inputs"].shape == (2, *seen["targets"].shape) == (2, 8, 12, 12, 1)
     for inputs, spec in zip(seen["inputs"], config.mechanisms, strict=True):

@@ -188,7 +188,6 @@ def test_systems_that_have_nothing_to_restore_with(run, system, lacks, judge_lac
 RUN_ALONE = """
 import importlib.util
 import sys
-from icm_jax import streams
 import numpy as np
 
 assert importlib.util.find_spec("icm_jax") is None

@@ -15,7 +15,7 @@ from icm_jax.systems.icm.restoration import psnr
 
 # Images [1, 1, 3] of which mechanism k raises channel k; channel 2 tells the class.
 BANK = [functools.partial(lambda key, x, k: x.at[..., k].add(0.25), k=k) for k in range(2)]
-SETTINGS = ConfigDict({"images": 0, "limit": 2, "width": 1})
+SETTINGS = ConfigDict({"kind": "composition", "images": 0, "limit": 2, "width": 1})
 LABELS = np.array([3, 1, 2] * 5, np.int32)
 IMAGES = np.zeros((15, 1, 1, 3), np.float32)
 IMAGES[..., 2] = (LABELS / 4)[:, None, None]

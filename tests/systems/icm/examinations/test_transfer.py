@@ -6,6 +6,7 @@ import pytest
 from ml_collections import ConfigDict
 from PIL import Image
 
+from icm_jax import default_config
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.examinations import transfer
 
@@ -117,7 +118,8 @@ def settings(root, **changes):
         "box": 0,
         "thicken": 0,
     }
-    return ConfigDict({"data": fields | changes, "images": 8, "group_by": "alphabet"})
+    of_data = {"data": default_config("icm").data.to_dict() | fields | changes}
+    return ConfigDict(of_data | {"kind": "transfer", "images": 8, "group_by": "alphabet"})
 
 
 def test_a_finished_run_is_examined_on_other_images(folder_run, letters):
@@ -159,7 +161,7 @@ def test_images_of_another_size_are_refused(folder_run, letters, changes, messag
 @pytest.mark.parametrize(
     ("group_by", "folder", "message"),
     [
-        ("letter", "all", "group_by: 'letter' is unknown; choose '' or 'alphabet'"),
+        ("letter", "all", "group_by: 'letter' is not allowed; it must be one of , alphabet"),
         ("alphabet", "all/Greek", "group_by: 'alphabet' needs .* classes that lie in folders"),
     ],
 )
