@@ -85,7 +85,6 @@ def draw_grid(
     mechanisms: Sequence[str],
     originals: np.ndarray | None = None,
     order: np.ndarray | None = None,
-    title: str = "What each expert makes of each mechanism (framed: the winner)",
 ) -> Figure:
     """Draws inputs above what every expert makes of them, the winner framed (figure 1).
 
@@ -96,7 +95,6 @@ def draw_grid(
       mechanisms: M names.
       originals: float `[M, H, W, C]` in `[0, 1]`, drawn as the first row where given.
       order: int `[E]`, a permutation: the experts from top to bottom; as numbered by default.
-      title: above the figure.
 
     Returns:
       A figure with one axes.
@@ -117,7 +115,7 @@ def draw_grid(
         np.concatenate([np.stack(list(above.values())), outputs[order]]),
         [*above, *(f"expert {expert}" for expert in order)],
         mechanisms,
-        title,
+        "What each expert makes of each mechanism (framed: the winner)",
         framed,
     )
 

@@ -65,11 +65,7 @@ def summarize(
     return Evaluation(
         scalars={
             **said,
-            **{
-                f"{name}_{kind}": share
-                for name, shares in passing.items()
-                for kind, share in overall(shares).items()
-            },
+            **_name_shares(passing),
             **({"psnr": _mean_psnr(decibels["psnr"])} if decibels["psnr"] else {}),
             "scores": np.stack(of_mechanisms, axis=1).tolist(),  # [M, E]
         },
@@ -84,6 +80,14 @@ def summarize(
         },
         arrays=arrays,
     )
+
+
+def _name_shares(passing: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    return {
+        f"{name}_{kind}": share
+        for name, shares in passing.items()
+        for kind, share in overall(shares).items()
+    }
 
 
 def _measure_psnr(

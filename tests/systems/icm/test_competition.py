@@ -186,3 +186,64 @@ def test_an_expert_that_won_nothing_keeps_parameters_and_optimizer_state():
     )
     chex.assert_trees_all_equal(newer_params["w"][0], new_params["w"][0])
     chex.assert_trees_all_equal(newer_state[0].mu["w"][0], new_state[0].mu["w"][0])
+
+
+def made(experts=2, images=3, penalties=(2, 3)):
+    return Made(jnp.zeros((experts, images, 4, 4, 1)), jnp.zeros(penalties))
+
+
+def wins_of(experts=2, images=3):
+    return competition.winners(jnp.zeros((experts, images)))
+
+
+def loss_of(images=3, keys=3, experts=2, sides=(4, 4, 1)):
+    batch = KeyedImages(jnp.zeros((images, *sides)), jax.random.split(jax.random.key(0), keys))
+    return competition.winners_loss(
+        lambda own, batch: Made(batch.images, None),
+        lambda outputs: outputs.mean((1, 2, 3)),
+        jnp.zeros((experts, 5)),
+        batch,
+        wins_of(),
+    )
+
+
+def updated(gradients=(2, 5), won=(2,), rate=()):
+    optimizer, params = optax.adam(0.1), jnp.zeros((2, 5))
+    state = jax.vmap(optimizer.init)(params)
+    gradients, won, rate = jnp.zeros(gradients), jnp.zeros(won, bool), jnp.zeros(rate)
+    return competition.update_won(optimizer, gradients, state, params, won, rate)
+
+
+def gradient_of(made, wins):
+    return competition.winner_gradient(lambda outputs: outputs.mean((1, 2, 3)), made, wins)
+
+
+@pytest.mark.parametrize(
+    ("call", "right", "wrong"),
+    [
+        (competition.winners, [jnp.zeros((2, 3))], [jnp.zeros((2, 3, 1))]),
+        (gradient_of, [made(), wins_of()], [made(), wins_of(images=4)]),
+        (gradient_of, [made(), wins_of()], [made(penalties=(2, 1)), wins_of()]),
+        (gradient_of, [made(), wins_of()], [Made(jnp.zeros((2, 3, 4, 4)), None), wins_of()]),
+        (loss_of, [], [3, 4]),
+        (loss_of, [], [4, 4]),
+        (loss_of, [], [3, 3, 4]),
+        (loss_of, [], [3, 3, 2, (4, 4)]),
+        (competition.with_penalties, [jnp.zeros(3), None], [jnp.zeros((2, 3)), jnp.zeros(3)]),
+        (updated, [], [(2, 5), (3,)]),
+        (updated, [], [(2, 5), (2, 1)]),
+        (updated, [], [(2, 1)]),
+        (updated, [], [(2, 5), (2,), (2,)]),
+    ],
+)
+def test_other_shapes_are_refused(call, right, wrong):
+    jax.eval_shape(lambda: call(*right))
+    with pytest.raises(AssertionError, match="Chex"):
+        jax.eval_shape(lambda: call(*wrong))
+
+
+def test_canonical_images_of_another_number_than_outputs_are_refused():
+    with pytest.raises(AssertionError, match="Chex"):
+        competition.discriminator_gradient(
+            lambda factor, images: factor * images, 1.0, jnp.zeros((2, 3)), jnp.zeros(4)
+        )

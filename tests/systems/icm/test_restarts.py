@@ -47,3 +47,15 @@ def test_running_share_by_hand():
     share = restarts.running_share(jnp.array([0.5, 0.5]), jnp.array([24.0, 8.0]), SETTINGS)
     # 0.95 * 0.5 + 0.05 * 24 / 32 = 0.5125
     np.testing.assert_allclose(share, [0.5125, 0.4875], rtol=1e-6)
+
+
+def test_other_numbers_of_experts_are_refused():
+    share, three, key = jnp.ones(4) / 4, jnp.zeros((3, 2)), jax.random.key(0)
+    for params, rest in ((three, share), (share, three)):
+        with pytest.raises(AssertionError, match="Chex"):
+            restarts.restart_idle(params, rest, share, key, SETTINGS)
+    with pytest.raises(AssertionError, match="Chex"):
+        restarts.restart_idle(share, share, share, jax.random.split(key), SETTINGS)
+    for wins in (jnp.ones(3), jnp.ones((4, 1))):
+        with pytest.raises(AssertionError, match="Chex"):
+            restarts.running_share(share, wins, SETTINGS)

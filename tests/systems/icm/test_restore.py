@@ -137,6 +137,24 @@ def test_the_judge_is_the_one_of_each_seed(seeds):
     assert (kernels[0] != kernels[1]).any()
 
 
+def test_a_run_of_before_says_that_its_judge_needs_another_evaluation(seeds):
+    workdir, _ = seeds
+    path = workdir / "seed_1" / "summary.json"
+    said = path.read_text()
+    older = json.loads(said)
+    assert older.pop("judge") == {"classes": 2}
+    path.write_text(json.dumps(older))
+    message = "summary.json says no judge; evaluate the run again with --mode=evaluate"
+    with pytest.raises(training.WorkdirError, match=message):
+        restore.load_judge(workdir / "seed_1")
+    assert restore.load(workdir / "seed_1").shape == (12, 12, 1)  # experts need no judge
+    padded = config()
+    padded.replicas, padded.data.pad = 2, 15
+    experiment.run(padded, workdir, mode="evaluate", data=tiny.splits())
+    assert json.loads(path.read_text())["judge"] == {"classes": 2}
+    assert restore.load_judge(workdir / "seed_1")(tiny.splits().test.images).shape == (12,)
+
+
 def test_workdirs_that_hold_no_trained_model(run, tmp_path):
     with pytest.raises(ValueError, match="workdir: no config can be read from .*config.json"):
         restore.load(tmp_path)

@@ -40,6 +40,17 @@ def test_a_judge_lets_fractions_pass():
     }
 
 
+def test_what_a_judge_says_and_pixels_to_keep_have_the_shape_of_the_images():
+    kinds = ("canonical", "transformed", "restored")
+    for passed in (np.zeros((3, 3), bool), np.zeros((4, 2), bool)):
+        with pytest.raises(AssertionError, match="Chex"):
+            summarize_passed(NAMES, MECHANISM, passed, kinds, 0.9)
+    images = even(0.5, 0.5, 0.5, 0.5)
+    for where in (np.ones((3, 12, 12), bool), np.ones((2, 12, 11), bool)):
+        with pytest.raises(AssertionError, match="Chex"):
+            measure_kept(NAMES, MECHANISM, found(images, images), where)
+
+
 def test_psnr_of_what_experts_saw_stands_beside_that_of_what_they_made():
     originals = even(0.5, 0.5, 0.5, 0.5)
     # Errors of 0.1 and 0.01 are 20 and 40 dB.

@@ -95,6 +95,17 @@ def test_a_wider_search_goes_on_with_outputs_that_score_low():
     assert best(width=2) == [[1, 9], [9, 9]]
 
 
+def test_images_that_do_not_fit_are_refused():
+    networks, key = Networks(experts, score, classify), jax.random.key(0)
+    for images, labels in ((IMAGES, LABELS[1:]), (IMAGES[:, 0], LABELS)):
+        with pytest.raises(AssertionError, match="Chex"):
+            search.follow_pairs(networks, BANK, images, labels, Search(1, 1), key)
+    with pytest.raises(AssertionError, match="Chex"):
+        next(search.apply_repeatedly(experts, jnp.asarray(IMAGES[:, 0]), Search(1, 1)))
+    with pytest.raises(AssertionError, match="Chex"):
+        search.applications(np.zeros(3))
+
+
 def test_kinds_and_success_of_pairs():
     kinds = composition.kinds(["translate_left", "noise", "invert"])
     assert np.argwhere(kinds["translation, then inversion"]).tolist() == [[0, 2]]
