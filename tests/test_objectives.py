@@ -105,6 +105,7 @@ FIRST = jnp.zeros(2, jnp.int32)
     ("function", "arguments"),
     [
         (objectives.group_means, (TABLE, FIRST, 1)),
+        (objectives.group_means, (TABLE, jnp.zeros((2, 2), jnp.int32), 1)),
         (objectives.group_means, (ONE, FIRST, 1)),
         (objectives.group_dro_weights, (TABLE, TABLE, TABLE, 1.0)),
         (objectives.group_dro_weights, (TWO, ONE, TWO, 1.0)),

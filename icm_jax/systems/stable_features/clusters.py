@@ -1,11 +1,13 @@
 """Clusters of points, and how much they say about something known of each point."""
 
+import warnings
 from typing import NamedTuple
 
 import chex
 import numpy as np
+from scipy.cluster.vq import kmeans2
 
-_ROUNDS = 100
+_ROUNDS = 30  # of Lloyd's algorithm, all of which it goes through
 
 
 class Agreement(NamedTuple):
@@ -25,7 +27,7 @@ class Agreement(NamedTuple):
 def k_means(
     points: np.ndarray, clusters: int, rng: np.random.RandomState, starts: int = 20
 ) -> np.ndarray:
-    """Lloyd's algorithm from several k-means++ starts, of which the one with least error counts.
+    """Clusters by k-means from several k-means++ starts, of which that with least error counts.
 
     Args:
       points: float `[N, F]`.
@@ -40,15 +42,12 @@ def k_means(
     if not len(points):
         return np.zeros(0, np.int32)
     points = np.asarray(points, np.float64)
-    best, least = np.zeros(len(points), int), np.inf
-    for _ in range(starts):
-        nearest, error = _lloyd(points, _spread(points, clusters, rng))
-        if error < least:
-            best, least = nearest, error
-    order = np.argsort(-np.bincount(best, minlength=clusters), kind="stable")
+    found = [_cluster(points, clusters, rng) for _ in range(starts)]
+    nearest, _ = min(found, key=lambda each: each[1])  # the first of several
+    order = np.argsort(-np.bincount(nearest, minlength=clusters), kind="stable")
     rank = np.empty(clusters, np.int32)
     rank[order] = np.arange(clusters)
-    return rank[best]
+    return rank[nearest]
 
 
 def agreement(cluster: np.ndarray, known: np.ndarray) -> Agreement:
@@ -80,34 +79,17 @@ def principal_plane(points: np.ndarray) -> np.ndarray:
     return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1]))).astype(np.float32)
 
 
-def _spread(points: np.ndarray, clusters: int, rng: np.random.RandomState) -> np.ndarray:
-    """Centres `[K, F]` far from each other (k-means++, Arthur and Vassilvitskii 2007)."""
-    centres = [points[rng.randint(len(points))]]
-    for _ in range(clusters - 1):
-        nearest = _distances(points, np.stack(centres)).min(axis=1)
-        total = nearest.sum()
-        chance = nearest / total if total > 0 else None
-        centres.append(points[rng.choice(len(points), p=chance)])
-    return np.stack(centres)
-
-
-def _lloyd(points: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, float]:
-    """The nearest of the centres that Lloyd's algorithm ends with, `[N]`, and the error."""
-    nearest = np.full(len(points), -1)
-    for _ in range(_ROUNDS):
-        distances = _distances(points, centres)
-        before, nearest = nearest, distances.argmin(axis=1)
-        if (nearest == before).all():
-            break
-        for index in np.unique(nearest):
-            centres[index] = points[nearest == index].mean(axis=0)
-    return nearest, float(distances.min(axis=1).sum())
-
-
-def _distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Squared distances `[N, K]`."""
-    squares = np.square(points).sum(1)[:, None] + np.square(centres).sum(1)[None]
-    return np.maximum(squares - 2 * points @ centres.T, 0)
+def _cluster(
+    points: np.ndarray, clusters: int, rng: np.random.RandomState
+) -> tuple[np.ndarray, float]:
+    """The clusters of one start, int `[N]`, and the sum of squared distances to their centres."""
+    # Of fewer different points than clusters some stay empty, which is no reason to warn.
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        warnings.filterwarnings("ignore", "One of the clusters is empty")
+        centres, nearest = kmeans2(
+            points, clusters, iter=_ROUNDS, minit="++", missing="warn", seed=rng
+        )
+    return nearest, float(np.square(points - centres[nearest]).sum())
 
 
 def _entropy(probabilities: np.ndarray) -> float:

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from icm_jax.chunks import in_chunks
 from icm_jax.data import shift, to_float
 from icm_jax.networks.compute import Compute
+from icm_jax.schedules import decayed
 from icm_jax.supervised import Parameters, apply_in_training, init_parameters
 from icm_jax.system import PyTree
 from icm_jax.systems.stable_features.channels import to_channels
@@ -85,14 +86,10 @@ def make_model(
 
 def make_optimizer(config: ConfigDict, steps: int) -> optax.GradientTransformation:
     """Adam of a phase of `steps` steps; weight decay goes into the gradient, as in PyTorch's."""
-    falling = round(config.decay * steps)
-    rate = optax.join_schedules(
-        [
-            optax.constant_schedule(config.learning_rate),
-            optax.linear_schedule(config.learning_rate, 0.0, max(falling, 1)),
-        ],
-        [steps - falling],
-    )
+
+    def rate(step: jax.Array) -> jax.Array:
+        return config.learning_rate * decayed(step, steps, config.decay)
+
     return optax.chain(optax.add_decayed_weights(config.weight_decay), optax.adam(rate))
 
 

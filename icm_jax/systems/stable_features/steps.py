@@ -48,7 +48,6 @@ def make_step(
     def draw_share(state: State, data: Data, key: jax.Array) -> tuple[Batch, Metrics]:
         chex.assert_equal_shape([data["given"], data["channel"]])
         drawn, metrics = draw(state, data, key)
-        chex.assert_rank(drawn.index, 1)
         index, group = collectives.share(drawn, axis_name)
         inputs = data["images"][index], data["channel"][index]
         return Batch(inputs, data["given"][index], group), metrics

@@ -34,6 +34,14 @@ def test_k_means_repeats_itself():
     np.testing.assert_array_equal(first, second)
 
 
+def test_k_means_of_fewer_different_points_than_clusters_leaves_some_empty():
+    # No warning comes out either: tests take one for an error.
+    points = np.repeat([[0.0, 0.0], [3.0, 4.0]], [2, 3], axis=0)
+    cluster = k_means(points, 4, np.random.RandomState(0))
+    assert cluster.tolist() == [1, 1, 0, 0, 0]
+    assert k_means(np.ones((3, 2)), 2, np.random.RandomState(0)).tolist() == [0, 0, 0]
+
+
 def test_k_means_of_fewer_points_than_clusters():
     assert k_means(np.ones((1, 2)), 3, np.random.RandomState(0)).tolist() == [0]
     assert k_means(np.zeros((0, 2)), 3, np.random.RandomState(0)).shape == (0,)
