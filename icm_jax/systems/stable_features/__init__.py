@@ -15,6 +15,8 @@ KINDS = {
         story=tell,
         numbers=numbers,
         measures=MEASURES,
-        curve=Curve("test_true", "test accuracy, true labels", "Accuracy on true labels of test images"),
+        curve=Curve(
+            "test_true", "test accuracy, true labels", "Accuracy on true labels of test images"
+        ),
     ),
 }
