@@ -1,11 +1,12 @@
 """Small ICM experiments: two experts, two mechanisms, 12x12 images of two classes."""
 
+import jax
 from tiny import splits, write
 
 from icm_jax import default_config
 from icm_jax.systems.icm.build import build_competition
 
-__all__ = ["build_icm", "icm", "splits", "write"]
+__all__ = ["build_icm", "icm", "splits", "take_expert", "write"]
 
 
 def icm():
@@ -36,3 +37,8 @@ def icm():
 def build_icm(config, splits, axis_name=None):
     """The system of a config and its seed."""
     return build_competition(config, splits, [config.seed], axis_name)[0]
+
+
+def take_expert(tree, e):
+    """What expert e has of leaves `[E, ...]`."""
+    return jax.tree.map(lambda t: t[e], tree)
