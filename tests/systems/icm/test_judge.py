@@ -121,8 +121,8 @@ def test_it_is_tested_on_both():
 
 @pytest.mark.parametrize("kind", ["conv", "faces"])
 def test_a_run_says_what_it_calls_canonical(tmp_path, kind, monkeypatch):
-    def narrow(*arguments, wide=CLASSIFIERS["faces"]):
-        return wide(*arguments).clone(stages=((4, 4, 4), (6, 6), (8, 8)), hidden=(16, 8))
+    def narrow(*arguments, wide=CLASSIFIERS["faces"], **named):
+        return wide(*arguments, **named).clone(stages=((4, 4, 4), (6, 6), (8, 8)), hidden=(16, 8))
 
     monkeypatch.setitem(CLASSIFIERS, "faces", narrow)
     c = config()

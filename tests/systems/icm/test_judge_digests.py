@@ -40,7 +40,7 @@ def test_a_judge_belongs_to_all_that_it_learns_from_and_to_nothing_else(learns, 
         other.update_from_flattened_dict({field: another(value)})
         if digests(other) != shared:
             parted.add(field)
-    learned_from = ("seed", "replicas", "classifier.", "data.")
+    learned_from = ("seed", "replicas", "precision", "convolution", "classifier.", "data.")
     learned_from += ("mechanisms", "mixture") if learns == "canonical" else ()
     names = [field for field, _ in fields(made)]
     assert parted == {f for f in names if f.startswith(learned_from) and not f.startswith(apart)}

@@ -246,8 +246,9 @@ def test_an_exported_model_is_for_cpu_and_cuda(run, tmp_path):
     exported = jax.export.deserialize((tmp_path / "model.jax").read_bytes())
     assert exported.platforms == ("cpu", "cuda")
     assert str(exported.in_avals[0].shape) == "(b, 12, 12, 1)"
-    with pytest.raises(training.WorkdirError, match="cannot write .*: Is a directory"):
-        restore.export(run[2], tmp_path)
+    for path in (tmp_path, tmp_path / "nowhere" / "model.jax"):
+        with pytest.raises(ValueError, match="output: '.*' is not allowed; it must be a file in a"):
+            restore.export(run[2], path)
 
 
 def test_launch_restores_and_exports(run, tmp_path, capsys):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny
+from systems.icm import tiny
 
 from icm_jax.systems.icm.competition import KeyedImages
 from icm_jax.systems.icm.model import make_model
