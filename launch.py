@@ -173,13 +173,13 @@ def _parse(arguments: list[str]) -> list[str]:
     With a config, --help tells its fields too.
     """
     arguments = environment.with_config(arguments)
-    of_config = any(a.startswith("--config=") for a in arguments) and _HELP.intersection(arguments)
+    file = environment.config_file(arguments)
+    of_config = file is not None and _HELP.intersection(arguments)
     if of_config:
         arguments = [a for a in arguments if a not in _HELP]
     try:
-        for argument in arguments:
-            if argument.startswith("--config="):
-                configs.check_file(argument.removeprefix("--config=").split(":")[0])
+        if file is not None:
+            configs.check_file(file)
     except ValueError as error:
         sys.exit(f"error: {error}")
     try:

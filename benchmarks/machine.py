@@ -2,15 +2,15 @@
 
 import datetime
 import importlib.metadata
-import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+
+from icm_jax.report import provenance
 
 _REPEATS = 5
 
@@ -24,10 +24,8 @@ def describe() -> dict:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = None
     return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "processor": provenance.name_processor(),
+        "cores": provenance.count_cores(),
         "devices": [device.device_kind for device in jax.devices()],
         "backend": jax.default_backend(),
         "python": platform.python_version(),
@@ -106,12 +104,3 @@ def _seconds(run: Callable[[], object]) -> float:
         run()
         times.append(time.perf_counter() - began)
     return statistics.median(times)
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

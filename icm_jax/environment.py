@@ -124,7 +124,7 @@ def require_jax() -> None:
 
 def config_message(error: Exception, arguments: Sequence[str]) -> str:
     """Says what is wrong with a config or a field that is set; arguments as `with_config` has."""
-    file = _config_file(arguments)
+    file = config_file(arguments)
     if file is not None:
         chain = _chain(error)
         for one in chain:
@@ -147,7 +147,8 @@ def _chain(error: BaseException) -> list[BaseException]:
     return chain
 
 
-def _config_file(arguments: Sequence[str]) -> str | None:
+def config_file(arguments: Sequence[str]) -> str | None:
+    """The file of the config, without its argument; None where there is none."""
     files = [a.partition("=")[2] for a in arguments if a.startswith("--config=")]
     return files[-1].partition(":")[0] if files else None
 

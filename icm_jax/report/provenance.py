@@ -27,8 +27,8 @@ def collect(command: Sequence[str] | None, seeds: Sequence[int]) -> dict[str, An
         "command": command and ["python", *map(_quoted, command)],
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "seeds": list(seeds),
-        "processor": _processor(),
-        "cores": _cores(),
+        "processor": name_processor(),
+        "cores": count_cores(),
         "devices": [device.device_kind for device in jax.devices()],
         "versions": {"python": platform.python_version()}
         | {name: metadata.version(name) for name in _PACKAGES},
@@ -44,7 +44,7 @@ def _quoted(argument: str) -> str:
     return f'{name}="{value}"'
 
 
-def _processor() -> str:
+def name_processor() -> str:
     """The model of the processor where the system tells it, else its architecture."""
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -54,7 +54,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _cores() -> int:
+def count_cores() -> int:
     """The cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from ml_collections import ConfigDict
 
+from icm_jax.report.markdown import table
 from icm_jax.schema import Row, Schema, describe_fields
 from icm_jax.systems.registry import SYSTEMS, kind_of
 
@@ -57,9 +58,9 @@ def _examinations() -> Iterator[tuple[str, Sequence[Row]]]:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    lines = ["| field | default | allowed | what it is |", "|---|---|---|---|"]
-    lines += [f"| `{r.name}` | `{r.default!r}` | {r.allowed} | {r.text} |" for r in rows]
-    return "\n".join(lines) + "\n"
+    head = ("field", "default", "allowed", "what it is")
+    texts = [(f"`{r.name}`", f"`{r.default!r}`", r.allowed, r.text) for r in rows]
+    return table(head, texts, numbers=False)
 
 
 def _flags(config: ConfigDict, prefix: str) -> str:

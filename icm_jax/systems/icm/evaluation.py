@@ -73,6 +73,7 @@ class Evaluator:
         """
         self._model, self._judge, self._source = model, judge, source
         self._config, self._by_score = config, by_score
+        self._untouched = find_untouched(config, *source.test.images.shape[1:3])
         # Compiled as one: piece by piece its first call compiles some fifty small programs.
         self._score = jax.jit(functools.partial(score_all, model))
         self._restore = jax.jit(self._restore_chunk)
@@ -97,8 +98,7 @@ class Evaluator:
         specialization["dropped"] = np.setdiff1d(np.arange(len(outputs)), used).tolist()
         if not self._by_score:
             specialization["found"] = None  # who is told a mechanism has not found it
-        untouched = find_untouched(self._config, *found.transformed.shape[1:3])
-        kept = measure_kept(names, mechanism, found, untouched)
+        kept = measure_kept(names, mechanism, found, self._untouched)
         more = {
             "image_shape": list(self._source.shape),
             "judge": None if self._judge is None else {"classes": self._judge.classes},

@@ -62,7 +62,7 @@ def make_judge(
 def make_classifier(
     config: ConfigDict, classes: int, axis_name: str | None = None
 ) -> classification.Classifier:
-    """The network of the judge of so many classes; arguments and errors are as in `build`."""
+    """The network of the judge of so many classes; arguments and errors are as in `make_judge`."""
     compute = Compute(config.precision, config.convolution)
     return classification.make_classifier(
         config.classifier, classes, compute, config.data.pad, axis_name

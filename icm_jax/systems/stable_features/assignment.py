@@ -2,10 +2,10 @@
 
 import os
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
+from icm_jax.data.image_files import expand_user
 from icm_jax.data.types import Splits
 
 VALIDATED, TESTED = 0, 1
@@ -34,7 +34,7 @@ def load_assignment(path: str | os.PathLike, splits: Splits, classes: int) -> di
 
 
 def _read(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    file = Path(path).expanduser()
+    file = expand_user(path, "data.assignment")
     if file.is_dir():
         raise FileNotFoundError(f"data.assignment: {str(path)!r} is a folder; {_REMEDY}")
     if not file.is_file():
