@@ -1,0 +1,1 @@
+"""Risk: what a network does not know, estimated, measured and mended."""
