@@ -96,6 +96,6 @@ def _calibrate(scores: np.ndarray, level: float) -> Conformal:
     if not 0 < level < 1:
         raise ValueError(f"level: {level!r} is not allowed; it must be above 0 and below 1")
     # Rounded, since a product such as 100 * 0.07 may lie a little above the integer that it is.
-    rank = math.ceil(round((len(scores) + 1) * level, 9))
+    rank = max(math.ceil(round((len(scores) + 1) * level, 9)), 1)
     ordered = np.sort(np.append(np.where(np.isnan(scores), np.inf, scores), np.inf))
     return Conformal(float(ordered[rank - 1]), float(level))

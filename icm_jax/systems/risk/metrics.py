@@ -57,7 +57,7 @@ def mixture_nll(means: np.ndarray, variances: np.ndarray, target: np.ndarray) ->
     checks.require_shape("variances", variances, means.shape, "means")
     checks.require_shape("target", target, means.shape[1:], "means")
     checks.require_positive("variances", variances)
-    density = np.logaddexp.reduce(_log_density(means, variances, target), axis=0)
+    density = special.logsumexp(_log_density(means, variances, target), axis=0)
     return float(np.log(len(means)) - density.mean())
 
 
