@@ -18,8 +18,8 @@ class Conformal(NamedTuple):
     """What calibration found.
 
     Attributes:
-      quantile: scores up to here are inside; infinite, so that all is inside, where there are too
-        few examples to promise the level, which needs at least level / (1 - level).
+      quantile: scores up to here are inside. Infinite, so that all is inside, where there are
+        too few examples to promise the level: it needs level / (1 - level) of them, 9 for 0.9.
       level: share of new examples that are covered, at least.
     """
 

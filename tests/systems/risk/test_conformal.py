@@ -103,7 +103,8 @@ def test_coverage_with_a_bad_prediction_and_sigma():
 
 def test_a_score_of_nan_counts_as_infinite():
     assert calibrated([1, np.nan, 2], 0.5) == 2
-    assert calibrated([1, np.nan, 2], 0.7) == np.inf
+    # Rank 4 of 1, 2, infinity, infinity.
+    assert calibrated([1, np.nan, 2, np.nan], 0.7) == np.inf
 
 
 def test_quantile_of_classes():

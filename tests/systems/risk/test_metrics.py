@@ -121,14 +121,17 @@ def test_expected_calibration_error():
     # One bin: accuracy 1/2, confidence (.5 + .4 + .9 + .7) / 4 = .625.
     found = metrics.expected_calibration_error(probabilities, labels, bins=1)
     assert found == pytest.approx(0.125)
-    # Fifteen bins: one example each, .5 + .4 + .1 + .7 over 4.
-    found = metrics.expected_calibration_error(probabilities, labels)
-    assert found == pytest.approx(1.7 / 4)
+    # Fifteen bins: .65 and right lies in another one than .69 and wrong, of ten in the same.
+    found = metrics.expected_calibration_error([[0.65, 0.35], [0.31, 0.69]], [0, 0])
+    assert found == pytest.approx((0.35 + 0.69) / 2)
 
 
 def test_expected_calibration_error_by_a_loop():
-    probabilities, labels = softmax(0, 300, 4)
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    probabilities, _ = softmax(0, 300, 4)
+    confidence = probabilities.max(axis=1)
+    # Right at one rate, whatever the confidence: too modest below it and too sure above.
+    right = np.random.default_rng(1).random(300) < 0.6
+    labels = np.where(right, probabilities.argmax(axis=1), probabilities.argmin(axis=1))
     total = 0
     for index in range(15):
         inside = (confidence > index / 15) & (confidence <= (index + 1) / 15)
@@ -137,7 +140,7 @@ def test_expected_calibration_error_by_a_loop():
             total += inside.mean() * gap
     found = metrics.expected_calibration_error(probabilities, labels)
     assert found == pytest.approx(total)
-    assert found > 0.1
+    assert found > 1.5 * abs(right.mean() - confidence.mean())
 
 
 def test_brier():
