@@ -1,0 +1,1 @@
+"""Risk-aware training: predictions with what a network does not know about them."""
