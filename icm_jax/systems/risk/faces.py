@@ -1,14 +1,14 @@
 """Faces against whatever is no face, brought through one pipeline, so that pixels alone differ.
 
 Pictures of the two classes come from different cameras, in different sizes and formats. Left as
-they are, a network tells them by sharpness or compression; so each is resized to `READ` pixels,
-averaged over squares to `COMMON`, resized to the size asked for and compressed as JPEG, and is
-grey if the faces are.
+they are, a network tells them by sharpness or compression; so each is averaged to `COMMON` pixels
+a side, resized to the size asked for and compressed as JPEG, and is grey if the faces are.
 """
 
 import io
 import types
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,14 +16,14 @@ import numpy as np
 from PIL import Image
 
 from icm_jax import data
-from icm_jax.data import images as image_arrays
 from icm_jax.data import wheels
 from icm_jax.data.image_files import expand_user, image_files
+from icm_jax.data.images import decode, resize
 from icm_jax.data.split import held_out
 from icm_jax.data.types import Dataset, Splits
 
-READ = 64
-COMMON = 32
+COMMON = 32  # pixels a side: no more than any picture has
+READ = 64  # at which faces are read, and kept in the cache
 BUNDLED = "bundled"
 
 # Photographs in wheels, without people, and whether their crops are tested on.
@@ -54,13 +54,13 @@ class _Pictures(NamedTuple):
     """What is no face.
 
     Attributes:
-      images: uint8 `[N, READ, READ, C]`.
-      picture: text `[N]`, what each is or is cut from.
+      images: N uint8 arrays `[H, W, C]` of any sizes.
+      names: text `[N]`, what each is or is cut from.
       test: bool `[N]`.
     """
 
-    images: np.ndarray
-    picture: np.ndarray
+    images: Sequence[np.ndarray]
+    names: np.ndarray
     test: np.ndarray
 
 
@@ -79,9 +79,9 @@ def load_faces(config: Any) -> Splits:
         `quality`: of the JPEG compression, 1 to 95; 0 for none.
 
     Returns:
-      uint8 images `[N, size, size, C]`, C as of the faces. Nobody and no picture is in both splits
-      where the faces tell people. Attributes are those of the faces, for non-faces '' or -1, and
-      `picture`: what a non-face is or is cut from, '' for a face.
+      uint8 images `[N, size, size, C]`, C as of the faces. No picture is in both splits, and
+      nobody where it is known who is who. Attributes are those of the faces, for non-faces '' or
+      -1, and `picture`: what a non-face is or is cut from, '' for a face.
 
     Raises:
       ValueError: a field has a value that is not allowed, or the data are damaged.
@@ -103,21 +103,31 @@ def load_faces(config: Any) -> Splits:
     pictures = _load_non_faces(config.non_faces, config.crops, channels)
     return Splits(
         *(
-            _join(split, pictures, pictures.test == is_test, config.size, config.quality)
+            _join(split, pictures, np.flatnonzero(pictures.test == is_test), config)
             for split, is_test in zip(faces, (False, True), strict=True)
         )
     )
 
 
-def prepare(images: np.ndarray, size: int, quality: int) -> np.ndarray:
-    """The pipeline from `[N, READ, READ, C]` to `[N, size, size, C]`, both uint8, C 1 or 3."""
-    count, channels, factor = len(images), images.shape[-1], READ // COMMON
-    # Pixel (i, j) is the mean of a square of factor**2 pixels.
-    squares = images.reshape(count, COMMON, factor, COMMON, factor, channels)
-    small = np.rint(squares.mean((2, 4), dtype=np.float32)).astype(np.uint8)
-    made = np.empty((count, size, size, channels), np.uint8)
-    for row, image in zip(made, small, strict=True):
-        row[...] = _compress(image_arrays.resize(image, size), quality)
+def prepare(images: Sequence[np.ndarray], channels: int, size: int, quality: int) -> np.ndarray:
+    """Brings images through the pipeline.
+
+    Args:
+      images: N uint8 arrays `[H, W, C]` of any sizes, C 1 or 3.
+      channels: 1 to make all grey; 3 for colour, where grey ones have three equal channels.
+      size: pixels a side in the end.
+      quality: of the JPEG compression, 1 to 95; 0 for none.
+
+    Returns:
+      uint8 `[N, size, size, channels]`.
+    """
+    made = np.empty((len(images), size, size, channels), np.uint8)
+    for row, image in zip(made, images, strict=True):
+        picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        if channels == 1:
+            picture = picture.convert("L")
+        small = np.asarray(picture.resize((COMMON, COMMON), Image.Resampling.BOX))
+        row[...] = _compress(resize(small.reshape(COMMON, COMMON, -1), size), quality)
     return made
 
 
@@ -128,22 +138,24 @@ def _check(config: Any) -> None:
             raise ValueError(f"data.{field}: {value} is not allowed; choose from {low} to {high}")
 
 
-def _join(
-    faces: Dataset, pictures: _Pictures, rows: np.ndarray, size: int, quality: int
-) -> Dataset:
-    """Faces and the non-faces in `rows`, bool `[N]`, as one split."""
-    count = int(rows.sum())
-    images = np.concatenate([faces.images, pictures.images[rows]])
-    attributes = {
-        name: np.concatenate(
-            [values, np.full(count, "" if values.dtype.kind in "US" else -1, values.dtype)]
-        )
+def _join(faces: Dataset, pictures: _Pictures, rows: np.ndarray, config: Any) -> Dataset:
+    """Faces and the pictures `rows`, int `[M]`, as one split."""
+    none = {
+        name: np.full(len(rows), "" if values.dtype.kind in "US" else -1, values.dtype)
         for name, values in faces.attributes.items()
     }
-    none = np.full(len(faces.labels), "", pictures.picture.dtype)
-    attributes["picture"] = np.concatenate([none, pictures.picture[rows]])
-    labels = np.repeat([1, 0], [len(faces.labels), count]).astype(np.int32)
-    return Dataset(prepare(images, size, quality), labels, attributes)
+    attributes = {
+        name: np.concatenate([values, none[name]]) for name, values in faces.attributes.items()
+    }
+    empty = np.full(len(faces.labels), "", pictures.names.dtype)
+    attributes["picture"] = np.concatenate([empty, pictures.names[rows]])
+    images = [*faces.images, *(pictures.images[row] for row in rows)]
+    channels = faces.images.shape[-1]
+    return Dataset(
+        prepare(images, channels, config.size, config.quality),
+        np.repeat([1, 0], [len(faces.labels), len(rows)]).astype(np.int32),
+        attributes,
+    )
 
 
 def _load_non_faces(where: str, crops: int, channels: int) -> _Pictures:
@@ -155,14 +167,14 @@ def _load_non_faces(where: str, crops: int, channels: int) -> _Pictures:
         names, images = [], []
         for path, content in image_files(where, "data.non_faces"):
             names.append(path)
-            images.append(image_arrays.decode(content, f"data.non_faces: {path!r}"))
+            images.append(decode(content, f"data.non_faces: {path!r}"))
     if len(images) < 2:
         raise ValueError(
             f"data.non_faces: {where!r} has {len(images)} images; at least 2 are needed, one to "
             "train on and one to test on"
         )
     names = names or [f"{i:05d}" for i in range(len(images))]
-    return _Pictures(_read(images, channels), np.array(names), held_out(names))
+    return _Pictures(images, np.array(names), held_out(names))
 
 
 def _read_npz(where: str) -> np.ndarray:
@@ -194,13 +206,13 @@ def _crop_pictures(crops: int, channels: int) -> _Pictures:
     images, names, test = [], [], []
     for number, (name, ((package, folder), is_test)) in enumerate(_PICTURES.items()):
         path = wheels.locate(package, f"{folder}/{name}", "data.non_faces", BUNDLED)
-        picture = image_arrays.decode(Path(path).read_bytes(), f"data.non_faces: {name!r}")
+        picture = decode(Path(path).read_bytes(), f"data.non_faces: {name!r}")
         if picture.shape[-1] < channels:
             continue
-        images.append(_read(draw_crops(picture, crops, number), channels))
+        images += draw_crops(picture, crops, number)
         names += [name] * crops
         test += [is_test] * crops
-    return _Pictures(np.concatenate(images), np.array(names), np.array(test))
+    return _Pictures(images, np.array(names), np.array(test))
 
 
 def draw_crops(picture: np.ndarray, crops: int, seed: int) -> list[np.ndarray]:
@@ -221,27 +233,11 @@ def draw_crops(picture: np.ndarray, crops: int, seed: int) -> list[np.ndarray]:
     return cut
 
 
-def _read(images: Any, channels: int) -> np.ndarray:
-    """uint8 images `[H, W, C]` of any sizes as `[N, READ, READ, channels]`."""
-    made = np.empty((len(images), READ, READ, channels), np.uint8)
-    for row, image in zip(made, images, strict=True):
-        row[...] = image_arrays.resize(_grey(image) if channels == 1 else image, READ)
-    return made
-
-
-def _grey(image: np.ndarray) -> np.ndarray:
-    """The luminance of an image `[H, W, C]`: `[H, W, 1]`."""
-    if image.shape[-1] == 1:
-        return image
-    return np.asarray(Image.fromarray(image).convert("L"))[..., None]
-
-
 def _compress(image: np.ndarray, quality: int) -> np.ndarray:
     """What is left of an image `[H, W, C]` after JPEG."""
     if quality == 0:
         return image
     file = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(
-        file, "JPEG", quality=quality
-    )
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    picture.save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file)).reshape(image.shape)
