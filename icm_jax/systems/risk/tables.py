@@ -195,8 +195,12 @@ def _read_npz(path: Path) -> list[np.ndarray]:
 
 def _read_csv(path: Path) -> np.ndarray:
     """The numbers below the line of names: float64 `[N, D + 1]`."""
-    with path.open(newline="", encoding="utf-8-sig") as text:
-        lines = [(number, row) for number, row in enumerate(csv.reader(text), 1) if row]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as text:
+            reader = csv.reader(text)
+            lines = [(reader.line_num, row) for row in reader if row]
+    except (OSError, ValueError, csv.Error) as error:
+        raise ValueError(f"data.dir: {str(path)!r} cannot be read: {error}") from error
     if len(lines) < 2 or len(lines[0][1]) < 2:
         raise ValueError(
             f"data.dir: {str(path)!r} has too little; a line of at least two names and rows of "
@@ -250,7 +254,8 @@ def _check(
 
 
 def _check_finite(where: str, features: np.ndarray, target: np.ndarray) -> None:
-    columns = np.column_stack([features, target]).astype(np.float32)
+    with np.errstate(over="ignore"):
+        columns = np.column_stack([features, target]).astype(np.float32)
     bad = np.argwhere(~np.isfinite(columns))
     if len(bad):
         row, column = bad[0].tolist()
