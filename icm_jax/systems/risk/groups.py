@@ -13,9 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from icm_jax import mechanisms
+from icm_jax.chunks import in_chunks
 from icm_jax.mechanisms import Mechanism, Spec
 
 FACE = 1  # the label
+_CHUNK = 256  # images that are transformed at a time
 
 
 def _quarter_turn(key: jax.Array, image: jax.Array) -> jax.Array:
@@ -86,14 +88,24 @@ def transform(
     made = images.copy()
     for number, name in enumerate(names):
         rows = np.flatnonzero(group == number)
-        if not len(rows) or not _steps(name):
-            continue
-        pixels = jnp.asarray(images[rows], jnp.float32) / 255
-        keys = jax.random.split(jax.random.fold_in(key, number), len(rows))
-        for step in _steps(name):
-            pixels = jax.vmap(step)(keys, pixels)
-        made[rows] = np.rint(np.asarray(pixels) * 255).astype(np.uint8)
+        steps = _steps(name)
+        if len(rows) and steps:
+            made[rows] = _apply(steps, images[rows], jax.random.fold_in(key, number))
     return made
+
+
+def _apply(steps: Sequence[Mechanism], images: np.ndarray, key: jax.Array) -> np.ndarray:
+    """What mechanisms, one after the other, make of images: uint8 `[N, H, W, C]`, as they are."""
+
+    @jax.jit
+    def call(index: jax.Array, pixels: jax.Array) -> jax.Array:
+        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
+        made = pixels.astype(jnp.float32) / 255
+        for step in steps:
+            made = jax.vmap(step)(keys, made)
+        return jnp.rint(made * 255).astype(jnp.uint8)
+
+    return in_chunks(lambda i: call(i.astype(np.int32), images[i]), len(images), _CHUNK)
 
 
 def luminance(images: np.ndarray) -> np.ndarray:
