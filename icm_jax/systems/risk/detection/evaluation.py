@@ -71,7 +71,7 @@ def numbers(
 ) -> dict[str, float | None]:
     """The row of a run in a study: `headline`, and what the scores are worth."""
     del records
-    scores = {f"{name}": value for name, value in summary["scores"].items() if value is not None}
+    scores = summary["scores"]
     return {**headline(summary), **scores, "effective faces": summary["sampling"]["effective"]}
 
 

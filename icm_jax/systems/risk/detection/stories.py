@@ -21,7 +21,7 @@ _BY = {
 _WORDS = {
     "density and share": "The rank correlation of the groups' mean density with their shares is "
     "{:.2f}.",
-    "rare by density": "Low density tells faces of rare groups from others with an AUROC of {:.2f}.",
+    "rare by density": "Low density tells faces of rare groups from others, AUROC {:.2f}.",
     "aleatoric and rate": "The rank correlation of the groups' mean aleatoric uncertainty with "
     "their share of wrong labels is {:.2f}.",
 }
