@@ -76,20 +76,31 @@ def _open(name: str, data_dir: str) -> Mapping[str, Any]:
         other_format = _prepared_format(name, data_dir)
         if other_format not in (None, _FORMAT):
             # Over another format TFDS does not build, and what is there may be needed.
-            beside = shlex.quote(os.path.join(os.path.expanduser(folder), _FORMAT))
+            beside = os.path.join(os.path.expanduser(folder), _FORMAT)
             raise ValueError(
                 f"data.name: {name!r} is prepared in {folder} as {other_format}, which only "
-                f"TensorFlow reads; run `pip install tensorflow && tfds build {shlex.quote(name)} "
-                f"--file_format={_FORMAT} --data_dir={beside}` and use --config.data.dir={beside}"
+                f"TensorFlow reads; run {_command(name, beside)} and use "
+                f"--config.data.dir={shlex.quote(beside)}"
             ) from error
         other = "bundled" if name in bundled.NAMES else "folder"
         # Whatever it is, from no network to no room, the way on is the same.
-        at = f" --data_dir={shlex.quote(data_dir)}" if data_dir else ""
         raise FileNotFoundError(
             f"data.name: {name!r} is not prepared in {folder} and cannot be "
-            f"({_first_line(error)}); run `pip install tensorflow && tfds build {name} "
-            f"--file_format={_FORMAT}{at}`, or use --config.data.source={other}"
+            f"({_first_line(error)}); run {_command(name, data_dir)}, or use "
+            f"--config.data.source={other}"
         ) from error
+
+
+def _command(name: str, data_dir: str) -> str:
+    """What prepares a data set, for a shell. `tfds build` needs more packages than TensorFlow."""
+    where = f"data_dir={data_dir!r}, " if data_dir else ""
+    code = (
+        f"import tensorflow_datasets as tfds; tfds.builder({name!r}, {where}"
+        f"file_format={_FORMAT!r}).download_and_prepare()"
+    )
+    # In double quotes, which are easier to read, where nothing in it means something there.
+    quoted = shlex.quote(code) if set(code) & set('"$`\\!') else f'"{code}"'
+    return f"`pip install tensorflow && python -c {quoted}`"
 
 
 def _prepared_format(name: str, data_dir: str) -> str | None:
