@@ -55,9 +55,13 @@ def from_workdir(workdir: str | os.PathLike) -> ConfigDict:
     """
     path = paths.local(workdir, "workdir") / "config.json"
     try:
-        return ConfigDict(_tuples(json.loads(path.read_text())))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"workdir: no config can be read from {path}: {error}") from error
+        text = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"workdir: no config can be read from {path}: {error.strerror}") from error
+    try:
+        return ConfigDict(_tuples(json.loads(text)))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"workdir: {path} is no config: {error}; restore it") from error
 
 
 def digest(config: ConfigDict) -> str:

@@ -4,13 +4,16 @@ Nothing is imported here but the standard library, so that `prepare` can come be
 """
 
 import contextlib
+import errno
 import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_GUARDED = (None, "allow", "log", "log_explicit")
 
 # Settings of JAX, the values with which all works and comes to the same numbers, and why.
@@ -42,6 +45,9 @@ def prepare() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.excepthook = _tell_import_error
+    if any(option.startswith("error") for option in sys.warnoptions):
+        # Packages warn of what will change in others; that is no end of a run.
+        warnings.simplefilter("default")
     if sys.stdout is not None:
         # A path may have letters that the terminal, or no text at all, can show.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -61,37 +67,55 @@ def _tell_import_error(
         remedy = "pip install -r requirements.txt"
         print(f"error: {error}; {remedy}", file=sys.stderr)
         return
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    print(
-        f"error: an import failed, in {frame.filename}: {kind.__name__}: {_line(error)}",
-        file=sys.stderr,
-    )
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    where = [file for file in files if os.path.exists(file)][-1]  # others are within Python
+    print(f"error: an import failed, in {where}: {kind.__name__}: {_line(error)}", file=sys.stderr)
 
 
 @contextlib.contextmanager
 def quiet_end() -> Iterator[None]:
-    """Lets Ctrl-C, or a reader of the output that is gone (`| head`), end a program in silence."""
+    """Lets Ctrl-C, or a reader of the output that is gone (`| head`), end a program in silence.
+
+    An output that cannot be written, to a full disk say, ends it with an error of one line.
+    """
+    status = 0
     try:
         yield
     except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        status = 128 + signal.SIGINT
     except BrokenPipeError:
-        sys.exit(128 + signal.SIGPIPE)
+        status = 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        status = _lose(sys.stdout, error)
+    except SystemExit as left:
+        if left.code:
+            raise
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            _flush(stream)
+        lost = max([_flush(stream) for stream in (sys.stdout, sys.stderr)])
+    if status or lost:
+        sys.exit(status or lost)
 
 
-def _flush(stream) -> None:
-    """Flushes a stream; what its file does not take is lost, so that Python need not tell."""
+def _flush(stream) -> int:
+    """Flushes a stream; returns the exit status that this should have."""
     try:
         if stream is not None:
             stream.flush()
     except OSError as error:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), stream.fileno())
-        if not isinstance(error, BrokenPipeError):
-            print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
+        return _lose(stream, error)
+    return 0
+
+
+def _lose(stream, error: OSError) -> int:
+    """Gives up what the file of a stream does not take; returns the exit status for that."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())  # so that Python need not tell at its end
+    if isinstance(error, BrokenPipeError):
+        return 128 + signal.SIGPIPE
+    print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
+    return 1
 
 
 def require_jax() -> None:

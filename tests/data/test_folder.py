@@ -301,3 +301,61 @@ def test_one_name_twice_in_a_zip(tmp_path):
         archive.writestr("a/0.png", png(3))
     with pytest.raises(ValueError, match="data.dir: 'a/0.png' is in the zip twice; pack it anew"):
         folder.load(path)
+
+
+@both
+@pytest.mark.parametrize(
+    "name", ["b/0.avif", "b/0.j2k", "b/0.jpf", "b/0.TGA", "b/0.qoi", "b/0.pcx"]
+)
+def test_formats_that_pillow_alone_reads_are_named(name, write, tmp_path):
+    root = write(tmp_path, {"a/0.png": png(1), "a/1.png": png(2), name: b"?"})
+    with pytest.raises(ValueError, match=f"data.dir: '{name}' is in a format that is not read"):
+        folder.load(root)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+
+
+@both
+def test_a_pointer_of_git_is_no_image(write, tmp_path):
+    root = write(tmp_path, {"a/0.png": png(1), "a/1.png": POINTER})
+    with pytest.raises(ValueError, match="data.dir: 'a/1.png' is a pointer of Git LFS and not"):
+        folder.load(root)
+    (tmp_path / "b.zip").write_bytes(POINTER)
+    with pytest.raises(ValueError, match="data.dir: '.*b.zip' is a pointer of Git LFS .* lfs pull"):
+        folder.load(str(tmp_path / "b.zip"))
+
+
+@both
+@pytest.mark.parametrize(
+    ("full", "empty"), [("train", "test"), ("x/Training", "x/val"), ("a/train", "a/test")]
+)
+def test_an_empty_folder_to_test_on(full, empty, write, tmp_path):
+    files = {f"{full}/c/{i}.png": png(i) for i in range(3)}
+    root = write(tmp_path, files)
+    if root.endswith(".zip"):
+        with zipfile.ZipFile(root, "a") as archive:
+            archive.writestr(f"{empty}/", b"")
+    else:
+        (tmp_path / empty).mkdir(parents=True)
+    message = f"data.dir: the folder '{empty}', to test on, has no images; put some there, or remov"
+    with pytest.raises(ValueError, match=message):
+        folder.load(root)
+
+
+def test_an_empty_folder_beside_full_ones_is_told(tmp_path, caplog):
+    root = write_directory(tmp_path, {f"{s}/c/0.png": png(1) for s in ("train", "val")})
+    for name in ("test", "train/d"):
+        (tmp_path / name).mkdir()
+    train, test = folder.load(root)
+    assert (len(train.labels), len(test.labels)) == (1, 1)
+    message = "data.dir: 'test' and 1 more folders have no image that is read"
+    assert [record.getMessage() for record in caplog.records] == [message]
+
+
+def test_classes_that_differ_in_case_are_told(tmp_path, caplog):
+    files = {f"{c}/{i}.png": png(i) for i in range(3) for c in ("Cat", "cat", "dog")}
+    splits = folder.load(write_directory(tmp_path, files))
+    assert {c for split in splits for c in split.attributes["class"]} == {"Cat", "cat", "dog"}
+    message = "data.dir: 'Cat' and 'cat' differ in case alone and are two classes"
+    assert [record.getMessage() for record in caplog.records] == [message]

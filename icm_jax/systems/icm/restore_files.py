@@ -10,7 +10,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from icm_jax.data.image_files import KINDS, expand_user, image_files, read_image
+from icm_jax.data.image_files import (
+    KINDS,
+    check_is_no_pointer,
+    expand_user,
+    image_files,
+    read_image,
+)
 from icm_jax.data.images import decode
 from icm_jax.systems.icm.restore import Restored, Restorer
 from icm_jax.training.workdir import reasons
@@ -68,6 +74,7 @@ def read(restorer: Restorer, source: str | os.PathLike) -> tuple[list[str], np.n
       FileNotFoundError: there is nothing at `source`.
     """
     path = expand_user(source, "input")
+    check_is_no_pointer(path, f"input: {str(path)!r}")
     if path.suffix.lower() == ".npz":
         images = _with_channels(_npz_images(path), restorer.shape[-1])
         images = restorer.fitted(images, f"input: 'images' of {str(path)!r}")

@@ -140,6 +140,7 @@ def write_npz(root, **arrays):
     return root / "x.npz"
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
 PICKLED = {"images": np.array([{}], object)}
 
 
@@ -158,6 +159,18 @@ PICKLED = {"images": np.array([{}], object)}
         (lambda root: write(root, {"a.png": b"no"}), ValueError, "'a.png' is not a usable image"),
         (lambda root: write(root, {"a.txt": b"no"}) / "a.txt", ValueError, "'a.txt' is not a usa"),
         (lambda root: write(root, {"a.npz": b"no"}) / "a.npz", ValueError, "no array 'images' can"),
+        (
+            lambda root: write(root, {"a.npz": POINTER}) / "a.npz",
+            ValueError,
+            "'.*' is a pointer of",
+        ),
+        (
+            lambda root: write(root, {"a.zip": POINTER}) / "a.zip",
+            ValueError,
+            "'.*' is a pointer of",
+        ),
+        (lambda root: write(root, {"a.png": POINTER}), ValueError, "'a.png' is a pointer of Git"),
+        (lambda root: write(root, {"a.avif": b"no"}), ValueError, "'a.avif' is in a format that"),
         (lambda root: write_npz(root, image=np.zeros(3)), ValueError, "no array 'images' can be"),
         (lambda root: write_npz(root, **PICKLED), ValueError, "no array 'images' .*allow_pickle"),
         (
