@@ -3,6 +3,7 @@
 import itertools
 import logging
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -70,7 +71,7 @@ def load(root: str, size: int = 0) -> Splits:
     _check_empty(empty_folders(root, paths), paths)
     classes, is_test = _classify(paths)
     names, labels = np.unique(classes, return_inverse=True)
-    _tell_of_case(names.tolist())
+    _tell_of_twins(names.tolist())
     dataset = Dataset(
         stack(images, [repr(path) for path in paths]),
         labels.astype(np.int32),
@@ -102,14 +103,17 @@ def _check_empty(empty: Sequence[PurePosixPath], paths: Sequence[str]) -> None:
         _log.warning("data.dir: %r%s no image that is read", str(empty[0]), more)
 
 
-def _tell_of_case(classes: Sequence[str]) -> None:
-    """Says which classes would be one where file systems do not tell `A` from `a`."""
+def _tell_of_twins(classes: Sequence[str]) -> None:
+    """Says which classes look alike, and would be one on some file systems."""
     seen = {}
     for name in classes:
-        other = seen.setdefault(name.casefold(), name)
+        other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
         if other != name:
             _log.warning(
-                "data.dir: %r and %r differ in case alone and are two classes", other, name
+                "data.dir: %a and %a differ in case or in how letters are encoded alone, and are "
+                "two classes",
+                other,
+                name,
             )
 
 

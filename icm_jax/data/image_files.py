@@ -100,6 +100,10 @@ def opened(root: str, field: str = "data.dir") -> Iterator[dict[str, Opener]]:
             entries = _in_zip(stack.enter_context(zipfile.ZipFile(path)), field)
         else:
             check_is_no_pointer(path, f"{field}: {root!r}")
+            if path.is_file() and path.suffix.lower() == ".zip":
+                raise ValueError(
+                    f"{field}: {root!r} is no zip, or not all of one; copy or download it anew"
+                )
             raise FileNotFoundError(f"{field}: {root!r} is neither a directory nor a zip of images")
         yield {name: entries[name] for name in sorted(entries) if not _is_hidden(name)}
 

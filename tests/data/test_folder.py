@@ -353,9 +353,20 @@ def test_an_empty_folder_beside_full_ones_is_told(tmp_path, caplog):
     assert [record.getMessage() for record in caplog.records] == [message]
 
 
-def test_classes_that_differ_in_case_are_told(tmp_path, caplog):
-    files = {f"{c}/{i}.png": png(i) for i in range(3) for c in ("Cat", "cat", "dog")}
+@pytest.mark.parametrize(("one", "other"), [("Cat", "cat"), ("caf\u00e9", "cafe\u0301")])
+def test_classes_that_look_alike_are_told(one, other, tmp_path, caplog):
+    files = {f"{c}/{i}.png": png(i) for i in range(3) for c in (one, other, "dog")}
     splits = folder.load(write_directory(tmp_path, files))
-    assert {c for split in splits for c in split.attributes["class"]} == {"Cat", "cat", "dog"}
-    message = "data.dir: 'Cat' and 'cat' differ in case alone and are two classes"
-    assert [record.getMessage() for record in caplog.records] == [message]
+    assert {c for split in splits for c in split.attributes["class"]} == {one, other, "dog"}
+    first, second = sorted((one, other))
+    message = f"data.dir: {first!a} and {second!a} differ in case or in how letters are encoded"
+    (record,) = caplog.records
+    assert record.getMessage() == f"{message} alone, and are two classes"
+
+
+def test_a_zip_that_is_cut_off(tmp_path):
+    path = write_zip(tmp_path, {"a/0.png": png(1), "a/1.png": png(2)})
+    content = (tmp_path / "images.zip").read_bytes()
+    (tmp_path / "images.zip").write_bytes(content[:-30])
+    with pytest.raises(ValueError, match="data.dir: '.*images.zip' is no zip, or not all of one"):
+        folder.load(path)

@@ -79,7 +79,7 @@ def read(restorer: Restorer, source: str | os.PathLike) -> tuple[list[str], np.n
         images = _with_channels(_npz_images(path), restorer.shape[-1])
         images = restorer.fitted(images, f"input: 'images' of {str(path)!r}")
         return [f"{i:05}" for i in range(len(images))], images
-    if path.is_file() and not zipfile.is_zipfile(path):
+    if path.is_file() and not zipfile.is_zipfile(path) and path.suffix.lower() != ".zip":
         content = read_image(path.name, functools.partial(path.open, "rb"), "input")
         files = [(path.name, content or b"")]
     else:
