@@ -59,9 +59,12 @@ def from_workdir(workdir: str | os.PathLike) -> ConfigDict:
     except OSError as error:
         raise ValueError(f"workdir: no config can be read from {path}: {error.strerror}") from error
     try:
-        return ConfigDict(_tuples(json.loads(text)))
-    except (ValueError, TypeError) as error:
+        value = json.loads(text)
+    except ValueError as error:
         raise ValueError(f"workdir: {path} is no config: {error}; restore it") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"workdir: {path} is no config: it is no JSON object; restore it")
+    return ConfigDict(_tuples(value))
 
 
 def digest(config: ConfigDict) -> str:

@@ -112,7 +112,10 @@ def reasons(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WorkdirError(f"cannot write {path}: {error.strerror or error}") from error
+        # Of a folder the file or folder in it that the error is of.
+        named = path if error.filename is None else Path(os.fsdecode(error.filename))
+        where = named if named.is_relative_to(path) else path
+        raise WorkdirError(f"cannot write {where}: {error.strerror or error}") from error
 
 
 def write_json(path: Path, value: Any) -> None:

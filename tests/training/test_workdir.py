@@ -56,6 +56,19 @@ def test_a_damaged_file_is_named(name, content, tmp_path):
         toy.train(tmp_path)
 
 
+def test_a_summary_that_is_not_whole_is_named(tmp_path):
+    (tmp_path / "summary.json").write_text("{}")
+    with pytest.raises(WorkdirError, match="summary.json: it says no system; restore it or delete"):
+        toy.train(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", ".lock"])
+def test_a_folder_in_place_of_a_file_is_named(name, tmp_path):
+    (tmp_path / name).mkdir()
+    with pytest.raises(WorkdirError, match=f"cannot write .*/{name}: Is a directory"):
+        toy.train(tmp_path)
+
+
 HOLDING = """
 import sys
 from icm_jax.training import workdir

@@ -176,6 +176,9 @@ def test_workdirs_that_hold_no_trained_model(run, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(older))
     with pytest.raises(ValueError, match="competition.keep: missing; its default is 0.0"):
         restore.load(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(training.WorkdirError, match="holds a system None, without experts"):
+        restore.load(tmp_path)
 
 
 @pytest.mark.parametrize(

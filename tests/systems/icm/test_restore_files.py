@@ -160,6 +160,11 @@ PICKLED = {"images": np.array([{}], object)}
         (lambda root: write(root, {"a.txt": b"no"}) / "a.txt", ValueError, "'a.txt' is not a usa"),
         (lambda root: write(root, {"a.npz": b"no"}) / "a.npz", ValueError, "no array 'images' can"),
         (
+            lambda root: write(root, {"a.zip": b"no"}) / "a.zip",
+            ValueError,
+            "'.*' is no zip, or not",
+        ),
+        (
             lambda root: write(root, {"a.npz": POINTER}) / "a.npz",
             ValueError,
             "'.*' is a pointer of",
