@@ -118,6 +118,19 @@ def _lose(stream, error: OSError) -> int:
     return 1
 
 
+@contextlib.contextmanager
+def logged_from(severity: str) -> Iterator[None]:
+    """Within it packages that log by absl are silent below 'error' or 'fatal'."""
+    import absl.logging
+
+    verbosity = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(severity)
+    try:
+        yield
+    finally:
+        absl.logging.set_verbosity(verbosity)
+
+
 def require_jax() -> None:
     """Refuses settings of JAX with which a run fails or comes to other numbers, and no device.
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from icm_jax import paths
+
 Opener = Callable[[], BinaryIO]
 
 MAX_BYTES = 2**26  # 64 MiB: an image within the limit on pixels takes no more, uncompressed.
@@ -52,19 +54,15 @@ def image_files(root: str, field: str = "data.dir") -> Iterator[tuple[str, bytes
     """
     with opened(root, field) as entries:
         for name in entries:
-            if is_in_other_format(name):
-                raise ValueError(
-                    f"{field}: {name!r} is in a format that is not read; convert it to {KINDS}, or "
-                    "take it out"
-                )
+            refuse_other_format(name, field)
         for name, open_file in entries.items():
             content = read_image(name, open_file, field)
             if content is not None:
                 yield name, content
 
 
-def empty_folders(root: str, paths: Iterable[str], field: str = "data.dir") -> list[PurePosixPath]:
-    """The folders in a directory or a zip that have none of the files `paths`, sorted.
+def empty_folders(root: str, names: Iterable[str], field: str = "data.dir") -> list[PurePosixPath]:
+    """The folders in a directory or a zip that have none of the files `names`, sorted.
 
     Of folders within each other, it is the outermost.
     """
@@ -73,15 +71,15 @@ def empty_folders(root: str, paths: Iterable[str], field: str = "data.dir") -> l
         # Links lead in no circle, or `opened` would have refused the directory.
         found = {
             PurePosixPath(os.path.relpath(os.path.join(folder, name), path))
-            for folder, names, _ in os.walk(path, followlinks=True)
-            for name in names
+            for folder, inner, _ in os.walk(path, followlinks=True)
+            for name in inner
         }
     else:
         with zipfile.ZipFile(path) as archive:
-            names = [name.replace("\\", "/") for name in archive.namelist()]
+            members = [name.replace("\\", "/") for name in archive.namelist()]
         # The name of a folder ends in a slash: something in it has the folder for a parent.
-        found = {folder for name in names for folder in PurePosixPath(f"{name}.x").parents}
-    full = {folder for name in paths for folder in PurePosixPath(name).parents}
+        found = {folder for name in members for folder in PurePosixPath(f"{name}.x").parents}
+    full = {folder for name in names for folder in PurePosixPath(name).parents}
     empty = {folder for folder in found - full if not _is_hidden(folder.as_posix())}
     return sorted(folder for folder in empty if folder.parent not in empty)
 
@@ -111,12 +109,14 @@ def opened(root: str, field: str = "data.dir") -> Iterator[dict[str, Opener]]:
 def expand_user(path: str | os.PathLike, field: str) -> Path:
     """The path with `~` and `~name` as home folders; raises FileNotFoundError if there is none."""
     try:
-        return Path(path).expanduser()
+        found = Path(path).expanduser()
     except RuntimeError as error:
         raise FileNotFoundError(
             f"{field}: {str(path)!r} begins with ~, but there is no such home folder; write the "
             "whole path"
         ) from error
+    paths.check_can_be_asked(found, field)
+    return found
 
 
 def _in_directory(root: Path, field: str) -> dict[str, Opener]:
@@ -178,6 +178,15 @@ def has_image_name(path: str) -> bool:
 def is_in_other_format(path: str) -> bool:
     """Whether a file is called an image of a kind that is not read."""
     return _OTHER_EXTENSIONS.search(path) is not None
+
+
+def refuse_other_format(path: str, field: str) -> None:
+    """Raises ValueError for a file that is called so."""
+    if is_in_other_format(path):
+        raise ValueError(
+            f"{field}: {path!r} is in a format that is not read; convert it to {KINDS}, or take it "
+            "out"
+        )
 
 
 def check_is_no_pointer(path: Path, said: str) -> None:

@@ -3,18 +3,17 @@
 Import this only where it is used: TFDS takes most of a second to import.
 """
 
-import contextlib
 import hashlib
 import importlib.util
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import absl.logging
 import numpy as np
 import tensorflow_datasets as tfds
 
+from icm_jax import environment
 from icm_jax.data import bundled
 from icm_jax.data.images import resize, stack
 from icm_jax.data.types import Dataset, Splits
@@ -42,7 +41,8 @@ def load(name: str, data_dir: str = "", size: int = 0) -> Splits:
         or it is not one of uint8 images in two splits.
       FileNotFoundError: if the data set is not prepared and cannot be.
     """
-    with _quiet():
+    # TFDS logs advice on OpenCV and half-prepared folders.
+    with environment.logged_from("error"):
         sources = _open(name, data_dir)
         test = "test" if "test" in sources else "validation"
         if "train" not in sources or test not in sources:
@@ -185,14 +185,3 @@ def _tensorflow_is_installed() -> bool:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the advice that TFDS logs, on OpenCV and half-prepared folders, to itself."""
-    verbosity = absl.logging.get_verbosity()
-    absl.logging.set_verbosity(absl.logging.ERROR)
-    try:
-        yield
-    finally:
-        absl.logging.set_verbosity(verbosity)

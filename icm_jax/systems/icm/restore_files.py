@@ -16,6 +16,7 @@ from icm_jax.data.image_files import (
     expand_user,
     image_files,
     read_image,
+    refuse_other_format,
 )
 from icm_jax.data.images import decode
 from icm_jax.systems.icm.restore import Restored, Restorer
@@ -80,6 +81,7 @@ def read(restorer: Restorer, source: str | os.PathLike) -> tuple[list[str], np.n
         images = restorer.fitted(images, f"input: 'images' of {str(path)!r}")
         return [f"{i:05}" for i in range(len(images))], images
     if path.is_file() and not zipfile.is_zipfile(path) and path.suffix.lower() != ".zip":
+        refuse_other_format(path.name, "input")
         content = read_image(path.name, functools.partial(path.open, "rb"), "input")
         files = [(path.name, content or b"")]
     else:

@@ -174,6 +174,7 @@ PICKLED = {"images": np.array([{}], object)}
             ValueError,
             "'.*' is a pointer of",
         ),
+        (lambda root: write(root, {"a.QOI": b"?"}) / "a.QOI", ValueError, "'a.QOI' is in a format"),
         (lambda root: write(root, {"a.png": POINTER}), ValueError, "'a.png' is a pointer of Git"),
         (lambda root: write(root, {"a.avif": b"no"}), ValueError, "'a.avif' is in a format that"),
         (lambda root: write_npz(root, image=np.zeros(3)), ValueError, "no array 'images' can be"),
