@@ -8,6 +8,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
@@ -38,10 +39,12 @@ _SETTINGS = {
 def prepare() -> None:
     """Makes a program ready for its imports; the first thing that it does, `ready` follows them.
 
-    Figures need no window, whatever backend is set, and not even one that is there. What cannot
-    be imported is told in a line. Ctrl-C ends the program without one.
+    Figures need no window, whatever backend is set, and not even one that is there; nor do they
+    need a user's style, which may be damaged. What cannot be imported is told in a line. Ctrl-C
+    ends the program without one.
     """
     os.environ["MPLBACKEND"] = "agg"
+    os.environ["MATPLOTLIBRC"] = os.devnull
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.excepthook = _tell_import_error
@@ -55,9 +58,18 @@ def prepare() -> None:
 
 def ready() -> None:
     """Ends what `prepare` began."""
-    sys.excepthook = sys.__excepthook__
+    sys.excepthook = _tell_error
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _tell_error(
+    kind: type[BaseException], error: BaseException, where: TracebackType | None
+) -> None:
+    # Where a disk is full, TensorStore's threads go on for a loop that the failed save has left.
+    of_thread = threading.current_thread() is not threading.main_thread()
+    if not (of_thread and str(error) == "Event loop is closed"):
+        sys.__excepthook__(kind, error, where)
 
 
 def _tell_import_error(

@@ -89,15 +89,15 @@ def test_variables_of_jax_are_refused_in_a_line(variables, message, tmp_path):
 @pytest.mark.parametrize(
     "variables",
     [
-        # What a notebook sets, a backend that is not there, warnings as errors, a style that asks
-        # for LaTeX; Matplotlib is imported in all of them.
+        # What a notebook sets, warnings as errors, a backend that is not there, a damaged style;
+        # Matplotlib is imported in both.
         {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONWARNINGS": "error"},
-        {"MPLBACKEND": "none", "MATPLOTLIBRC": "text.usetex: True\nfont.size: 30\n"},
+        {"MPLBACKEND": "none", "MATPLOTLIBRC": b"text.usetex: True\n\xff"},
     ],
 )
 def test_what_a_user_set_for_other_programs_does_not_matter(variables, tmp_path):
     if "MATPLOTLIBRC" in variables:
-        (tmp_path / "matplotlibrc").write_text(variables["MATPLOTLIBRC"])
+        (tmp_path / "matplotlibrc").write_bytes(variables["MATPLOTLIBRC"])
         variables = variables | {"MATPLOTLIBRC": str(tmp_path)}
     flags = (MNIST, "--config.seed=-1", f"--workdir={tmp_path / 'run'}")
     status, _, err = said(program(*flags, **variables))
@@ -223,3 +223,18 @@ def test_warnings_are_no_errors():
     warns = "import warnings; warnings.warn('changes', DeprecationWarning)"
     status, _, err = said(small(importing=warns, PYTHONWARNINGS="error"))
     assert status == 0 and "DeprecationWarning: changes" in err
+
+
+TELLING = """
+    def tell(): sys.excepthook(RuntimeError, RuntimeError({message!r}), None)
+    import threading
+    thread = threading.Thread(target=tell)
+    thread.start()
+    thread.join()
+"""
+
+
+def test_threads_of_a_failed_save_are_silent_and_others_are_not():
+    assert said(small(running=TELLING.format(message="Event loop is closed"))) == (0, "", "")
+    _, _, err = said(small(running=TELLING.format(message="another")))
+    assert err == "RuntimeError: another\n"
