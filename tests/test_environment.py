@@ -107,17 +107,10 @@ def test_what_a_user_set_for_other_programs_does_not_matter(variables, tmp_path)
     )
 
 
-class _Nobody:
-    """A user without a home folder, as the system tells it."""
-
-    def __init__(self, monkeypatch):
-        monkeypatch.delenv("HOME")
-        monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
-        monkeypatch.setattr(os.path, "expanduser", lambda path: path)
-
-
 def test_without_a_home_folder_nothing_is_kept(monkeypatch, caplog):
-    _Nobody(monkeypatch)
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # for a user without a name
     assert cache.compiled() is None
     assert "there is no home folder: nothing that is compiled is kept" in caplog.text
     kept = cache.folder("faces") / "a.npz"
@@ -148,7 +141,13 @@ def test_where_compiled_programs_are_kept(monkeypatch, tmp_path, caplog):
         assert re.search(f"nothing that is compiled is kept .*{message}", caplog.text)
 
 
-# In place of JAX, or of whatever is imported: only the standard library is needed.
+def test_the_home_in_the_path_of_a_config(monkeypatch):
+    monkeypatch.setenv("HOME", "/somewhere")
+    for arguments in (["--config=~/a.py:b"], ["--config", "~/a.py:b"]):
+        assert environment.with_config(["x", *arguments]) == ["x", "--config=/somewhere/a.py:b"]
+
+
+# As launch.py is: all that it is made of here is the standard library.
 IMPORTING = """
 import sys
 from icm_jax import environment

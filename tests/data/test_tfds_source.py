@@ -118,6 +118,11 @@ def test_size_resizes(mnist_dir):
     assert tfds_source.load("mnist", mnist_dir, size=14).test.images.shape == (300, 14, 14, 1)
 
 
+def test_the_home_in_a_path_is_found(mnist_dir, monkeypatch):
+    monkeypatch.setenv("HOME", mnist_dir)
+    assert tfds_source.load("mnist", "~").test.images.shape == (300, 28, 28, 1)
+
+
 def test_reading_is_quiet(mnist_dir):
     # In a process of its own, because TFDS gives some advice only once.
     code = f"from icm_jax.data import tfds_source; tfds_source.load('mnist', {mnist_dir!r})"

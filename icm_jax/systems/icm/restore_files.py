@@ -3,6 +3,7 @@
 import csv
 import functools
 import os
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -53,7 +54,13 @@ def restore_files(
         (output / "images").mkdir(parents=True, exist_ok=True)
     restored = restorer(images)
     with reasons(output):
-        _write(output, names, pngs, restored)
+        try:
+            _write(output, names, pngs, restored)
+        except OSError:
+            # What is half written would be in the way of the same call.
+            for path in output.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            raise
     return restored
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from processes import full_disk
 from systems.icm import tiny
 
 from icm_jax import training
@@ -245,3 +246,12 @@ def test_home_folder(restorer, tmp_path, monkeypatch):
         restore_files(restorer, "~nobody0/in", "~/new")
     with pytest.raises(FileNotFoundError, match="^output: '~nobody0/out' begins with ~"):
         restore_files(restorer, "~/in", "~nobody0/out")
+
+
+def test_a_full_disk_leaves_nothing_in_the_way(restorer, tmp_path):
+    source = write(tmp_path / "in", {"a.png": encoded((12, 12))})
+    with full_disk(100), pytest.raises(training.WorkdirError, match="write .*out: File too large"):
+        restore_files(restorer, source, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+    restore_files(restorer, source, tmp_path / "out")
+    assert (tmp_path / "out/images/a.png").exists()
