@@ -4,6 +4,7 @@
   run             trains a config in a folder, or evaluates what was trained there
   mechanisms      what transforms images; `mechanisms.register` adds one
   Dataset, Splits images and labels of one's own
+  risk            wrappers that make a network say what it does not know: `risk.mve`, ...
   restore         what a trained model makes of images; `restore.load`, `restore.export`
 
 They are imported when they are asked for: a program can look at its surroundings before JAX does.
@@ -12,7 +13,11 @@ They are imported when they are asked for: a program can look at its surrounding
 import importlib
 from typing import Any
 
-_MODULES = {"mechanisms": "icm_jax.mechanisms", "restore": "icm_jax.systems.icm.restore"}
+_MODULES = {
+    "mechanisms": "icm_jax.mechanisms",
+    "restore": "icm_jax.systems.icm.restore",
+    "risk": "icm_jax.systems.risk.wrappers",
+}
 _PLACES = {
     "Dataset": "icm_jax.data",
     "Splits": "icm_jax.data",
@@ -20,7 +25,7 @@ _PLACES = {
     "run": "icm_jax.experiment",
 }
 
-__all__ = ["Dataset", "Splits", "default_config", "mechanisms", "restore", "run"]  # noqa: F822
+__all__ = ["Dataset", "Splits", "default_config", "mechanisms", "restore", "risk", "run"]  # noqa: F822
 
 
 def __getattr__(name: str) -> Any:

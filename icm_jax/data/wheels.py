@@ -8,8 +8,14 @@ from pathlib import Path
 import numpy as np
 
 
-def locate(package: str, path: str) -> Path:
+def locate(package: str, path: str, field: str = "data.source", value: str = "bundled") -> Path:
     """Where a file or folder of an installed package is.
+
+    Args:
+      package: as pip calls it.
+      path: of the file or folder, from the folder that packages are installed in.
+      field: the field of the config that asks for it, for an error.
+      value: that field's value.
 
     Raises:
       FileNotFoundError: if the package is not installed, or has no such file.
@@ -20,8 +26,8 @@ def locate(package: str, path: str) -> Path:
         found = None
     if found is None or not found.exists():
         raise FileNotFoundError(
-            f"data.source: 'bundled' reads the package {package}, which is not installed; "
-            f"run `pip install {package}`, or choose another data.source"
+            f"{field}: {value!r} reads the package {package}, which is not installed; "
+            f"run `pip install {package}`, or choose another {field}"
         )
     return found
 

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from icm_jax.study import examine
 from icm_jax.systems import registry
 
-_FIELDS = ("name", "question", "seeds", "at_once", "base", "variants", "examinations")
+_FIELDS = ("name", "question", "seeds", "seeds_per_run", "base", "variants", "examinations")
 
 
 def study(
@@ -36,7 +36,7 @@ def study(
             "name": name,
             "question": question,
             "seeds": seeds,
-            "at_once": 1,  # seeds trained under one vmap; several are faster on a GPU
+            "seeds_per_run": 1,  # seeds trained under one vmap; several are faster on a GPU
             "base": base,
             "variants": dict(variants),
             "examinations": dict(examinations or {}),
@@ -82,7 +82,7 @@ def validate(study: ConfigDict) -> None:
     """
     if sorted(study) != sorted(_FIELDS):
         raise ValueError(f"config: a study has the fields {', '.join(_FIELDS)}, not {list(study)}")
-    for field in ("seeds", "at_once"):
+    for field in ("seeds", "seeds_per_run"):
         if study[field] < 1:
             raise ValueError(f"{field}: {study[field]!r} is not allowed; it must be at least 1")
     if not study.variants:

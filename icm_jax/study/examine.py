@@ -15,7 +15,7 @@ from icm_jax.report import style
 from icm_jax.schema import check_settings
 from icm_jax.study import tables
 from icm_jax.systems import registry
-from icm_jax.systems.kind import Examination, Found
+from icm_jax.systems.kind import Examination, Findings
 from icm_jax.training.workdir import read_json, write_json, write_text
 
 _log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def examine_run(workdir: str | os.PathLike, study: ConfigDict) -> dict[str, Mapp
     return headlines
 
 
-def examine_cached(study: ConfigDict, folder: Path, examined: Path) -> dict[str, Found]:
+def examine_cached(study: ConfigDict, folder: Path, examined: Path) -> dict[str, Findings]:
     """What each examination of a study found in a run; in `examined` what was found before.
 
     One that cannot be done is left out, and said: the run is worth having without.
@@ -123,7 +123,7 @@ def examine_cached(study: ConfigDict, folder: Path, examined: Path) -> dict[str,
 
 
 def report(
-    name: str, examination: Examination, found: Sequence[Found], folder: Path
+    name: str, examination: Examination, found: Sequence[Findings], folder: Path
 ) -> dict[str, Figure]:
     """Writes the tables of what an examination found in several runs; returns its figures."""
     for key, (head, rows) in examination.tables(found).items():

@@ -94,11 +94,11 @@ def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
 
 def _cells(study: ConfigDict, runs: Path) -> Iterator[Cell]:
     """All cells; the first seeds of all variants first."""
-    for first in range(0, study.seeds, study.at_once):
+    for first in range(0, study.seeds, study.seeds_per_run):
         for name in study_config.names(study):
             config = study_config.variant(study, name)
             config.seed += first
-            config.replicas = min(study.at_once, study.seeds - first)
+            config.replicas = min(study.seeds_per_run, study.seeds - first)
             yield Cell(name, config, runs / digest(config))
 
 

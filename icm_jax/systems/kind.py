@@ -17,7 +17,7 @@ from icm_jax.schema import Schema
 from icm_jax.system import System
 
 # What an examination found in a run: JSON values
-Found = Mapping[str, Any]
+Findings = Mapping[str, Any]
 # Head and rows
 Table = tuple[Sequence[str], Sequence[Sequence[str | float]]]
 
@@ -27,7 +27,7 @@ class Examination(NamedTuple):
 
     Attributes:
       settings: its fields, their defaults and rules, checked before anything is trained.
-      examine: `(workdir of one seed, settings) -> Found`. Raises ValueError or FileNotFoundError
+      examine: `(workdir of one seed, settings) -> Findings`. Raises ValueError or FileNotFoundError
         where it cannot be done.
       numbers: the headline of what was found in a run, by name.
       tables: of what was found in several runs, by name.
@@ -35,10 +35,10 @@ class Examination(NamedTuple):
     """
 
     settings: Schema
-    examine: Callable[[str | os.PathLike, ConfigDict], Found]
-    numbers: Callable[[Found], Mapping[str, float | bool]]
-    tables: Callable[[Sequence[Found]], Mapping[str, Table]] = lambda found: {}
-    figures: Callable[[Sequence[Found]], Mapping[str, Figure]] = lambda found: {}
+    examine: Callable[[str | os.PathLike, ConfigDict], Findings]
+    numbers: Callable[[Findings], Mapping[str, float | bool]]
+    tables: Callable[[Sequence[Findings]], Mapping[str, Table]] = lambda found: {}
+    figures: Callable[[Sequence[Findings]], Mapping[str, Figure]] = lambda found: {}
 
 
 class Curve(NamedTuple):

@@ -155,7 +155,7 @@ def test_a_judge_of_canonical_images_belongs_to_the_mechanisms(runner, tmp_path)
 
 
 def test_seeds_can_be_trained_at_once(runner, tmp_path):
-    study.run(make_study(seeds=3, at_once=2), tmp_path)
+    study.run(make_study(seeds=3, seeds_per_run=2), tmp_path)
     assert runner.runs == [(9, 0), (10, 0), (9, 2), (10, 2)]
     found = [(row["variant"], row["seed"], row["accuracy restored"]) for row in rows(tmp_path)]
     assert found[:3] == [
@@ -177,7 +177,7 @@ def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(runner, tmp_pa
 
 
 def test_launch_runs_a_study_and_prints_its_table(runner, tmp_path, capsys):
-    flags = "--config=configs/study/seeds.py:short", "--config.seeds=2", "--config.at_once=2"
+    flags = "--config=configs/study/seeds.py:short", "--config.seeds=2", "--config.seeds_per_run=2"
     status, out, _ = launched(capsys, "--mode=study", f"--workdir={tmp_path}", *flags)
     assert status == 0 and runner.runs == [(600, 0)]
     table = (tmp_path / "seeds_short" / "table.md").read_text()

@@ -19,7 +19,7 @@ from icm_jax.data import Splits
 from icm_jax.system import Evaluation, Phase, System
 from icm_jax.systems.icm.evaluation import Evaluator
 from icm_jax.systems.icm.figures import draw_figures, draw_restoration
-from icm_jax.systems.icm.images import Source, build_images
+from icm_jax.systems.icm.images import Images, build_images
 from icm_jax.systems.icm.judge import make_judge
 from icm_jax.systems.icm.model import make_model
 from icm_jax.systems.icm.phases import make_oracle_phases, make_phases
@@ -31,13 +31,13 @@ class _Kind(NamedTuple):
     """What the competition and its oracle do each in its own way.
 
     Attributes:
-      make_phases: `(config, source, axis name) -> phases`.
+      make_phases: `(config, images, axis name) -> phases`.
       draw: `(names, evaluation, records) -> name -> figure`.
       by_score: whether the expert that scores best restores an image; else expert i restores what
         mechanism i made.
     """
 
-    make_phases: Callable[[ConfigDict, Source, str | None], tuple[Phase, ...]]
+    make_phases: Callable[[ConfigDict, Images, str | None], tuple[Phase, ...]]
     draw: Callable[[Sequence[str], Evaluation, list[dict]], dict[str, Figure]]
     by_score: bool
 
@@ -106,26 +106,26 @@ def _build(
     axis_name: str | None,
 ) -> tuple[System, ...]:
     """Systems of experts."""
-    source = build_images(config, splits)
-    judge = make_judge(config, source, splits, axis_name)
+    images = build_images(config, splits)
+    judge = make_judge(config, images, splits, axis_name)
     model = make_model(config)
-    example = jnp.zeros((1, *source.test.images.shape[1:]))
-    evaluate = Evaluator(model, judge, source, config, kind.by_score)
+    example = jnp.zeros((1, *images.test.images.shape[1:]))
+    evaluate = Evaluator(model, judge, images, config, kind.by_score)
     common = System(
         name=config.system,
         init=functools.partial(init, model, config.experts.count, example),
-        phases=kind.make_phases(config, source, axis_name),
+        phases=kind.make_phases(config, images, axis_name),
         data={},
         shared={"images": splits.train.images},
         evaluate=evaluate,
-        figures=functools.partial(kind.draw, source.names),
+        figures=functools.partial(kind.draw, images.names),
         headline=headline,
     )
     # Networks that do not suit the images say so here, not when a judge has learned.
     jax.eval_shape(common.init, jax.random.key(0))
 
     def seeded(seed: int) -> System:
-        canonical, transformed = source.pools(seed)
+        canonical, transformed = images.pools(seed)
         return common._replace(
             data={"canonical": canonical, "transformed": transformed},
             evaluate=functools.partial(evaluate, seed),

@@ -36,7 +36,7 @@ class KeyedImages(NamedTuple):
     keys: jax.Array | None = None
 
 
-class Made(NamedTuple):
+class ExpertOutputs(NamedTuple):
     """What experts make of images.
 
     Attributes:
@@ -49,7 +49,7 @@ class Made(NamedTuple):
 
 
 # (what one expert has, images [B, H, W, C] and keys) -> what it makes of them, [B, ...]
-ExpertFn = Callable[[PyTree, KeyedImages], Made]
+ExpertFn = Callable[[PyTree, KeyedImages], ExpertOutputs]
 
 
 class Wins(NamedTuple):
@@ -122,7 +122,7 @@ DISCRIMINATOR_LOSSES = {
 }
 
 
-def winner_gradient(price: PriceFn, made: Made, wins: Wins) -> Made:
+def winner_gradient(price: PriceFn, made: ExpertOutputs, wins: Wins) -> ExpertOutputs:
     """The gradient of all experts' losses, as in `winners_loss`, by what they made ("masked").
 
     Args:
@@ -177,7 +177,7 @@ def winners_loss(
     return _loss_of_won(price, made, wins)
 
 
-def _loss_of_won(price: PriceFn, made: Made, wins: Wins) -> jax.Array:
+def _loss_of_won(price: PriceFn, made: ExpertOutputs, wins: Wins) -> jax.Array:
     """The sum of all experts' losses, given what the winner of each image made of it."""
     weight = 1.0 / wins.count[wins.winner]  # [B]; a winner's count is at least 1
     return (weight * with_penalties(price(made.outputs), made.penalties)).sum()

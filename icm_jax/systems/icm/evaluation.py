@@ -15,20 +15,20 @@ from icm_jax.chunks import in_chunks
 from icm_jax.data import to_float
 from icm_jax.streams import SeedStream
 from icm_jax.system import Evaluation, PyTree
-from icm_jax.systems.icm.images import Source
+from icm_jax.systems.icm.images import Images
 from icm_jax.systems.icm.judge import Judge
 from icm_jax.systems.icm.model import Model
 from icm_jax.systems.icm.state import State, prune
 from icm_jax.systems.icm.summary import (
     find_untouched,
-    likeness,
+    mean_ssim,
     measure_kept,
     summarize,
     summarize_passed,
 )
 
 
-class Found(NamedTuple):
+class EvaluatedImages(NamedTuple):
     """What the experts made of N test images.
 
     Attributes:
@@ -51,13 +51,13 @@ class Found(NamedTuple):
 
 
 class Evaluator:
-    """Evaluates ICM states on the test images of a source; all seeds share what it compiles."""
+    """Evaluates ICM states on the test images of a task; all seeds share what it compiles."""
 
     def __init__(
         self,
         model: Model,
         judge: Judge | None,
-        source: Source,
+        images: Images,
         config: ConfigDict,
         by_score: bool = True,
     ):
@@ -66,14 +66,14 @@ class Evaluator:
         Args:
           model: without a device axis.
           judge: of the images; its state is the auxiliary system 'classifier'.
-          source: of the images and the mechanisms to apply to them.
+          images: of the images and the mechanisms to apply to them.
           config: `config.evaluation.images` of the test images are used during training,
             `config.evaluation.last` at the end, where `config.experts.prune` drops idle experts.
           by_score: the best score wins; else expert i restores what mechanism i made.
         """
-        self._model, self._judge, self._source = model, judge, source
+        self._model, self._judge, self._images = model, judge, images
         self._config, self._by_score = config, by_score
-        self._untouched = find_untouched(config, *source.test.images.shape[1:3])
+        self._untouched = find_untouched(config, *images.test.images.shape[1:3])
         # Compiled as one: piece by piece its first call compiles some fifty small programs.
         self._score = jax.jit(functools.partial(score_all, model))
         self._restore = jax.jit(self._restore_chunk)
@@ -85,7 +85,7 @@ class Evaluator:
         """As `System.evaluate`, but for the seed of what is random in the mechanisms."""
         judged = auxiliary.get("classifier")
         found, used = self._found(seed, state, judged, complete)
-        names, mechanism = self._source.names, self._source.index[: len(found.winner)]
+        names, mechanism = self._images.names, self._images.index[: len(found.winner)]
         # Image i < M was transformed by mechanism i: one sample of each for the grid.
         outputs, _ = self._score(state, jnp.asarray(found.transformed[: len(names)]))
         passing = {}
@@ -100,19 +100,19 @@ class Evaluator:
             specialization["found"] = None  # who is told a mechanism has not found it
         kept = measure_kept(names, mechanism, found, self._untouched)
         more = {
-            "image_shape": list(self._source.shape),
+            "image_shape": list(self._images.shape),
             "judge": None if self._judge is None else {"classes": self._judge.classes},
             "kept": kept,
         }
-        scalars = evaluation.scalars | likeness(kept)
+        scalars = evaluation.scalars | mean_ssim(kept)
         return evaluation._replace(scalars=scalars, summary=evaluation.summary | more)
 
     def _found(
         self, seed: int, state: State, judged: PyTree, complete: bool
-    ) -> tuple[Found, np.ndarray]:
+    ) -> tuple[EvaluatedImages, np.ndarray]:
         """What the experts made, and the numbers of those that were not dropped, int `[K]`."""
         settings, experts = self._config.evaluation, self._config.experts
-        images, labels, index = *self._source.test[:2], self._source.index
+        images, labels, index = *self._images.test[:2], self._images.index
         used = np.arange(experts.count)
         if complete and experts.prune:
             state, used = prune(state, experts.prune)
@@ -137,11 +137,11 @@ class Evaluator:
         labels: jax.Array,
         mechanism: jax.Array,
         key: jax.Array,
-    ) -> Found:
+    ) -> EvaluatedImages:
         transformed, originals = to_float(images), None
-        if self._source.bank is not None:
+        if self._images.bank is not None:
             originals = transformed
-            transformed = mechanisms.apply(self._source.bank, key, originals, mechanism)
+            transformed = mechanisms.apply(self._images.bank, key, originals, mechanism)
         outputs, scores = score_all(self._model, state, transformed)
         winner = scores.argmax(axis=0) if self._by_score else mechanism
         restored = outputs[winner, jnp.arange(len(images))]
@@ -153,16 +153,16 @@ class Evaluator:
                 for kind in (originals, transformed, restored)
             ]
             passed = jnp.stack(passed, axis=1)
-        return Found(originals, transformed, restored, scores.T, winner, passed)
+        return EvaluatedImages(originals, transformed, restored, scores.T, winner, passed)
 
     def _pass_canonical_chunk(self, judged: PyTree, images: jax.Array) -> jax.Array:
         return self._judge.passes(judged, to_float(images), jnp.zeros(len(images), jnp.int32))
 
-    def _canonical_share(self, found: Found, judged: PyTree) -> float:
+    def _canonical_share(self, found: EvaluatedImages, judged: PyTree) -> float:
         """The fraction of canonical images that pass."""
-        if self._source.bank is not None:
+        if self._images.bank is not None:
             return float(found.passed[:, 0].mean())
-        known = self._source.canonical
+        known = self._images.canonical
         passed = in_chunks(lambda i: self._pass_canonical(judged, known[i]), len(known))
         return float(passed.mean())
 

@@ -41,7 +41,7 @@ Prepare = Callable[[jax.Array], jax.Array]
 Pools = Callable[[int], tuple[Pool, Pool | Groups]]
 
 
-class Source(NamedTuple):
+class Images(NamedTuple):
     """The canonical and the transformed images of a config.
 
     Attributes:
@@ -70,7 +70,7 @@ class Source(NamedTuple):
     shape: tuple[int, ...]
 
 
-def build_images(config: ConfigDict, splits: Splits) -> Source:
+def build_images(config: ConfigDict, splits: Splits) -> Images:
     """The images that a validated config names, of those of `splits`.
 
     Raises:
@@ -82,23 +82,23 @@ def build_images(config: ConfigDict, splits: Splits) -> Source:
     side = config.data.pad
     prepare = functools.partial(pad, size=side) if side else lambda images: images
     build = _build_grouped if config.data.groups.attribute else _build_designed
-    source = build(config, splits.train, test, prepare)
-    _check_evaluated(config, source)
-    padded = np.asarray(prepare(source.test.images))
-    return source._replace(
-        test=source.test._replace(images=padded),
-        canonical=padded if source.bank else np.asarray(prepare(source.canonical)),
+    images = build(config, splits.train, test, prepare)
+    _check_evaluated(config, images)
+    padded = np.asarray(prepare(images.test.images))
+    return images._replace(
+        test=images.test._replace(images=padded),
+        canonical=padded if images.bank else np.asarray(prepare(images.canonical)),
     )
 
 
-def _build_designed(config: ConfigDict, train: Dataset, test: Dataset, prepare: Prepare) -> Source:
+def _build_designed(config: ConfigDict, train: Dataset, test: Dataset, prepare: Prepare) -> Images:
     """Images that mechanisms transform; test images by all of them in turns."""
     bank = tuple(mechanisms.build(spec) for spec in config.mechanisms)
     shape = test.images.shape[1:]
     example = jax.eval_shape(prepare, jax.ShapeDtypeStruct(shape, jnp.float32))
     mechanisms.check(config.mechanisms, example.shape)
     choose = _chooser(config, len(bank))
-    return Source(
+    return Images(
         names=tuple(mechanisms.label(spec) for spec in config.mechanisms),
         bank=bank,
         pools=functools.partial(_halve_pools, config, train),
@@ -111,7 +111,7 @@ def _build_designed(config: ConfigDict, train: Dataset, test: Dataset, prepare: 
     )
 
 
-def _build_grouped(config: ConfigDict, train: Dataset, test: Dataset, prepare: Prepare) -> Source:
+def _build_grouped(config: ConfigDict, train: Dataset, test: Dataset, prepare: Prepare) -> Images:
     """Images that are transformed already; test images of all groups in turns."""
     groups = config.data.groups
     values = [str(value) for value in groups.transformed]
@@ -120,7 +120,7 @@ def _build_grouped(config: ConfigDict, train: Dataset, test: Dataset, prepare: P
     of_test = values_of(test, groups.attribute, all_values, "test")
     order, index = _take_turns([np.flatnonzero(of_test == value) for value in values])
     choose = _chooser(config, len(values))
-    return Source(
+    return Images(
         names=tuple(f"{groups.attribute}={value}" for value in values),
         bank=None,
         pools=functools.partial(_divide_pools, config, train, values),
@@ -200,14 +200,14 @@ def _checked(
     return canonical, transformed
 
 
-def _check_evaluated(config: ConfigDict, source: Source) -> None:
+def _check_evaluated(config: ConfigDict, images: Images) -> None:
     """Refuses too few test images to have one of each mechanism or group."""
-    there = len(source.index)
+    there = len(images.index)
     fields = config.evaluation.images, config.evaluation.last or there
     evaluated = min(*fields, there)
-    if evaluated < len(source.names):
+    if evaluated < len(images.names):
         name = "images" if fields[0] == evaluated else "last"
         raise ValueError(
             f"evaluation.{name}: {evaluated} test images are fewer than the "
-            f"{len(source.names)} mechanisms"
+            f"{len(images.names)} mechanisms"
         )

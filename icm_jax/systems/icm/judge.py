@@ -16,7 +16,7 @@ from icm_jax.config import digest
 from icm_jax.data import Splits, draw, halve, to_float
 from icm_jax.networks.compute import Compute
 from icm_jax.system import PyTree, System
-from icm_jax.systems.icm.images import Source
+from icm_jax.systems.icm.images import Images
 
 _CANONICAL = 1  # the class of canonical images; transformed ones are of class 0
 
@@ -41,13 +41,13 @@ class Judge(NamedTuple):
 
 
 def make_judge(
-    config: ConfigDict, source: Source, splits: Splits, axis_name: str | None = None
+    config: ConfigDict, images: Images, splits: Splits, axis_name: str | None = None
 ) -> Judge | None:
     """The judge that `config.classifier.learns` names; None where it could not say anything.
 
     Args:
       config: see `icm_jax.systems.icm.config`.
-      source: of canonical and transformed images.
+      images: of canonical and transformed images.
       splits: all labels' images.
       axis_name: device axis, or None.
 
@@ -55,8 +55,8 @@ def make_judge(
       ValueError: the network does not suit the number of classes.
     """
     if config.classifier.learns == "canonical":
-        return _of_canonical(config, source, splits, axis_name)
-    return _of_labels(config, splits, axis_name) if _can_tell_labels(source, splits) else None
+        return _of_canonical(config, images, splits, axis_name)
+    return _of_labels(config, splits, axis_name) if _can_tell_labels(images, splits) else None
 
 
 def make_classifier(
@@ -87,14 +87,14 @@ def _of_labels(config: ConfigDict, splits: Splits, axis_name: str | None) -> Jud
 
 
 def _of_canonical(
-    config: ConfigDict, source: Source, splits: Splits, axis_name: str | None
+    config: ConfigDict, images: Images, splits: Splits, axis_name: str | None
 ) -> Judge:
-    task = make_canonical_task(config, source, splits, axis_name)
+    task = make_canonical_task(config, images, splits, axis_name)
     classifier = make_classifier(config, task.classes, axis_name)
     system = classification.build(config.classifier, task, classifier, axis_name)
 
     def train(seed):
-        canonical, transformed = source.pools(seed)
+        canonical, transformed = images.pools(seed)
         return system._replace(data={"canonical": canonical, "transformed": transformed})
 
     def passes(state, images, labels):
@@ -106,25 +106,25 @@ def _of_canonical(
 
 
 def make_canonical_task(
-    config: ConfigDict, source: Source, splits: Splits, axis_name: str | None = None
+    config: ConfigDict, images: Images, splits: Splits, axis_name: str | None = None
 ) -> classification.Task:
     """To tell canonical images (class 1) from transformed ones (0), as the discriminator does.
 
     A batch is one half of each, from the images that the experts learn from; `data` lack the
     pools, which the seed decides. Arguments are as in `make_judge`.
     """
-    draw_both = functools.partial(_draw_both, source, config.classifier.batch_size, axis_name)
-    transformed = _transformed(source)
-    images = np.concatenate([source.canonical / np.float32(255), transformed])
-    labels = np.repeat(np.int32([_CANONICAL, 0]), [len(source.canonical), len(transformed)])
+    draw_both = functools.partial(_draw_both, images, config.classifier.batch_size, axis_name)
+    transformed = _transformed(images)
+    inputs = np.concatenate([images.canonical / np.float32(255), transformed])
+    labels = np.repeat(np.int32([_CANONICAL, 0]), [len(images.canonical), len(transformed)])
     # The first images are some of both.
     order = np.random.RandomState(0).permutation(len(labels))
     data = {"images": splits.train.images}
-    return classification.Task(2, data, draw_both, images[order], labels[order])
+    return classification.Task(2, data, draw_both, inputs[order], labels[order])
 
 
 def _draw_both(
-    source: Source,
+    images: Images,
     count: int,
     axis_name: str | None,
     data: Mapping[str, PyTree],
@@ -134,39 +134,39 @@ def _draw_both(
     half = count // 2
     canonical_key, transformed_key = jax.random.split(key)
     canonical = draw(canonical_key, data["images"], data["canonical"], half)
-    transformed = source.draw(data, transformed_key, count - half)
-    images = jnp.concatenate([source.prepare(canonical), transformed])
+    transformed = images.draw(data, transformed_key, count - half)
+    inputs = jnp.concatenate([images.prepare(canonical), transformed])
     labels = jnp.where(jnp.arange(count) < half, _CANONICAL, 0)
     # They take turns, so that every device has its part of both.
     turns = np.argsort(np.arange(count) % max(half, 1), kind="stable")
-    return collectives.share((images[turns], labels[turns]), axis_name)
+    return collectives.share((inputs[turns], labels[turns]), axis_name)
 
 
-def _transformed(source: Source) -> np.ndarray:
+def _transformed(images: Images) -> np.ndarray:
     """The test images as experts see them: float32 `[N, H, W, C]`, always the same."""
-    images = source.test.images
-    if source.bank is None:
-        return images / np.float32(255)
+    tested = images.test.images
+    if images.bank is None:
+        return tested / np.float32(255)
 
     @jax.jit
-    def apply(images, index, key):
-        return mechanisms.apply(source.bank, key, to_float(images), index)
+    def apply(batch, index, key):
+        return mechanisms.apply(images.bank, key, to_float(batch), index)
 
     def call(index):
         key = jax.random.fold_in(jax.random.key(0), index[0])
-        return apply(images[index], source.index[index], key)
+        return apply(tested[index], images.index[index], key)
 
-    return in_chunks(call, len(images))
+    return in_chunks(call, len(tested))
 
 
-def _can_tell_labels(source: Source, splits: Splits) -> bool:
+def _can_tell_labels(images: Images, splits: Splits) -> bool:
     """Whether a classifier of labels can say what restored images show.
 
     Not where images have no original, nor of classes that it does not learn (people who are in
     the test split alone), nor where there is one class.
     """
     learned, asked = (np.unique(split.labels) for split in splits)
-    return source.bank is not None and len(learned) > 1 and bool(np.isin(asked, learned).all())
+    return images.bank is not None and len(learned) > 1 and bool(np.isin(asked, learned).all())
 
 
 def digests(config: ConfigDict) -> dict[str, str]:

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from icm_jax.networks.activations import ACTIVATIONS
 from icm_jax.networks.compute import Compute
 from icm_jax.systems.icm import competition
-from icm_jax.systems.icm.competition import KeyedImages, Made, Wins
+from icm_jax.systems.icm.competition import ExpertOutputs, KeyedImages, Wins
 from icm_jax.systems.icm.networks.discriminators import ConvDiscriminator
 from icm_jax.systems.icm.networks.experts import PENALTY
 from icm_jax.systems.icm.networks.normalization import Statistics
@@ -47,7 +47,7 @@ class Model(NamedTuple):
 
     def scoring_pass(
         self, params: PyTree, images: jax.Array, keys: jax.Array | None = None
-    ) -> tuple[Made, PyTree]:
+    ) -> tuple[ExpertOutputs, PyTree]:
         """What all experts make, leaves `[E, B, ...]`, and their batch statistics `[E, ...]`.
 
         Args:
@@ -83,7 +83,7 @@ class Model(NamedTuple):
 
     def competing(
         self, params: PyTree, batch: KeyedImages, reference: KeyedImages | None
-    ) -> tuple[Made, PyTree, WinnersGradient]:
+    ) -> tuple[ExpertOutputs, PyTree, WinnersGradient]:
         """The scoring pass of all experts, and the gradient that its winners will have.
 
         Args:
@@ -111,19 +111,21 @@ class Model(NamedTuple):
 
     def _apply(
         self, variables: PyTree, batch: KeyedImages, statistics: Statistics
-    ) -> tuple[Made, PyTree]:
+    ) -> tuple[ExpertOutputs, PyTree]:
         """What one expert makes of images, and its batch statistics."""
         outputs, updates = self.expert.apply(
             variables, batch.images, statistics, batch.keys, mutable=["batch_stats", PENALTY]
         )
         penalties = jax.tree.leaves(updates.get(PENALTY))
-        return Made(outputs, sum(penalties) if penalties else None), updates["batch_stats"]
+        return ExpertOutputs(outputs, sum(penalties) if penalties else None), updates["batch_stats"]
 
-    def _scoring_pass_and_keep(self, batch: KeyedImages, params: PyTree) -> tuple[Made, PyTree]:
+    def _scoring_pass_and_keep(
+        self, batch: KeyedImages, params: PyTree
+    ) -> tuple[ExpertOutputs, PyTree]:
         made, statistics = self.scoring_pass(params, *batch)
         return jax.vmap(self._add_keep, (0, None))(made, batch.images), statistics
 
-    def _add_keep(self, made: Made, images: jax.Array) -> Made:
+    def _add_keep(self, made: ExpertOutputs, images: jax.Array) -> ExpertOutputs:
         """What one expert made of images `[B, H, W, C]`, with what it costs to have left them."""
         if not self.keep:
             return made
@@ -131,7 +133,11 @@ class Model(NamedTuple):
         return made._replace(penalties=competition.with_penalties(self.keep * left, made.penalties))
 
     def _masked(
-        self, made: Made, pull_back: Callable[[Made], PyTree], score: ScoreFn, wins: Wins
+        self,
+        made: ExpertOutputs,
+        pull_back: Callable[[ExpertOutputs], PyTree],
+        score: ScoreFn,
+        wins: Wins,
     ) -> PyTree:
         """The gradient through all that experts made, the losers' being zero."""
         return pull_back(competition.winner_gradient(self._price(score), made, wins))[0]
@@ -155,7 +161,7 @@ class Model(NamedTuple):
 
         return jax.grad(loss)(params)
 
-    def _make_alone(self, expert: tuple[PyTree, PyTree], batch: KeyedImages) -> Made:
+    def _make_alone(self, expert: tuple[PyTree, PyTree], batch: KeyedImages) -> ExpertOutputs:
         """What one expert makes; no image has a part in what it makes of another."""
         params, statistics = expert
         made, _ = self._apply({"params": params, "batch_stats": statistics}, batch, "given")

@@ -15,7 +15,7 @@ from icm_jax.streams import StepStream
 from icm_jax.system import Metrics, Phase, PyTree
 from icm_jax.systems.icm import restarts
 from icm_jax.systems.icm.competition import KeyedImages
-from icm_jax.systems.icm.images import Source
+from icm_jax.systems.icm.images import Images
 from icm_jax.systems.icm.model import Model, make_model
 from icm_jax.systems.icm.state import State
 from icm_jax.systems.icm.steps import (
@@ -32,7 +32,7 @@ class _Setting(NamedTuple):
     """What the steps of all phases depend on."""
 
     config: ConfigDict
-    source: Source
+    images: Images
     model: Model
     axis_name: str | None
 
@@ -43,15 +43,15 @@ class _Setting(NamedTuple):
         return Schedule(self.config.experts.momentum, rate)
 
 
-def make_phases(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[Phase, Phase]:
+def make_phases(config: ConfigDict, images: Images, axis_name: str | None) -> tuple[Phase, Phase]:
     """Initialization and competition.
 
     Args:
       config: see `icm_jax.systems.icm.config`.
-      source: of canonical and transformed images.
+      images: of canonical and transformed images.
       axis_name: device axis, or None.
     """
-    setting = _Setting(config, source, make_model(config, axis_name), axis_name)
+    setting = _Setting(config, images, make_model(config, axis_name), axis_name)
     steps, threshold = config.initialization.steps, config.initialization.threshold
     initialize = functools.partial(_initialize, setting)
     compete = functools.partial(_compete, setting)
@@ -61,13 +61,13 @@ def make_phases(config: ConfigDict, source: Source, axis_name: str | None) -> tu
     )
 
 
-def make_oracle_phases(config: ConfigDict, source: Source, axis_name: str | None) -> tuple[Phase]:
+def make_oracle_phases(config: ConfigDict, images: Images, axis_name: str | None) -> tuple[Phase]:
     """Expert i learns to undo mechanism i from true pairs, as many steps as a competition takes.
 
     Nobody competes: it bounds what experts of this kind can restore. Arguments are as in
-    `make_phases`, the source one of designed mechanisms.
+    `make_phases`, the images one of designed mechanisms.
     """
-    setting = _Setting(config, source, make_model(config, axis_name), axis_name)
+    setting = _Setting(config, images, make_model(config, axis_name), axis_name)
     learn = functools.partial(_learn_from_pairs, setting)
     return (Phase("supervised", config.competition.steps, learn),)
 
@@ -76,8 +76,8 @@ def _initialize(
     setting: _Setting, state: State, data: Mapping[str, PyTree], key: jax.Array
 ) -> tuple[State, Metrics]:
     """Every expert learns to reproduce the same transformed images."""
-    config, source, model, axis_name = setting
-    batch = source.draw(data, key, config.batch_size), _experts_keys(key, config.batch_size)
+    config, images, model, axis_name = setting
+    batch = images.draw(data, key, config.batch_size), _experts_keys(key, config.batch_size)
     images, keys = collectives.share(batch, axis_name)
     schedule = Schedule(config.experts.momentum)
     return reproduction_step(model, state, Pairs(images, images, keys), schedule, axis_name)
@@ -87,14 +87,14 @@ def _compete(
     setting: _Setting, state: State, data: Mapping[str, PyTree], key: jax.Array
 ) -> tuple[State, Metrics]:
     """Experts compete, the discriminator learns, and an idle expert may be restarted."""
-    config, source, model, axis_name = setting
+    config, images, model, axis_name = setting
     canonical_key, transformed_key, restart_key = jax.random.split(key, 3)
     transformed = KeyedImages(
-        source.draw(data, transformed_key, config.batch_size),
+        images.draw(data, transformed_key, config.batch_size),
         _experts_keys(key, config.batch_size),
     )
     canonical = draw(canonical_key, data["images"], data["canonical"], config.batch_size)
-    shares = collectives.share((transformed, source.prepare(canonical)), axis_name)
+    shares = collectives.share((transformed, images.prepare(canonical)), axis_name)
     some = config.competition.reference
     reference = jax.tree.map(lambda t: t[:some], transformed) if some else None
     state, metrics = competition_step(
@@ -112,14 +112,14 @@ def _learn_from_pairs(
     setting: _Setting, state: State, data: Mapping[str, PyTree], key: jax.Array
 ) -> tuple[State, Metrics]:
     """The same originals, by mechanism i for expert i."""
-    config, source, model, axis_name = setting
-    image_key, *own_keys = jax.random.split(key, 1 + len(source.bank))
+    config, images, model, axis_name = setting
+    image_key, *own_keys = jax.random.split(key, 1 + len(images.bank))
     originals = draw(image_key, data["images"], data["transformed"], config.batch_size)
-    originals = source.prepare(originals)
+    originals = images.prepare(originals)
     all_of_one = jnp.zeros(config.batch_size, jnp.int32)
     inputs = [
         mechanisms.apply([mechanism], own_key, originals, all_of_one)
-        for mechanism, own_key in zip(source.bank, own_keys, strict=True)
+        for mechanism, own_key in zip(images.bank, own_keys, strict=True)
     ]
     batch = inputs, originals, _experts_keys(key, config.batch_size)
     inputs, targets, keys = collectives.share(batch, axis_name)

@@ -34,7 +34,7 @@ def summarize(
     Args:
       names: of the mechanisms.
       mechanism: int `[N]` in [0, M), that of each image.
-      found: what the experts made of them, see `evaluation.Found`.
+      found: what the experts made of them, see `evaluation.EvaluatedImages`.
       sample_outputs: float `[E, M, H, W, C]` in [0, 1], what every expert makes of the first M
         images.
       passing: what the judge says, see `summarize_passed`; empty where there is none.
@@ -195,7 +195,7 @@ def measure_kept(
     return result
 
 
-def likeness(kept: Mapping[str, Mapping[str, float | None]] | None) -> dict[str, float]:
+def mean_ssim(kept: Mapping[str, Mapping[str, float | None]] | None) -> dict[str, float]:
     """Of the result of `measure_kept` the SSIM, a mean over the mechanisms that have it, if any."""
     known = [value for value in (kept or {}).get("ssim", {}).values() if value is not None]
     return {"kept_ssim": float(np.mean(known))} if known else {}

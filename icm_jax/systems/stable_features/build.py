@@ -17,7 +17,7 @@ from icm_jax.system import System
 from icm_jax.systems.stable_features import direct, evaluation, tofu
 from icm_jax.systems.stable_features.channels import Task, tasks
 from icm_jax.systems.stable_features.method import Parts
-from icm_jax.systems.stable_features.model import make_model, make_put_through
+from icm_jax.systems.stable_features.model import make_apply_batched, make_model
 
 
 def build_seeds(
@@ -40,7 +40,7 @@ def build_seeds(
     made = tasks(config.data, splits, seeds)
     task = made[0]
     model = make_model(config, task.classes, task.channels, axis_name)
-    parts = Parts(config, task, model, make_put_through(model), axis_name)
+    parts = Parts(config, task, model, make_apply_batched(model), axis_name)
     method = tofu if config.method == "tofu" else direct
     shared = System(
         name=config.system,
@@ -48,7 +48,7 @@ def build_seeds(
         phases=method.phases(parts),
         data={},
         shared={"images": task.train.images},
-        evaluate=functools.partial(evaluation.evaluate, config, parts.put_through),
+        evaluate=functools.partial(evaluation.evaluate, config, parts.apply_batched),
         figures=functools.partial(evaluation.draw_figures, config),
         headline=evaluation.headline,
     )

@@ -17,10 +17,10 @@ from icm_jax.systems.stable_features.model import make_optimizer
 from icm_jax.systems.stable_features.state import (
     Data,
     State,
-    fresh,
     held_out_score,
-    observed,
+    init_state,
     validation_score,
+    with_selection,
 )
 from icm_jax.systems.stable_features.steps import draw_from_all, group_dro, irm, make_step
 
@@ -48,7 +48,7 @@ def init(parts: Parts, key: jax.Array) -> State:
     config = parts.config
     optimizer = make_optimizer(config.optimizer, config.steps)
     _, count = groups_of(config.method, parts.task)
-    return fresh(parts.model.init(key, parts.image_shape), optimizer, count)
+    return init_state(parts.model.init(key, parts.image_shape), optimizer, count)
 
 
 def phases(parts: Parts) -> tuple[Phase]:
@@ -59,15 +59,15 @@ def phases(parts: Parts) -> tuple[Phase]:
     optimizer = make_optimizer(config.optimizer, config.steps)
     objective = _objective(config, count, parts.axis_name)
     step = make_step(parts.model, optimizer, draw, objective, parts.axis_name)
-    by_groups = held_out_score(parts.put_through, config)
+    by_groups = held_out_score(parts.apply_batched, config)
 
     def worst_group(state: State, data: Data) -> float:
         index = np.flatnonzero(data["held_out"] & (data["group"] >= 0))
         return by_groups(state.learner.parameters, data, index, data["group"][index], count)
 
     by_validation = config.selection.by == "validation"
-    score = validation_score(parts.put_through) if by_validation else worst_group
-    return (observed(Phase("training", config.steps, step), score, config),)
+    score = validation_score(parts.apply_batched) if by_validation else worst_group
+    return (with_selection(Phase("training", config.steps, step), score, config),)
 
 
 def _objective(config: ConfigDict, groups: int, axis_name: str | None) -> Objective:

@@ -14,8 +14,8 @@ from icm_jax.system import Evaluation
 from icm_jax.systems.stable_features import tofu_evaluation
 from icm_jax.systems.stable_features.channels import Task
 from icm_jax.systems.stable_features.measures import measure_part
-from icm_jax.systems.stable_features.model import PutThrough
-from icm_jax.systems.stable_features.state import State, chosen
+from icm_jax.systems.stable_features.model import ApplyBatched
+from icm_jax.systems.stable_features.state import State, selected_parameters
 
 _SELECTIONS = {
     "worst_group": "worst group of a part of the training data",
@@ -34,7 +34,7 @@ _NUMBERS = {
 
 def evaluate(
     config: ConfigDict,
-    put_through: PutThrough,
+    apply_batched: ApplyBatched,
     task: Task,
     state: State,
     auxiliary: Mapping[str, Any],
@@ -42,12 +42,12 @@ def evaluate(
 ) -> Evaluation:
     """Evaluates a state; quickly, by the present parameters and fewer images, if not `complete`."""
     del auxiliary
-    parameters = chosen(state) if complete else state.learner.parameters
+    parameters = selected_parameters(state) if complete else state.learner.parameters
     some = np.arange(min(config.evaluation.images, len(task.test.labels)))
     test = task.test if complete else task.test.take(some)
     logits, measured = {}, {}
     for name, part in (("validation", task.validation), ("test", test)):
-        logits[name], measured[name] = _measure(put_through, parameters, part, task.channels)
+        logits[name], measured[name] = _measure(apply_batched, parameters, part, task.channels)
     cells = np.asarray(measured["test"]["true"]["cells"])
     for found in measured.values():
         for kind in found.values():
@@ -141,11 +141,11 @@ def _summarize(
 
 
 def _measure(
-    put_through: PutThrough, parameters: Parameters, part: Dataset, channels: int
+    apply_batched: ApplyBatched, parameters: Parameters, part: Dataset, channels: int
 ) -> tuple[np.ndarray, Mapping[str, dict]]:
     """Logits `[N, L]` of a data set, and what they are measured to be worth."""
     given, channel = part.attributes["given"], part.attributes["channel"]
-    logits = put_through(parameters, part.images, channel).logits
+    logits = apply_batched(parameters, part.images, channel).logits
     return logits, measure_part(logits, part.labels, given, channel, channels)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from ml_collections import ConfigDict
 
 from icm_jax.systems.stable_features.channels import Task
-from icm_jax.systems.stable_features.model import Model, PutThrough
+from icm_jax.systems.stable_features.model import ApplyBatched, Model
 
 
 class Parts(NamedTuple):
@@ -15,14 +15,14 @@ class Parts(NamedTuple):
       config: a validated config.
       task: to learn.
       model: the network.
-      put_through: it, for any number of images.
+      apply_batched: it, for any number of images.
       axis_name: device axis that the steps reduce over, or None.
     """
 
     config: ConfigDict
     task: Task
     model: Model
-    put_through: PutThrough
+    apply_batched: ApplyBatched
     axis_name: str | None
 
     @property

@@ -94,21 +94,21 @@ def make_optimizer(config: ConfigDict, steps: int) -> optax.GradientTransformati
 
 
 # (parameters, images uint8 [N, H, W, 1], channel int32 [N]) -> outputs on the host
-PutThrough = Callable[[Parameters, np.ndarray, np.ndarray], Outputs]
+ApplyBatched = Callable[[Parameters, np.ndarray, np.ndarray], Outputs]
 
 
-def make_put_through(model: Model) -> PutThrough:
+def make_apply_batched(model: Model) -> ApplyBatched:
     """A function that puts any number of images through the network, some at a time.
 
     Its outputs are float32, whatever the network computes in.
     """
     use = jax.jit(model.use)
 
-    def put_through(parameters: Parameters, images: np.ndarray, channel: np.ndarray) -> Outputs:
+    def apply_batched(parameters: Parameters, images: np.ndarray, channel: np.ndarray) -> Outputs:
         def call(index: np.ndarray) -> Outputs:
             return use(parameters, images[index], channel[index])
 
         outputs = in_chunks(call, len(images), _CHUNK)
         return Outputs(*(np.asarray(array, np.float32) for array in outputs))
 
-    return put_through
+    return apply_batched

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from icm_jax.supervised import Learner, Parameters
 from icm_jax.system import Phase, PyTree
 from icm_jax.systems.stable_features.measures import worst_group
-from icm_jax.systems.stable_features.model import PutThrough
+from icm_jax.systems.stable_features.model import ApplyBatched
 
 Data = Mapping[str, Any]
 # How good the present parameters of a state are
@@ -43,7 +43,7 @@ class State(NamedTuple):
       best: see `Best`.
       weights: of the groups, float32 `[G]`, where the method has them.
       steps: of the phase, int32 `[]`.
-      found: what earlier phases found (see `tofu.Found`), or ().
+      found: what earlier phases found (see `tofu.StageResults`), or ().
     """
 
     learner: Learner
@@ -53,7 +53,7 @@ class State(NamedTuple):
     found: PyTree
 
 
-def fresh(
+def init_state(
     parameters: Parameters,
     optimizer: optax.GradientTransformation,
     groups: int,
@@ -72,13 +72,13 @@ def fresh(
     )
 
 
-def chosen(state: State) -> Parameters:
+def selected_parameters(state: State) -> Parameters:
     """The parameters that count: the best where there was an observation, else the present ones."""
     observed = np.isfinite(state.best.score)
     return state.best.parameters if observed else state.learner.parameters
 
 
-def observed(phase: Phase, score: Score, config: ConfigDict) -> Phase:
+def with_selection(phase: Phase, score: Score, config: ConfigDict) -> Phase:
     """The phase that remembers its best parameters; as it is where the last ones are taken."""
     if config.selection.by == "last":
         return phase
@@ -94,7 +94,7 @@ def observed(phase: Phase, score: Score, config: ConfigDict) -> Phase:
     return phase._replace(observe=observe)
 
 
-def held_out_score(put_through: PutThrough, config: ConfigDict) -> Callable[..., float]:
+def held_out_score(apply_batched: ApplyBatched, config: ConfigDict) -> Callable[..., float]:
     """`(parameters, data, index [M], group [M], groups) -> accuracy in the worst group`.
 
     `index`, int `[M]`, are images of the training data that were held out, judged by their given
@@ -105,19 +105,19 @@ def held_out_score(put_through: PutThrough, config: ConfigDict) -> Callable[...,
         if not len(index):
             return float("nan")
         given = data["given"][index]
-        outputs = put_through(parameters, data["images"][index], data["channel"][index])
+        outputs = apply_batched(parameters, data["images"][index], data["channel"][index])
         correct = outputs.logits.argmax(axis=1) == given
         return worst_group(correct, group, given, groups, config.selection.least)
 
     return score
 
 
-def validation_score(put_through: PutThrough) -> Score:
+def validation_score(apply_batched: ApplyBatched) -> Score:
     """Accuracy on the given labels of the validation images, which are as those to test on."""
 
     def score(state: State, data: Data) -> float:
         seen = data["validation"]
-        outputs = put_through(state.learner.parameters, seen["images"], seen["channel"])
+        outputs = apply_batched(state.learner.parameters, seen["images"], seen["channel"])
         return float((outputs.logits.argmax(axis=1) == seen["given"]).mean())
 
     return score

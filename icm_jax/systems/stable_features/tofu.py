@@ -28,24 +28,24 @@ from icm_jax.system import Phase
 from icm_jax.systems.stable_features.clusters import principal_plane
 from icm_jax.systems.stable_features.embedding import Embedding, make_embedding_step
 from icm_jax.systems.stable_features.method import Parts
-from icm_jax.systems.stable_features.model import PutThrough, make_optimizer
+from icm_jax.systems.stable_features.model import ApplyBatched, make_optimizer
 from icm_jax.systems.stable_features.networks.features import HEAD
 from icm_jax.systems.stable_features.partition import by_cluster, by_outcome, outcomes
 from icm_jax.systems.stable_features.state import (
     Data,
     State,
-    chosen,
-    fresh,
     held_out_score,
-    observed,
+    init_state,
+    selected_parameters,
     validation_score,
+    with_selection,
 )
 from icm_jax.systems.stable_features.steps import Draw, draw_from_all, draw_from_worst, make_step
 
 _SHOWN, _COMPARED = 1000, 2000
 
 
-class Found(NamedTuple):
+class StageResults(NamedTuple):
     """What phases find for those after them; zeros, -1 and empty groups before.
 
     E source environments, N training images, L labels, K clusters of a label; a view is an image
@@ -79,14 +79,15 @@ class _Stage(NamedTuple):
     Attributes:
       phase: without `begin`.
       optimizer: of its network.
-      finish: `(state, data, key) -> Found`, from the state that it ends with; None for the last.
+      finish: `(state, data, key) -> StageResults`, from the state that it ends with; None for
+        the last.
       start: `(found, parameters) -> parameters` that it starts from, given fresh ones.
     """
 
     phase: Phase
     optimizer: optax.GradientTransformation
-    finish: Callable[[State, Data, jax.Array], Found] | None
-    start: Callable[[Found, Parameters], Parameters] = lambda found, parameters: parameters
+    finish: Callable[[State, Data, jax.Array], StageResults] | None
+    start: Callable[[StageResults, Parameters], Parameters] = lambda found, parameters: parameters
 
 
 def init(parts: Parts, key: jax.Array) -> State:
@@ -98,7 +99,7 @@ def init(parts: Parts, key: jax.Array) -> State:
     outcomes = 2 * environments * (environments - 1)
     target = int(np.isin(task.train.attributes["environment"], task.target).sum())
     shown = min(_SHOWN, target)
-    found = Found(
+    found = StageResults(
         predicted=jnp.full((environments, images), -1, jnp.int32),
         outcomes=_empty(views, outcomes),
         pairs=_empty(views, outcomes * task.classes),
@@ -109,7 +110,7 @@ def init(parts: Parts, key: jax.Array) -> State:
         plane=jnp.zeros((shown, 2), jnp.float32),
     )
     optimizer = make_optimizer(config.optimizer, config.tofu.environments.steps)
-    return fresh(parameters, optimizer, 1, found)
+    return init_state(parameters, optimizer, 1, found)
 
 
 def phases(parts: Parts) -> tuple[Phase, ...]:
@@ -138,7 +139,7 @@ def _begin(
     finish_key, init_key = jax.random.split(key)
     found = before.finish(state, data, finish_key)
     parameters = stage.start(found, parts.model.init(init_key, parts.image_shape))
-    return fresh(parameters, stage.optimizer, 1, found)
+    return init_state(parameters, stage.optimizer, 1, found)
 
 
 def _phase(
@@ -152,7 +153,7 @@ def _phase(
     """A phase that trains a classifier on batches of `size` images, and its optimizer."""
     optimizer = make_optimizer(parts.config.optimizer, steps)
     step = make_step(parts.model, optimizer, draw, mean_loss(size), parts.axis_name)
-    return observed(Phase(name, steps, step), score, parts.config), optimizer
+    return with_selection(Phase(name, steps, step), score, parts.config), optimizer
 
 
 def _environment(parts: Parts, number: int) -> _Stage:
@@ -162,14 +163,16 @@ def _environment(parts: Parts, number: int) -> _Stage:
 
     def score(state: State, data: Data) -> float:
         index = np.flatnonzero(np.isin(data["environment"], others))[:_COMPARED]
-        predicted = _predict(parts.put_through, state.learner.parameters, data, index)
+        predicted = _predict(parts.apply_batched, state.learner.parameters, data, index)
         return float((predicted == data["given"][index]).mean())
 
-    def finish(state: State, data: Data, key: jax.Array) -> Found:
+    def finish(state: State, data: Data, key: jax.Array) -> StageResults:
         del key
         index = np.flatnonzero(np.isin(data["environment"], source))
         predicted = np.array(state.found.predicted)
-        predicted[number, index] = _predict(parts.put_through, chosen(state), data, index)
+        predicted[number, index] = _predict(
+            parts.apply_batched, selected_parameters(state), data, index
+        )
         found = state.found._replace(predicted=predicted)
         if number < len(source) - 1:
             return found
@@ -183,7 +186,7 @@ def _environment(parts: Parts, number: int) -> _Stage:
 def _robust(parts: Parts) -> _Stage:
     """A classifier of the source for the worst of the outcomes, chosen by held-out images."""
     config, task = parts.config, parts.task
-    by_groups = held_out_score(parts.put_through, config)
+    by_groups = held_out_score(parts.apply_batched, config)
 
     def score(state: State, data: Data) -> float:
         outcome = outcomes(state.found.predicted, data, task)  # [E - 1, N]
@@ -191,9 +194,9 @@ def _robust(parts: Parts) -> _Stage:
         groups = len(state.found.outcomes.count)
         return by_groups(state.learner.parameters, data, index, outcome[view, index], groups)
 
-    def finish(state: State, data: Data, key: jax.Array) -> Found:
+    def finish(state: State, data: Data, key: jax.Array) -> StageResults:
         del data, key
-        return state.found._replace(robust=chosen(state))
+        return state.found._replace(robust=selected_parameters(state))
 
     draw = _worst(parts, lambda found: found.outcomes)
     size, steps = config.tofu.batch_size, config.tofu.robust.steps
@@ -209,10 +212,10 @@ def _embedding(parts: Parts) -> _Stage:
         Embedding(parts.model, optimizer, size, settings.margin, parts.axis_name)
     )
 
-    def finish(state: State, data: Data, key: jax.Array) -> Found:
+    def finish(state: State, data: Data, key: jax.Array) -> StageResults:
         index = np.flatnonzero(np.isin(data["environment"], task.target))
         images, channel = data["images"][index], data["channel"][index]
-        features = parts.put_through(state.learner.parameters, images, channel).features
+        features = parts.apply_batched(state.learner.parameters, images, channel).features
         seed = np.asarray(jax.random.key_data(key))
         made = by_cluster(features, index, data, task, settings.clusters, seed)
         shown = len(state.found.shown)
@@ -226,7 +229,7 @@ def _embedding(parts: Parts) -> _Stage:
 def _target(parts: Parts) -> _Stage:
     """The classifier that is wanted, chosen by the worst cluster of held-out images."""
     config = parts.config
-    by_groups = held_out_score(parts.put_through, config)
+    by_groups = held_out_score(parts.apply_batched, config)
 
     def worst_cluster(state: State, data: Data) -> float:
         cluster = np.asarray(state.found.cluster)
@@ -234,7 +237,7 @@ def _target(parts: Parts) -> _Stage:
         groups = len(state.found.clusters.count)
         return by_groups(state.learner.parameters, data, index, cluster[index], groups)
 
-    def start(found: Found, parameters: Parameters) -> Parameters:
+    def start(found: StageResults, parameters: Parameters) -> Parameters:
         if not config.tofu.robust.steps:
             return parameters
         # The labels of the target may be others: the last layer starts anew.
@@ -242,13 +245,13 @@ def _target(parts: Parts) -> _Stage:
         return found.robust._replace(params=params)
 
     by_validation = config.selection.by == "validation"
-    score = validation_score(parts.put_through) if by_validation else worst_cluster
+    score = validation_score(parts.apply_batched) if by_validation else worst_cluster
     draw = _worst(parts, lambda found: found.clusters)
     size = config.tofu.batch_size
     return _Stage(*_phase(parts, "target", config.steps, draw, size, score), None, start)
 
 
-def _worst(parts: Parts, groups: Callable[[Found], Groups]) -> Draw:
+def _worst(parts: Parts, groups: Callable[[StageResults], Groups]) -> Draw:
     size = parts.config.tofu.batch_size
     return draw_from_worst(
         parts.model, lambda state, data: groups(state.found), size, parts.axis_name
@@ -256,8 +259,8 @@ def _worst(parts: Parts, groups: Callable[[Found], Groups]) -> Draw:
 
 
 def _predict(
-    put_through: PutThrough, parameters: Parameters, data: Data, index: np.ndarray
+    apply_batched: ApplyBatched, parameters: Parameters, data: Data, index: np.ndarray
 ) -> np.ndarray:
     """The labels of training images, int32 `[M]`."""
-    outputs = put_through(parameters, data["images"][index], data["channel"][index])
+    outputs = apply_batched(parameters, data["images"][index], data["channel"][index])
     return outputs.logits.argmax(axis=1).astype(np.int32)

@@ -67,13 +67,13 @@ def test_a_mixture_decides_how_often_a_mechanism_is_drawn():
     config = tiny.icm()
     config.batch_size, config.mixture, config.mechanisms = 20, (1, 9), ("black", "white")
     try:
-        source = build_images(config, tiny.splits())
+        images = build_images(config, tiny.splits())
     finally:
         mechanisms.unregister("black")
         mechanisms.unregister("white")
     data = jax.tree.map(jnp.asarray, tiny.build_icm(tiny.icm(), tiny.splits()).given)
     keys = jax.random.split(jax.random.key(0), 50)
-    drawn = jnp.stack([source.draw(data, key, 20)[:, 0, 0, 0] for key in keys])
+    drawn = jnp.stack([images.draw(data, key, 20)[:, 0, 0, 0] for key in keys])
     # A binomial of 1000 and 0.9 has a deviation of 0.0095.
     assert abs(drawn.mean() - 0.9) < 0.04
 

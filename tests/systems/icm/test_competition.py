@@ -8,7 +8,7 @@ import optax
 import pytest
 
 from icm_jax.systems.icm import competition
-from icm_jax.systems.icm.competition import KeyedImages, Made
+from icm_jax.systems.icm.competition import ExpertOutputs, KeyedImages
 from icm_jax.systems.icm.networks.discriminators import ConvDiscriminator
 from icm_jax.systems.icm.networks.experts import ConvExpert
 
@@ -19,7 +19,7 @@ DISCRIMINATOR = ConvDiscriminator(stages=((3,), (4,)), hidden=5)
 
 def expert(own, batch):
     variables = dict(zip(("params", "batch_stats"), own, strict=True))
-    return Made(EXPERT.apply(variables, batch.images, "given"), None)
+    return ExpertOutputs(EXPERT.apply(variables, batch.images, "given"), None)
 
 
 def price(score):
@@ -189,7 +189,7 @@ def test_an_expert_that_won_nothing_keeps_parameters_and_optimizer_state():
 
 
 def made(experts=2, images=3, penalties=(2, 3)):
-    return Made(jnp.zeros((experts, images, 4, 4, 1)), jnp.zeros(penalties))
+    return ExpertOutputs(jnp.zeros((experts, images, 4, 4, 1)), jnp.zeros(penalties))
 
 
 def wins_of(experts=2, images=3):
@@ -199,7 +199,7 @@ def wins_of(experts=2, images=3):
 def loss_of(images=3, keys=3, experts=2, sides=(4, 4, 1)):
     batch = KeyedImages(jnp.zeros((images, *sides)), jax.random.split(jax.random.key(0), keys))
     return competition.winners_loss(
-        lambda own, batch: Made(batch.images, None),
+        lambda own, batch: ExpertOutputs(batch.images, None),
         lambda outputs: outputs.mean((1, 2, 3)),
         jnp.zeros((experts, 5)),
         batch,
@@ -224,7 +224,11 @@ def gradient_of(made, wins):
         (competition.winners, [jnp.zeros((2, 3))], [jnp.zeros((2, 3, 1))]),
         (gradient_of, [made(), wins_of()], [made(), wins_of(images=4)]),
         (gradient_of, [made(), wins_of()], [made(penalties=(2, 1)), wins_of()]),
-        (gradient_of, [made(), wins_of()], [Made(jnp.zeros((2, 3, 4, 4)), None), wins_of()]),
+        (
+            gradient_of,
+            [made(), wins_of()],
+            [ExpertOutputs(jnp.zeros((2, 3, 4, 4)), None), wins_of()],
+        ),
         (loss_of, [], [3, 4]),
         (loss_of, [], [4, 4]),
         (loss_of, [], [3, 3, 4]),

@@ -58,9 +58,9 @@ def test_labels_and_known_images_restrict_pools():
 def test_groups_are_drawn_as_often_as_the_mixture_says():
     c = config()
     c.batch_size, c.mixture = 20, (1, 9)
-    source = build_images(c, splits())
+    images = build_images(c, splits())
     data = jax.tree.map(jnp.asarray, tiny.build_icm(c, splits()).given)
-    drawn = np.stack([source.draw(data, jax.random.key(i), c.batch_size) for i in range(50)])
+    drawn = np.stack([images.draw(data, jax.random.key(i), c.batch_size) for i in range(50)])
     assert drawn.shape == (50, 20, 12, 12, 1)
     values = (drawn[..., 0, 0, 0] * 255).round()
     assert set(values.ravel()) == {0, 240}
@@ -73,18 +73,18 @@ def test_all_images_of_a_group_are_drawn():
     c.batch_size = 20
     rows = splits()
     rows.train.images[:, 1, 1, 0] = np.arange(60)  # which image it is
-    source = build_images(c, rows)
+    images = build_images(c, rows)
     data = jax.tree.map(jnp.asarray, tiny.build_icm(c, rows).given)
-    drawn = np.stack([source.draw(data, jax.random.key(i), c.batch_size) for i in range(20)])
+    drawn = np.stack([images.draw(data, jax.random.key(i), c.batch_size) for i in range(20)])
     numbers = set((drawn[:, :, 1, 1, 0] * 255).round().astype(int).ravel().tolist())
     assert numbers == {*range(20), *range(50, 60)}
 
 
 def test_test_images_take_turns():
-    source = build_images(config(), splits())
-    assert source.names == ("light=0", "light=2")
-    assert source.index.tolist() == [0, 1] * 4 + [0, 0]
-    np.testing.assert_array_equal(source.test.images[:, 0, 0, 0], 240 * source.index)
+    images = build_images(config(), splits())
+    assert images.names == ("light=0", "light=2")
+    assert images.index.tolist() == [0, 1] * 4 + [0, 0]
+    np.testing.assert_array_equal(images.test.images[:, 0, 0, 0], 240 * images.index)
 
 
 def test_a_run_says_what_is_known_and_nothing_else(tmp_path):

@@ -90,9 +90,9 @@ def test_judges_that_compute_differently_are_not_shared(learns):
 
 def test_a_batch_is_canonical_and_transformed_images_in_turns():
     c, splits = config(), tiny.splits()
-    source = build_images(c, splits)
-    task = make_canonical_task(c, source, splits)
-    canonical, transformed = source.pools(0)
+    images = build_images(c, splits)
+    task = make_canonical_task(c, images, splits)
+    canonical, transformed = images.pools(0)
     data = task.data | {"canonical": canonical, "transformed": transformed}
     images, labels = task.draw(jax.tree.map(jnp.asarray, data), jax.random.key(0))
     assert labels.tolist() == [1, 0, 0, 1, 0, 1, 0, 1, 0] and images.dtype == jnp.float32
@@ -110,8 +110,8 @@ def test_a_batch_is_canonical_and_transformed_images_in_turns():
 
 def test_it_is_tested_on_both():
     c, splits = config(), tiny.splits()
-    source = build_images(c, splits)
-    task = make_canonical_task(c, source, splits)
+    images = build_images(c, splits)
+    task = make_canonical_task(c, images, splits)
     assert task.labels.tolist().count(1) == 12 and len(task.labels) == 24
     originals = splits.test.images / np.float32(255)
     for label, expected in ((1, originals), (0, 1 - originals)):

@@ -5,10 +5,10 @@ import pytest
 from systems.icm import tiny
 
 from icm_jax import default_config, mechanisms
-from icm_jax.systems.icm.evaluation import Found
+from icm_jax.systems.icm.evaluation import EvaluatedImages
 from icm_jax.systems.icm.summary import (
     find_untouched,
-    likeness,
+    mean_ssim,
     measure_kept,
     summarize,
     summarize_passed,
@@ -19,7 +19,7 @@ MECHANISM = np.array([0, 1, 0, 1])
 
 
 def found(transformed, restored, originals=None):
-    return Found(originals, transformed, restored, np.zeros((4, 2)), MECHANISM, None)
+    return EvaluatedImages(originals, transformed, restored, np.zeros((4, 2)), MECHANISM, None)
 
 
 def even(*values, side=12):
@@ -82,8 +82,8 @@ def test_what_is_kept_is_measured_where_nothing_was_to_change():
     # Even images of 0.5 and 0.6 differ in luminance alone: 2 * 0.3 / (0.25 + 0.36), nearly.
     assert kept["ssim"]["a"] == pytest.approx(0.6 / 0.61, abs=1e-3) and kept["ssim"]["b"] is None
     assert measure_kept(NAMES, MECHANISM, found(seen, made), where & False) is None
-    assert likeness(kept) == {"kept_ssim": kept["ssim"]["a"]}
-    assert likeness(None) == {}
+    assert mean_ssim(kept) == {"kept_ssim": kept["ssim"]["a"]}
+    assert mean_ssim(None) == {}
     small = found(even(*seen[:, 0, 0, 0], side=8), even(0.6, 0.6, 0.6, 0.6, side=8))
     assert "ssim" not in measure_kept(NAMES, MECHANISM, small, np.ones((2, 8, 8), bool))
 

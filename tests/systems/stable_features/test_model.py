@@ -7,7 +7,7 @@ import pytest
 from systems.stable_features import tiny
 
 from icm_jax.supervised import Parameters
-from icm_jax.systems.stable_features.model import Model, make_model, make_put_through
+from icm_jax.systems.stable_features.model import Model, make_apply_batched, make_model
 from icm_jax.systems.stable_features.networks.features import Outputs
 
 
@@ -52,13 +52,13 @@ def test_the_config_says_how_far_images_are_moved(most):
 
 
 def test_any_number_of_images_is_put_through_in_order():
-    put_through = make_put_through(mirror(channels=3))
+    apply_batched = make_apply_batched(mirror(channels=3))
     for count in (1, 499, 500, 501, 1203):
         # No two images are alike: their numbers in two digits, neither of them 0.
         number = np.arange(count)
         images = np.stack([number // 200, number % 200], axis=1).astype(np.uint8) + 1
         channel = (number % 3).astype(np.int32)
-        outputs = put_through(NOTHING, images.reshape(count, 2, 1, 1), channel)
+        outputs = apply_batched(NOTHING, images.reshape(count, 2, 1, 1), channel)
         expected = np.zeros((count, 2, 1, 3), np.float32)
         expected[number, :, 0, channel] = images / 255
         np.testing.assert_allclose(outputs.features, expected, rtol=1e-6)

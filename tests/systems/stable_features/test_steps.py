@@ -16,7 +16,7 @@ from icm_jax.system import Phase
 from icm_jax.systems.stable_features.embedding import Embedding, make_embedding_step
 from icm_jax.systems.stable_features.model import make_optimizer
 from icm_jax.systems.stable_features.networks.features import Outputs
-from icm_jax.systems.stable_features.state import Best, State, chosen, observed
+from icm_jax.systems.stable_features.state import Best, State, selected_parameters, with_selection
 from icm_jax.systems.stable_features.steps import Drawn, draw_from_worst, group_dro, irm, make_step
 
 
@@ -182,7 +182,7 @@ def test_weight_decay_is_part_of_the_gradient():
 def test_the_latest_of_the_best_parameters_counts():
     scores = iter([0.5, 0.7, 0.7, 0.6])
     config = ConfigDict({"selection": {"by": "worst_group"}})
-    phase = observed(Phase("training", 4, None), lambda state, data: next(scores), config)
+    phase = with_selection(Phase("training", 4, None), lambda state, data: next(scores), config)
     now = state()
     for step in range(1, 5):
         w = Parameters({"w": jnp.float32(step)}, {})
@@ -193,11 +193,11 @@ def test_the_latest_of_the_best_parameters_counts():
         np.float32(0.7),
         np.float32(0.6),
     )
-    assert chosen(now).params["w"] == 3
+    assert selected_parameters(now).params["w"] == 3
 
 
 def test_the_last_parameters_count_where_nothing_is_observed():
     config = ConfigDict({"selection": {"by": "last"}})
     phase = Phase("training", 4, None)
-    assert observed(phase, None, config) is phase
-    assert chosen(state()).params["w"] == 0
+    assert with_selection(phase, None, config) is phase
+    assert selected_parameters(state()).params["w"] == 0

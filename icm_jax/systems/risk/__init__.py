@@ -1,0 +1,1 @@
+"""Risk-aware training: networks that say what they do not know."""

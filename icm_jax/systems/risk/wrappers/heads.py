@@ -1,0 +1,127 @@
+"""What looks at a network's features beside its output: an autoencoder, and banks of latents."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from icm_jax.systems.risk.wrappers.bank import (
+    empty_bank,
+    log_density_of_neighbours,
+    log_histogram,
+    push,
+)
+
+PyTree = Any
+
+
+class Head(NamedTuple):
+    """Something beside the output of a network.
+
+    Attributes:
+      name: of its parameters and its bank.
+      init: `(key, x, features) -> (params, bank)`; {} and None where it has none.
+      loss: `(params, x, features, key) -> losses [B]`, added to the likelihood's; None: none.
+      describe: `(params, bank, x, features) -> fields of Risk by name`.
+      observe: `(bank, latents, counts) -> bank`; None where it has no bank.
+      latents: `(params, features) -> [B, F]`, which heads after it look at; None: as before it.
+    """
+
+    name: str
+    init: Callable[[jax.Array, jax.Array, jax.Array], tuple[PyTree, PyTree]]
+    describe: Callable[[PyTree, PyTree, jax.Array, jax.Array], Mapping[str, jax.Array]]
+    loss: Callable[[PyTree, jax.Array, jax.Array, jax.Array], jax.Array] | None = None
+    observe: Callable[[PyTree, jax.Array, jax.Array], PyTree] | None = None
+    latents: Callable[[PyTree, jax.Array], jax.Array] | None = None
+
+
+def autoencoder(
+    decoder: nn.Module, latent: int, weight: float, beta: float, capsa: bool = False
+) -> Head:
+    """A variational autoencoder on a network's features (Kingma and Welling 2014).
+
+    Mean and log standard deviation of the latents are linear in the features. The loss is
+    `weight * (half the squared error of the reconstruction + beta * KL)`, both summed: with
+    weight and beta 1 the negative evidence bound, but for a constant, of pixels with variance 1.
+
+    Args:
+      decoder: maps latents `[B, F]` to reconstructions of the shape of inputs.
+      latent: F.
+      weight: of this loss beside that of the output.
+      beta: of the divergence.
+      capsa: takes the loss as Capsa 0.1.5 has it: the whole squared error, and a mean in the
+        divergence in which the logarithm stands for the standard deviation and half of it is drawn
+        with.
+    """
+
+    def encode(params, features):
+        mean, log_std = jnp.split(features @ params["kernel"] + params["bias"], 2, axis=-1)
+        return mean, log_std
+
+    def init(key, x, features):
+        kernel_key, decoder_key = jax.random.split(key)
+        kernel = nn.initializers.lecun_normal()(kernel_key, (features.shape[1], 2 * latent))
+        params = {"kernel": kernel, "bias": jnp.zeros(2 * latent)}
+        variables = decoder.init(decoder_key, jnp.zeros((1, latent)))
+        made = jax.eval_shape(decoder.apply, variables, jnp.zeros((1, latent)))
+        if made.shape[1:] != x.shape[1:]:
+            raise ValueError(
+                f"decoder: {type(decoder).__name__} gives {list(made.shape[1:])}, not the inputs' "
+                f"{list(x.shape[1:])}"
+            )
+        return params | {"decoder": variables["params"]}, None
+
+    def decode(params, latents):
+        return decoder.apply({"params": params["decoder"]}, latents)
+
+    def loss(params, x, features, key):
+        mean, log_std = encode(params, features)
+        noise = jax.random.normal(key, mean.shape)
+        drawn = mean + jnp.exp(log_std / 2 if capsa else log_std) * noise
+        error = _squared_error(x, decode(params, drawn))
+        each = jnp.square(mean) + jnp.exp(2 * log_std) - 1 - (1 if capsa else 2) * log_std
+        if capsa:
+            return weight * (error + beta * each.mean(axis=1) / 2)
+        return weight * (error + beta * each.sum(axis=1)) / 2
+
+    def describe(params, bank, x, features):
+        del bank
+        return {"novelty": _squared_error(x, decode(params, encode(params, features)[0]))}
+
+    return Head(
+        "vae",
+        init,
+        describe,
+        loss,
+        latents=lambda params, features: encode(params, features)[0],
+    )
+
+
+def histogram(bins: int, size: int, smoothing: float) -> Head:
+    """Density by marginal histograms of the latents, see `bank.log_histogram`."""
+    return _banked(
+        "histogram", size, lambda bank, latents: log_histogram(bank, latents, bins, smoothing)
+    )
+
+
+def nearest(neighbours: int, size: int) -> Head:
+    """Density by the k-th nearest latent, see `bank.log_density_of_neighbours`."""
+    return _banked(
+        "density", size, lambda bank, latents: log_density_of_neighbours(bank, latents, neighbours)
+    )
+
+
+def _banked(name: str, size: int, look_up: Callable[..., jax.Array]) -> Head:
+    return Head(
+        name,
+        init=lambda key, x, latents: ({}, empty_bank(size, latents.shape[1])),
+        describe=lambda params, bank, x, latents: {"density": look_up(bank, latents)},
+        observe=push,
+    )
+
+
+def _squared_error(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Summed over everything but the batch, float32 `[B]`."""
+    return jnp.square(x.astype(jnp.float32) - y).reshape(len(x), -1).sum(axis=1)

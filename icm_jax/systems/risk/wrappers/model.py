@@ -1,0 +1,207 @@
+"""A model that says what it does not know: a Flax network with what wrappers put around it.
+
+A model is data (which network, which likelihood, which heads, how many members), its methods are
+pure functions of variables. Wrappers (`icm_jax.systems.risk.wrappers.wrap`) make models of models.
+Variables are a dict of collections: `params`, which gradients change; `batch_stats`; and `risk`,
+banks of latents, which `observe` fills.
+"""
+
+from typing import NamedTuple, Union
+
+import flax.linen as nn
+import jax
+
+from icm_jax.systems.risk.wrappers.heads import Head
+from icm_jax.systems.risk.wrappers.likelihoods import Likelihood
+from icm_jax.systems.risk.wrappers.network import Dropout, Seen, Variables, look
+from icm_jax.systems.risk.wrappers.result import Risk, combine
+
+NETWORK, LIKELIHOOD = "network", "likelihood"
+
+
+class Model(NamedTuple):
+    """One network, with what is beside its output.
+
+    Attributes:
+      network: see `network.look`.
+      likelihood: how its output is read.
+      heads: beside it, in the order in which they look at latents.
+      dropout: of the network's layers, or None.
+    """
+
+    network: nn.Module
+    likelihood: Likelihood
+    heads: tuple[Head, ...] = ()
+    dropout: Dropout | None = None
+
+    def init(self, key: jax.Array, x: jax.Array) -> Variables:
+        """Variables of a network that has learned nothing.
+
+        Args:
+          key: typed key `[]`.
+          x: an example `[B, ...]` of inputs.
+        """
+        network_key, heads_key = jax.random.split(key)
+        return self.wrap(self.network.init(network_key, x), heads_key, x)
+
+    def wrap(self, variables: Variables, key: jax.Array, x: jax.Array) -> Variables:
+        """Variables with a trained network's as they are; only what is beside it is new.
+
+        Args:
+          variables: of the network.
+          key: typed key `[]`, for the heads.
+          x: an example `[B, ...]` of inputs.
+        """
+        seen = look(self.network, variables, x)
+        params = {NETWORK: variables["params"]}
+        if head := self.likelihood.init(jax.random.fold_in(key, 0), seen):
+            params[LIKELIHOOD] = head
+        banks, latents = {}, seen.features
+        for number, head in enumerate(self.heads):
+            own, bank = head.init(jax.random.fold_in(key, number + 1), x, latents)
+            if own:
+                params[head.name] = own
+            if bank is not None:
+                banks[head.name] = bank
+            latents = head.latents(own, latents) if head.latents else latents
+        batch_stats = variables.get("batch_stats", {})
+        return {"params": params, "batch_stats": batch_stats, "risk": banks}
+
+    def loss(
+        self, variables: Variables, x: jax.Array, targets: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, Variables]:
+        """What a batch costs in training.
+
+        Args:
+          variables: of the model.
+          x: `[B, ...]`.
+          targets: float32 `[B, D]`, or int32 `[B]` of classes.
+          key: typed key `[]`, for whatever is drawn.
+
+        Returns:
+          Losses, float32 `[B]`, and the variables with batch statistics after the batch.
+        """
+        seen_key, likelihood_key, heads_key = jax.random.split(key, 3)
+        seen = self._look(variables, x, train=True, key=seen_key)
+        params = variables["params"]
+        losses = self.likelihood.loss(params.get(LIKELIHOOD, {}), seen, targets, likelihood_key)
+        latents = seen.features
+        for number, head in enumerate(self.heads):
+            own = params.get(head.name, {})
+            if head.loss:
+                losses += head.loss(own, x, latents, jax.random.fold_in(heads_key, number))
+            latents = head.latents(own, latents) if head.latents else latents
+        return losses, {**variables, "batch_stats": seen.batch_stats}
+
+    def observe(
+        self, variables: Variables, x: jax.Array, counts: jax.Array | None = None
+    ) -> Variables:
+        """The variables with the latents of inputs `[B, ...]` in the banks.
+
+        Args:
+          variables: of the model.
+          x: `[B, ...]`.
+          counts: bool `[B]`, which inputs are taken; None: all.
+        """
+        latents = look(self.network, self._of_network(variables), x).features
+        banks = dict(variables["risk"])
+        for head in self.heads:
+            if head.observe:
+                banks[head.name] = head.observe(banks[head.name], latents, counts)
+            own = variables["params"].get(head.name, {})
+            latents = head.latents(own, latents) if head.latents else latents
+        return {**variables, "risk": banks}
+
+    def predict(self, variables: Variables, x: jax.Array, key: jax.Array | None = None) -> Risk:
+        """Predictions of inputs `[B, ...]`, and what is not known of them.
+
+        Args:
+          variables: of the model.
+          x: `[B, ...]`.
+          key: typed key `[]`, for models with dropout; others do without.
+
+        Raises:
+          ValueError: dropout has no key.
+        """
+        return combine(self.components(variables, x, key))
+
+    def components(self, variables: Variables, x: jax.Array, key: jax.Array | None = None) -> Risk:
+        """The risks of each pass, leaves `[passes, B, ...]`; arguments are as in `predict`."""
+        if not self.dropout or self.dropout.rate == 0:
+            one = self._describe(variables, x, None)
+            return jax.tree.map(lambda field: field[None], one)
+        if key is None:
+            raise ValueError("key: None is not allowed; dropout draws what it drops")
+        keys = jax.random.split(key, self.dropout.passes)
+        return jax.vmap(lambda key: self._describe(variables, x, key))(keys)
+
+    def _describe(self, variables: Variables, x: jax.Array, key: jax.Array | None) -> Risk:
+        params = variables["params"]
+        seen = self._look(variables, x, train=False, key=key)
+        fields, latents = {}, seen.features
+        for head in self.heads:
+            own, bank = params.get(head.name, {}), variables["risk"].get(head.name)
+            fields |= head.describe(own, bank, x, latents)
+            latents = head.latents(own, latents) if head.latents else latents
+        return self.likelihood.describe(params.get(LIKELIHOOD, {}), seen).replace(**fields)
+
+    def _look(self, variables: Variables, x: jax.Array, train: bool, key: jax.Array | None) -> Seen:
+        dropout = self.dropout if self.dropout and self.dropout.rate > 0 else None
+        network = self._of_network(variables)
+        return look(self.network, network, x, train=train, key=key, dropout=dropout)
+
+    def _of_network(self, variables: Variables) -> Variables:
+        batch_stats = variables["batch_stats"]
+        params = {"params": variables["params"][NETWORK]}
+        return params | ({"batch_stats": batch_stats} if batch_stats else {})
+
+
+class Ensemble(NamedTuple):
+    """Several models of one kind (Lakshminarayanan et al. 2017), under one `vmap`.
+
+    Its variables are those of the members, stacked: leaves `[E, ...]`.
+
+    Attributes:
+      inner: the model of each member.
+      members: E.
+    """
+
+    inner: Union[Model, "Ensemble"]
+    members: int
+
+    def init(self, key: jax.Array, x: jax.Array) -> Variables:
+        """As `Model.init`, with a key of its own for each member."""
+        return jax.vmap(lambda key: self.inner.init(key, x))(self._keys(key))
+
+    def wrap(self, variables: Variables, key: jax.Array, x: jax.Array) -> Variables:
+        """As `Model.wrap`; `variables` are those of E networks, leaves `[E, ...]`."""
+        return jax.vmap(lambda v, key: self.inner.wrap(v, key, x))(variables, self._keys(key))
+
+    def loss(
+        self, variables: Variables, x: jax.Array, targets: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, Variables]:
+        """As `Model.loss`; losses are the sum of the members', each of which learns as if alone."""
+        call = jax.vmap(lambda v, key: self.inner.loss(v, x, targets, key))
+        losses, variables = call(variables, self._keys(key))
+        return losses.sum(axis=0), variables
+
+    def observe(
+        self, variables: Variables, x: jax.Array, counts: jax.Array | None = None
+    ) -> Variables:
+        """As `Model.observe`; each member has banks of its own."""
+        return jax.vmap(lambda v: self.inner.observe(v, x, counts))(variables)
+
+    def predict(self, variables: Variables, x: jax.Array, key: jax.Array | None = None) -> Risk:
+        """As `Model.predict`, of all members; see `result.combine`."""
+        return combine(self.components(variables, x, key))
+
+    def components(self, variables: Variables, x: jax.Array, key: jax.Array | None = None) -> Risk:
+        """The risks of each member, leaves `[E, B, ...]`; arguments are as in `predict`."""
+        if key is None:
+            return jax.vmap(lambda v: self.inner.predict(v, x))(variables)
+        call = jax.vmap(lambda v, key: self.inner.predict(v, x, key))
+        return call(variables, self._keys(key))
+
+    def _keys(self, key: jax.Array) -> jax.Array:
+        # The only member is given the key itself: an ensemble of one is its member.
+        return key[None] if self.members == 1 else jax.random.split(key, self.members)
