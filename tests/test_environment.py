@@ -165,7 +165,7 @@ def small(importing="", running="pass", stdout=subprocess.PIPE, **variables):
     stub += f"package.__path__ = [{str(ROOT / 'icm_jax')!r}]"
     return subprocess.Popen(
         [sys.executable, "-c", stub + IMPORTING.format(importing=importing, running=running)],
-        env=os.environ | variables,
+        env=os.environ | {"PYTHONUNBUFFERED": ""} | variables,
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
