@@ -1,1 +1,19 @@
 """Risk-aware training: networks that say what they do not know."""
+
+from icm_jax.systems.kind import Curve, Kind
+from icm_jax.systems.risk.detection.build import build_seeds, load
+from icm_jax.systems.risk.detection.config import SCHEMA
+from icm_jax.systems.risk.detection.evaluation import numbers
+from icm_jax.systems.risk.detection.stories import MEASURES, tell
+
+KINDS = {
+    "risk_faces": Kind(
+        schema=SCHEMA,
+        load=load,
+        build=build_seeds,
+        story=tell,
+        numbers=numbers,
+        measures=MEASURES,
+        curve=Curve("worst_group", "worst group", "Recall of the worst group"),
+    ),
+}

@@ -1,0 +1,1 @@
+"""Networks of the risk-aware systems."""
