@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 from commands import launched
+from processes import full_disk
 from systems.icm import tiny
 
 from icm_jax import classification, experiment, streams, training
@@ -176,6 +177,9 @@ def test_workdirs_that_hold_no_trained_model(run, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(older))
     with pytest.raises(ValueError, match="competition.keep: missing; its default is 0.0"):
         restore.load(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(training.WorkdirError, match="holds a system None, without experts"):
+        restore.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +255,15 @@ def test_an_exported_model_is_for_cpu_and_cuda(run, tmp_path):
             restore.export(run[2], path)
 
 
+def test_an_export_on_a_full_disk_leaves_the_older_one(run, tmp_path):
+    (tmp_path / "model.jax").write_text("older")
+    message = "cannot write .*model.jax: File too large"
+    with full_disk(1000), pytest.raises(training.WorkdirError, match=message):
+        restore.export(run[2], tmp_path / "model.jax")
+    assert (tmp_path / "model.jax").read_text() == "older"
+    assert [path.name for path in tmp_path.iterdir()] == ["model.jax"]
+
+
 def test_launch_restores_and_exports(run, tmp_path, capsys):
     images = mixed_images()[:2]
     np.savez(tmp_path / "my.npz", images=images)
@@ -260,7 +273,7 @@ def test_launch_restores_and_exports(run, tmp_path, capsys):
     chex.assert_trees_all_equal(
         dict(np.load(tmp_path / "out/restored.npz")), run[2](images)._asdict()
     )
-    use |= {"mode": "export"}
+    use = {"workdir": str(run[0]), "mode": "export"}
     status, out, _ = launched(capsys, output=str(tmp_path / "model.jax"), **use)
     assert not status and out == f"{tmp_path}/model.jax\n"
     exported = jax.export.deserialize((tmp_path / "model.jax").read_bytes())
