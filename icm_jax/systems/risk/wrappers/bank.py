@@ -97,9 +97,9 @@ def log_density_of_neighbours(bank: Bank, latents: jax.Array, neighbours: int) -
     square = jnp.square(asked).sum(1)[:, None] + jnp.square(known).sum(1)[None] - 2 * products
     square = jnp.where(bank.filled[None], square, jnp.inf)
     k = min(neighbours, len(known))
-    nearest = jax.lax.top_k(-square, k)[1][:, -1]
-    # Measured again: of near points far from the mean, rounding eats the difference above.
-    kth = jnp.square(asked - known[nearest]).sum(axis=1)
+    nearest = known[jax.lax.top_k(-square, k)[1]]  # [B, k, F]
+    # Measured again: far from the mean the difference above is rounded to nothing, or below.
+    kth = jnp.square(asked[:, None] - nearest).sum(axis=2).max(axis=1)
     width = latents.shape[1]
     log_volume = width / 2 * np.log(np.pi) - jax.lax.lgamma(width / 2 + 1.0)
     count = jnp.minimum(bank.count, len(known))
