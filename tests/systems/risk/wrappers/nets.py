@@ -1,5 +1,6 @@
 """Tiny networks for the tests of wrappers, and variables of them by hand."""
 
+import functools
 from collections.abc import Sequence
 
 import chex
@@ -7,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 
 class MLP(nn.Module):
@@ -78,3 +80,23 @@ def jitted(model):
 
 same = chex.assert_trees_all_equal
 close = chex.assert_trees_all_close
+
+
+@functools.partial(jax.jit, static_argnames=("model", "steps", "rate"))
+def fit(model, variables, x, targets, steps, rate):
+    """Variables after steps of Adam on all data, each with draws of its own."""
+    optimizer = optax.adam(optax.cosine_decay_schedule(rate, steps))
+
+    def step(carry, key):
+        variables, state = carry
+
+        def cost(params):
+            losses, after = model.loss({**variables, "params": params}, x, targets, key)
+            return losses.mean(), after
+
+        grads, after = jax.grad(cost, has_aux=True)(variables["params"])
+        updates, state = optimizer.update(grads, state)
+        return ({**after, "params": optax.apply_updates(variables["params"], updates)}, state), None
+
+    keys = jax.random.split(jax.random.key(0), steps)
+    return jax.lax.scan(step, (variables, optimizer.init(variables["params"])), keys)[0][0]
