@@ -68,14 +68,33 @@ def normal(seed, *shape):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def stack(*trees):
-    """Trees of one structure on a new first axis."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+def program(function, **static):
+    """A function compiled as one program, whose answers are NumPy's: each slice of JAX's is one."""
+    compiled = jax.jit(function, **static)
+    return lambda *arguments, **named: jax.device_get(compiled(*arguments, **named))
 
 
-def jitted(model):
-    """(init, predict, loss, observe) of a model, each one program."""
-    return tuple(jax.jit(each) for each in (model.init, model.predict, model.loss, model.observe))
+def made(model, x, seed=0, train=None):
+    """Variables of a model of the shapes that `init` gives, with random numbers for parameters.
+
+    Statistics are positive and banks empty. Nothing is compiled.
+    """
+    key = jax.random.key(0)
+    shapes = (
+        jax.eval_shape(model.init, key, x)
+        if train is None
+        else jax.eval_shape(functools.partial(model.init, train=train), key, x)
+    )
+    rng = np.random.default_rng(seed)
+    numbers = {"params": rng.normal, "batch_stats": functools.partial(rng.uniform, 0.5, 1.5)}
+
+    def fill(path, leaf):
+        draw = numbers.get(path[0].key)
+        return (
+            np.zeros(leaf.shape, leaf.dtype) if draw is None else np.float32(draw(size=leaf.shape))
+        )
+
+    return jax.tree_util.tree_map_with_path(fill, shapes)
 
 
 same = chex.assert_trees_all_equal

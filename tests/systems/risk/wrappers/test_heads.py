@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from systems.risk.wrappers.nets import Decoder, close, layer, normal, same
+from systems.risk.wrappers.nets import Decoder, close, layer, normal, program, same
 
 from icm_jax.systems.risk.wrappers import bank, heads
 
@@ -20,7 +20,7 @@ def encoder(mean, log_std):
 
 def losses_of(head, params, x):
     features = jnp.ones((len(x), 1))
-    return jax.jit(head.loss)(params, x, features, KEY)
+    return program(head.loss)(params, x, features, KEY)
 
 
 def test_divergence_is_that_of_monte_carlo():
@@ -65,7 +65,7 @@ def test_principal_axes_leave_the_residual_variance():
     params = layer(np.concatenate([axes[:, 1:], never], 1), [0, 0, -30, -30])
     params |= {"decoder": {"dense": layer(axes[:, 1:].T)}}
 
-    @jax.jit
+    @program
     def call(params):
         loss, gradient = jax.value_and_grad(lambda p: head.loss(p, x, x, KEY).mean())(params)
         return loss, gradient, head.describe(params, None, x, x)["novelty"]
@@ -81,14 +81,14 @@ def test_novelty_is_summed_over_an_image():
     head = heads.autoencoder(Decoder((2, 2, 3)), latent=1, weight=1.0, beta=1.0)
     params = encoder([0], [0]) | {"decoder": {"dense": layer(np.zeros((1, 12)), np.full(12, 2))}}
     images = np.stack([np.full((2, 2, 3), 5), np.full((2, 2, 3), 1)]).astype(np.uint8)
-    novelty = head.describe(params, None, images, np.ones((2, 1), np.float32))["novelty"]
-    same(novelty, np.float32([12 * 9, 12 * 1]))
+    fields = program(head.describe)(params, None, images, np.ones((2, 1), np.float32))
+    same(fields["novelty"], np.float32([12 * 9, 12 * 1]))
 
 
 def test_latents_are_the_mean():
     head = heads.autoencoder(Decoder((3,)), latent=2, weight=1.0, beta=1.0)
     close(
-        head.latents(encoder(MEAN, LOG_STD), np.ones((2, 1), np.float32)),
+        program(head.latents)(encoder(MEAN, LOG_STD), np.ones((2, 1), np.float32)),
         np.float32([MEAN, MEAN]),
         rtol=1e-6,
     )
@@ -118,7 +118,7 @@ def test_banks_look_up_what_they_observed():
     histogram, nearest = heads.histogram(5, 8, 1e-3), heads.nearest(2, 8)
     seen, asked = normal(2, 6, 3), normal(3, 4, 3)
 
-    @jax.jit
+    @program
     def call(seen, asked):
         both = []
         for head in (histogram, nearest):

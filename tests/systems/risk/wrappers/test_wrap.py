@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from systems.risk.wrappers.nets import MLP, Decoder, Normed, normal, same
+from systems.risk.wrappers.nets import MLP, Decoder, Normed, made, normal, program, same
 
 from icm_jax.systems.risk import wrappers as risk
 from icm_jax.systems.risk.wrappers import heads
@@ -43,9 +43,9 @@ def test_any_order_makes_the_same_model(order):
 
 
 def test_two_orders_give_the_same_numbers():
-    @functools.partial(jax.jit, static_argnums=0)
+    @functools.partial(program, static_argnums=0)
     def call(model):
-        variables = model.observe(model.init(KEY, X), X)
+        variables = model.observe(made(model, X), X)
         return variables, model.predict(variables, X, KEY), model.loss(variables, X, Y, KEY)[0]
 
     dropout = functools.partial(risk.dropout, rate=0.3, passes=2)
@@ -62,8 +62,7 @@ def test_ensembles_of_ensembles_are_reached():
 def test_trained_networks_are_kept():
     """Their weights and statistics, and what they predict; only what is beside them is new."""
     net, images = Normed(), normal(2, 5, 2, 2, 1)
-    trained = jax.jit(net.init, static_argnames="train")(jax.random.key(7), images, train=False)
-    trained["batch_stats"] = jax.tree.map(lambda leaf: leaf + 0.5, trained["batch_stats"])
+    trained = made(net, images, train=False)
     wrappers = {
         "plain": risk.plain,
         "mve": risk.mve,
@@ -73,7 +72,7 @@ def test_trained_networks_are_kept():
         "dropout": functools.partial(risk.dropout, rate=0.0),
     }
 
-    @jax.jit
+    @program
     def call(trained):
         got = {}
         for name, wrapper in wrappers.items():
@@ -93,8 +92,8 @@ def test_trained_networks_are_kept():
 
 
 def test_trained_members_are_kept():
-    trained = jax.jit(jax.vmap(NET.init, (0, None)))(jax.random.split(KEY, 2), X)
-    variables = jax.jit(risk.ensemble(risk.mve(NET), members=2).wrap)(trained, KEY, X)
+    trained = jax.tree.map(lambda *leaves: np.stack(leaves), made(NET, X, 0), made(NET, X, 1))
+    variables = program(risk.ensemble(risk.mve(NET), members=2).wrap)(trained, KEY, X)
     same(variables["params"]["network"], trained["params"])
     assert variables["params"]["likelihood"]["kernel"].shape == (2, 4, 2)
 
@@ -126,7 +125,7 @@ def test_arguments_reach_the_heads():
     model = risk.density(risk.histogram(model, bins=3, size=8, smoothing=0.1), 3, size=8)
     features = normal(3, 5, 4)
 
-    @jax.jit
+    @program
     def call(features):
         got = []
         for all_heads in (by_hand, model.heads):
@@ -186,14 +185,14 @@ def test_what_is_observed_is_what_is_asked():
     """The density that `histogram(vae(net))` gives is that of the autoencoder's means."""
     model = histogram(vae(NET))
 
-    @jax.jit
+    @program
     def call(variables):
         observed = model.observe(variables, X)
         return observed["risk"]["histogram"], model.predict(observed, X).density
 
-    variables = jax.jit(model.init)(KEY, X)
+    variables = made(model, X)
     bank, log = call(variables)
-    params = jax.device_get(variables["params"])
+    params = variables["params"]
     dense, coder = params["network"]["Dense_0"], params["vae"]
     features = np.maximum(X @ dense["kernel"] + dense["bias"], 0)
     means = (features @ coder["kernel"] + coder["bias"])[:, :2]
