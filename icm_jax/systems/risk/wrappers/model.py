@@ -6,16 +6,24 @@ Variables are a dict of collections: `params`, which gradients change; `batch_st
 banks of latents, which `observe` fills.
 """
 
-from typing import NamedTuple, Union
+from collections.abc import Callable
+from typing import Any, NamedTuple, Union
 
 import flax.linen as nn
 import jax
 
 from icm_jax.systems.risk.wrappers.heads import Head
 from icm_jax.systems.risk.wrappers.likelihoods import Likelihood
-from icm_jax.systems.risk.wrappers.network import Dropout, Seen, Variables, look
+from icm_jax.systems.risk.wrappers.network import (
+    Dropout,
+    Seen,
+    Variables,
+    look,
+    train_argument,
+)
 from icm_jax.systems.risk.wrappers.result import Risk, combine
 
+PyTree = Any
 NETWORK, LIKELIHOOD = "network", "likelihood"
 
 
@@ -42,7 +50,8 @@ class Model(NamedTuple):
           x: an example `[B, ...]` of inputs.
         """
         network_key, heads_key = jax.random.split(key)
-        return self.wrap(self.network.init(network_key, x), heads_key, x)
+        variables = self.network.init(network_key, x, **train_argument(self.network, False))
+        return self.wrap(variables, heads_key, x)
 
     def wrap(self, variables: Variables, key: jax.Array, x: jax.Array) -> Variables:
         """Variables with a trained network's as they are; only what is beside it is new.
@@ -138,7 +147,10 @@ class Model(NamedTuple):
     def _describe(self, variables: Variables, x: jax.Array, key: jax.Array | None) -> Risk:
         params = variables["params"]
         seen = self._look(variables, x, train=False, key=key)
-        fields, latents = {}, seen.features
+        # Banks and reconstructions are of latents without dropout, see `observe`.
+        alike = key is None or not self.heads
+        whole = seen if alike else self._look(variables, x, train=False, key=None)
+        fields, latents = {}, whole.features
         for head in self.heads:
             own, bank = params.get(head.name, {}), variables["risk"].get(head.name)
             fields |= head.describe(own, bank, x, latents)
@@ -171,25 +183,35 @@ class Ensemble(NamedTuple):
 
     def init(self, key: jax.Array, x: jax.Array) -> Variables:
         """As `Model.init`, with a key of its own for each member."""
-        return jax.vmap(lambda key: self.inner.init(key, x))(self._keys(key))
+        return self._map(lambda key: self.inner.init(key, x), self._keys(key))
 
     def wrap(self, variables: Variables, key: jax.Array, x: jax.Array) -> Variables:
-        """As `Model.wrap`; `variables` are those of E networks, leaves `[E, ...]`."""
-        return jax.vmap(lambda v, key: self.inner.wrap(v, key, x))(variables, self._keys(key))
+        """As `Model.wrap`; `variables` are those of E networks, leaves `[E, ...]`.
+
+        Raises:
+          ValueError: they are of another number of networks.
+        """
+        if any(leaf.shape[:1] != (self.members,) for leaf in jax.tree.leaves(variables)):
+            raise ValueError(
+                f"variables: these shapes are not allowed; they must be those of {self.members} "
+                "networks, stacked on a first axis"
+            )
+        return self._map(lambda v, key: self.inner.wrap(v, key, x), variables, self._keys(key))
 
     def loss(
         self, variables: Variables, x: jax.Array, targets: jax.Array, key: jax.Array
     ) -> tuple[jax.Array, Variables]:
         """As `Model.loss`; losses are the sum of the members', each of which learns as if alone."""
-        call = jax.vmap(lambda v, key: self.inner.loss(v, x, targets, key))
-        losses, variables = call(variables, self._keys(key))
+        losses, variables = self._map(
+            lambda v, key: self.inner.loss(v, x, targets, key), variables, self._keys(key)
+        )
         return losses.sum(axis=0), variables
 
     def observe(
         self, variables: Variables, x: jax.Array, counts: jax.Array | None = None
     ) -> Variables:
         """As `Model.observe`; each member has banks of its own."""
-        return jax.vmap(lambda v: self.inner.observe(v, x, counts))(variables)
+        return self._map(lambda v: self.inner.observe(v, x, counts), variables)
 
     def predict(self, variables: Variables, x: jax.Array, key: jax.Array | None = None) -> Risk:
         """As `Model.predict`, of all members; see `result.combine`."""
@@ -198,9 +220,17 @@ class Ensemble(NamedTuple):
     def components(self, variables: Variables, x: jax.Array, key: jax.Array | None = None) -> Risk:
         """The risks of each member, leaves `[E, B, ...]`; arguments are as in `predict`."""
         if key is None:
-            return jax.vmap(lambda v: self.inner.predict(v, x))(variables)
-        call = jax.vmap(lambda v, key: self.inner.predict(v, x, key))
-        return call(variables, self._keys(key))
+            return self._map(lambda v: self.inner.predict(v, x), variables)
+        keys = self._keys(key)
+        return self._map(lambda v, key: self.inner.predict(v, x, key), variables, keys)
+
+    def _map(self, call: Callable[..., PyTree], *stacked: PyTree) -> PyTree:
+        """`call` of each member."""
+        if self.members > 1:
+            return jax.vmap(call)(*stacked)
+        # Not by `vmap`, whose batch of one rounds otherwise.
+        one = call(*jax.tree.map(lambda leaf: leaf[0], stacked))
+        return jax.tree.map(lambda leaf: leaf[None], one)
 
     def _keys(self, key: jax.Array) -> jax.Array:
         # The only member is given the key itself: an ensemble of one is its member.

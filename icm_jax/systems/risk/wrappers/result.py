@@ -1,5 +1,6 @@
 """What a model says of its inputs: predictions with what it does not know of them."""
 
+from statistics import NormalDist
 from typing import Any
 
 import flax.struct
@@ -34,6 +35,9 @@ class Risk:
     density: jax.Array | None = None
     novelty: jax.Array | None = None
     task: str = flax.struct.field(pytree_node=False, default=NUMBERS)
+
+    # What has __getitem__ is iterable by default, and JAX's indices never run out.
+    __iter__ = None
 
     def __getitem__(self, index: Any) -> "Risk":
         """The inputs at `index`, of all fields."""
@@ -73,16 +77,23 @@ class Risk:
         """
         if not 0 < level < 1:
             raise ValueError(f"level: {level!r} is not allowed; it must be above 0 and below 1")
-        reach = jax.scipy.stats.norm.ppf((1 + level) / 2) * self.std()
+        reach = NormalDist().inv_cdf((1 + level) / 2) * self.std()
         return self.prediction - reach, self.prediction + reach
 
     def affine(self, scale: Any, shift: Any) -> "Risk":
         """The risk of `scale * target + shift`: of a target that was standardized, say.
 
+        Args:
+          scale: a number, or one for each of the target's, `[D]`.
+          shift: likewise.
+
         Raises:
           ValueError: of classes.
         """
         _check_numbers(self, "affine")
+        scale, shift = (
+            jnp.broadcast_to(jnp.asarray(by), self.prediction.shape) for by in (scale, shift)
+        )
         aleatoric, epistemic = jax.tree.map(
             lambda variance: variance * scale**2, (self.aleatoric, self.epistemic)
         )
