@@ -181,7 +181,8 @@ def _clean(detector: Detector, state: State, data: Data, key: jax.Array) -> Stat
     count = round(len(certain) * (1 - detector.config.cleaning.share))
     weights = np.zeros(len(certain), np.float32)
     weights[certain[:count]] = 1
-    return init_state(detector, len(weights), key)._replace(weights=weights)
+    begin = jax.jit(functools.partial(init_state, detector, len(weights)))
+    return begin(key)._replace(weights=weights)
 
 
 def _fill(detector: Detector, variables: PyTree, images: np.ndarray, order: np.ndarray) -> PyTree:

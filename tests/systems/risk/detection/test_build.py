@@ -1,7 +1,5 @@
 """The detector as a system: its banks, weights and phases, killed and resumed, on four devices."""
 
-import functools
-
 import chex
 import jax
 import jax.numpy as jnp
@@ -13,17 +11,19 @@ from systems.risk.detection import tiny
 from icm_jax import experiment
 from icm_jax.systems.risk.detection import model, state
 from icm_jax.systems.risk.detection.build import build_seeds
-from icm_jax.systems.risk.networks.lab import LabClassifier, LabDecoder
 from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.progress import Progress
 
 
+def make_small(patch):
+    """Puts one hidden layer in the place of the lab's networks, which take long to compile."""
+    patch.setattr(model, "LabClassifier", tiny.Classifier)
+    patch.setattr(model, "LabDecoder", tiny.Decoder)
+
+
 @pytest.fixture(autouse=True)
-def narrow(monkeypatch):
-    """The lab's networks with two filters in place of twelve."""
-    for network in (LabClassifier, LabDecoder):
-        narrowed = functools.partial(network, width=2)
-        monkeypatch.setattr(model, network.__name__, narrowed)
+def small(monkeypatch):
+    make_small(monkeypatch)
 
 
 def build(choice="conflict,density", axis_name=None, **fields):
@@ -37,8 +37,7 @@ def run(tmp_path_factory):
     """A run whose faces are drawn by their density, and by their uncertainty."""
     workdir = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        for network in (LabClassifier, LabDecoder):
-            patch.setattr(model, network.__name__, functools.partial(network, width=2))
+        make_small(patch)
         config = tiny.risk_faces("conflict,both")
         return workdir, experiment.run(config, workdir, data=tiny.blobs())
 
@@ -56,9 +55,9 @@ def test_banks_hold_faces_alone_and_rare_ones_are_drawn_more_often(run):
 
 def test_a_run_killed_within_an_epoch_goes_on_bit_for_bit(tmp_path, monkeypatch, run):
     crashes = [
-        (Progress, "advance", 1, True),  # within the first epoch, nothing is saved
-        (Progress, "advance", 3, True),  # after the first weights, within the second
-        (Checkpoints, "save", 1, True),  # at the end
+        (Progress, "advance", 0, False),  # within the first epoch, nothing is saved
+        (Checkpoints, "save", 0, True),  # after the first weights
+        (Progress, "advance", 0, True),  # within the second epoch
     ]
     config = tiny.risk_faces("conflict,both")
     for owner, name, at, after in crashes:
@@ -91,9 +90,8 @@ def test_the_most_uncertain_images_are_taken_out_and_stay_out(monkeypatch):
     first = jax.jit(system.init)(jax.random.key(0))
     begun = cleaned.begin(first, system.given, jax.random.key(3))
     assert np.flatnonzero(begun.weights == 0).tolist() == list(range(45, 60))
-    assert not np.allclose(  # training begins anew, from another beginning
-        *(jax.tree.leaves(s.variables["params"])[0] for s in (first, begun))
-    )
+    kernels = [s.variables["params"]["network"]["Dense_0"]["kernel"] for s in (first, begun)]
+    assert np.abs(kernels[0] - kernels[1]).max() > 0.01  # from another beginning
     faces = np.flatnonzero(system.given["labels"] == 1)
     after = np.asarray(cleaned.observe(begun, system.given).weights)
     assert (after[faces[faces >= 45]] == 0).all()

@@ -1,10 +1,37 @@
 """Small experiments with faces that are none: bright in the middle, among flat images."""
 
+from typing import Any
+
+import flax.linen as nn
 import numpy as np
 
 from icm_jax import default_config
 from icm_jax.data import Dataset, Splits
 from icm_jax.systems.risk.detection.config import world_and_method
+
+
+class Classifier(nn.Module):
+    """One hidden layer and batch norm, in the place of the lab's classifier."""
+
+    axis_name: str | None = None
+    compute: Any = None
+
+    @nn.compact
+    def __call__(self, images, train=False):
+        x = nn.Dense(6)(images.mean(axis=3).reshape(len(images), -1))
+        return nn.Dense(1)(nn.relu(nn.BatchNorm(not train, axis_name=self.axis_name)(x)))
+
+
+class Decoder(nn.Module):
+    """One layer, in the place of the lab's decoder."""
+
+    size: int
+    channels: int
+
+    @nn.compact
+    def __call__(self, latents):
+        shape = self.size, self.size, self.channels
+        return nn.Dense(self.size**2 * self.channels)(latents).reshape(-1, *shape)
 
 
 def blobs(train=60, test=40):
