@@ -112,7 +112,7 @@ def _whitening(bank: Bank) -> tuple[jax.Array, jax.Array]:
     """Mean `[1, F]` and matrix `[F, F]` after which the bank's covariance is one."""
     weight = bank.filled[:, None] / jnp.maximum(bank.filled.sum(), 1)
     mean = (weight * bank.latents).sum(axis=0, keepdims=True)
-    centred = jnp.where(bank.filled[:, None], bank.latents - mean, 0)
+    centred = bank.latents - mean
     covariance = _product((weight * centred).T, centred)
     variances, axes = jnp.linalg.eigh(covariance)
     # A direction in which nothing varies, or hardly, is not blown up.
