@@ -45,7 +45,8 @@ def push(bank: Bank, latents: jax.Array, weights: jax.Array | None = None) -> Ba
     came = taken.sum().astype(jnp.int32)
     stays = taken & (number >= came - size)
     place = jnp.where(stays, (bank.count + number) % size, size)  # `size` is no row: dropped
-    return Bank(bank.latents.at[place].set(latents, mode="drop"), bank.count + came)
+    new = jnp.asarray(bank.latents).at[place].set(latents, mode="drop")
+    return Bank(new, bank.count + came)
 
 
 def log_histogram(bank: Bank, latents: jax.Array, bins: int, smoothing: float) -> jax.Array:
