@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import chex
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -24,14 +23,14 @@ class MLP(nn.Module):
 
 
 class Normed(nn.Module):
-    """Batch norm of a convolution, dropout of its own, a dense layer."""
+    """Batch norm, a convolution, dropout of its own, a dense layer."""
 
     outputs: int = 2
 
     @nn.compact
     def __call__(self, images, train):
         x = nn.BatchNorm(not train, momentum=0.9)(images)
-        x = nn.BatchNorm(not train, momentum=0.9)(nn.relu(nn.Conv(3, (2, 2))(x)))
+        x = nn.relu(nn.Conv(3, (2, 2))(x))
         x = nn.Dropout(0.5, deterministic=not train)(x.reshape(len(x), -1))
         return nn.Dense(self.outputs)(x)
 
@@ -58,9 +57,9 @@ class Decoder(nn.Module):
 
 def layer(kernel, bias=None):
     """Parameters of a dense layer."""
-    kernel = jnp.asarray(kernel, jnp.float32)
-    bias = jnp.zeros(kernel.shape[1]) if bias is None else jnp.asarray(bias, jnp.float32)
-    return {"kernel": kernel, "bias": bias}
+    kernel = np.asarray(kernel, np.float32)
+    bias = np.zeros(kernel.shape[1]) if bias is None else bias
+    return {"kernel": kernel, "bias": np.asarray(bias, np.float32)}
 
 
 def normal(seed, *shape):

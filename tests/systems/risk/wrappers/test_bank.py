@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 from scipy.stats import spearmanr
-from systems.risk.wrappers.nets import normal, program
+from systems.risk.wrappers.nets import normal, program, same
 
 from icm_jax.systems.risk.wrappers import bank as banks
 from icm_jax.systems.risk.wrappers.bank import Bank
@@ -21,27 +21,28 @@ def rows(*numbers):
 
 
 def empty(size, width):
-    return jax.device_get(banks.empty_bank(size, width))
+    return Bank(np.zeros((size, width), np.float32), np.int32(0))
 
 
 def filled(latents):
     return Bank(latents, np.int32(len(latents)))
 
 
-def poisoned(latents, more=5):
-    """A bank that is not full, whose other rows would be seen in any sum."""
-    rest = np.full((more, latents.shape[1]), 1e6, np.float32)
-    return Bank(np.concatenate([latents, rest]), np.int32(len(latents)))
+def poisoned(latents):
+    """A bank that is not full: rows that do not count lie far out, and near what counts."""
+    far = np.full((5, latents.shape[1]), 1e6, np.float32)
+    return Bank(np.concatenate([latents, far, latents[:20]]), np.int32(len(latents)))
 
 
 def test_the_oldest_makes_room():
-    bank = empty(4, 1)
-    assert bank.count == 0 and not np.any(bank.filled)
+    bank, none = program(lambda: (banks.empty_bank(4, 1), banks.empty_bank(4, 1).filled))()
+    same(bank, empty(4, 1))
+    np.testing.assert_array_equal(none, [False] * 4)
     bank = push(bank, rows(1, 2, 3))
-    np.testing.assert_array_equal(bank.filled, [True, True, True, False])
+    assert bank.count == 3
     bank = push(bank, rows(4, 5, 6))  # 4 into the last row, 5 and 6 over 1 and 2
     np.testing.assert_array_equal(bank.latents[:, 0], [5, 6, 3, 4])
-    assert bank.count == 6 and bank.filled.all()
+    assert bank.count == 6
     bank = push(bank, rows(7, 8, 9))
     np.testing.assert_array_equal(bank.latents[:, 0], [9, 6, 7, 8])
 
@@ -93,7 +94,9 @@ def by_numpy(known, asked, bins, smoothing):
 
 def test_shares_are_those_of_numpy():
     """In a bank that is not full: zeros or what lies there never count."""
-    known, asked = normal(1, 60, 3), 2 * normal(2, 40, 3)  # many outside of all bins
+    # Zero is in none of the bins of two, and many are outside of all bins.
+    known, asked = normal(1, 60, 3) + [-9, 0, 9], 2 * normal(2, 40, 3) + [-9, 0, 9]
+    known, asked = np.float32(known), np.float32(asked)
     each = by_numpy(known, asked, 7, 1e-3)
     log = log_histogram(poisoned(known), asked, 7, 1e-3)
     close(log, each.sum(1), rtol=1e-5)  # logs of independent numbers add

@@ -32,8 +32,10 @@ def constant(*variances):
 
 def test_a_gaussian_by_hand():
     # Half of log(8 pi) = 3.2241714 and of 1 / 4.
-    nll = likelihoods.gaussian_nll(np.float32([1]), np.float32([0]), np.float32([4]))
-    close(nll, np.float32([1.7370857]), rtol=1e-6)
+    nll = program(likelihoods.gaussian_nll)
+    close(
+        nll(np.float32([1]), np.float32([0]), np.float32([4])), np.float32([1.7370857]), rtol=1e-6
+    )
 
 
 def test_beta_zero_is_the_negative_log_likelihood():
@@ -207,7 +209,7 @@ def test_noise_of_logits_in_training_and_outside():
 def test_without_noise_logits_are_logits():
     """Variances are 1e-6 at least: a thousandth is drawn."""
     output, labels = normal(0, 4, 3), np.int32([0, 2, 1, 1])
-    params = {"kernel": jnp.zeros((1, 3)), "bias": jnp.full(3, -50.0)}
+    params = {"kernel": np.zeros((1, 3), np.float32), "bias": np.full(3, -50, np.float32)}
     noisy, plain = likelihoods.noisy_logits(2), likelihoods.categorical()
 
     @program

@@ -3,7 +3,6 @@
 import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from systems.risk.wrappers.nets import (
@@ -113,8 +112,8 @@ def test_members_of_members():
     """Three groups of two: the variance between means of groups, plus the mean of those within."""
     model = risk.ensemble(risk.ensemble(MLP((1,)), members=2), members=3)
     slopes = normal(2, 3, 2)
-    kernels = jnp.asarray(slopes)[..., None, None]  # [3, 2, 1, 1]
-    dense = {"Dense_0": {"kernel": kernels, "bias": jnp.zeros((3, 2, 1))}}
+    bias = np.zeros((3, 2, 1), np.float32)
+    dense = {"Dense_0": {"kernel": slopes[..., None, None], "bias": bias}}
     variables = {"params": {"network": dense}, "batch_stats": {}, "risk": {}}
     got = program(model.predict)(variables, np.float32([[1], [2]]))
     spread = slopes.mean(1).var(ddof=1) + slopes.var(1, ddof=1).mean()
@@ -150,7 +149,7 @@ def lines(n, members, noise, seed):
     network = {"kernel": weights[:, 0, None, None], "bias": weights[:, 1, None]}
     head = {"kernel": np.zeros((members, 1, 1)), "bias": np.log(np.expm1(variance))[:, None]}
     params = {"network": {"Dense_0": network}, "likelihood": head}
-    params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
+    params = jax.tree.map(np.float32, params)
     return {"params": params, "batch_stats": {}, "risk": {}}, inverse
 
 
