@@ -1,0 +1,1 @@
+"""Networks that risk-aware training starts from."""
