@@ -62,8 +62,8 @@ def log_histogram(bank: Bank, latents: jax.Array, bins: int, smoothing: float) -
       smoothing: added to each share before shares are made to sum to 1.
     """
     filled = bank.filled[:, None]
-    least = jnp.where(filled, bank.latents, jnp.inf).min(axis=0)
-    most = jnp.where(filled, bank.latents, -jnp.inf).max(axis=0)
+    least = jnp.where(filled, bank.latents, jnp.inf).min(axis=0, keepdims=True)
+    most = jnp.where(filled, bank.latents, -jnp.inf).max(axis=0, keepdims=True)
     least, most = (jnp.where(bank.count > 0, edge, 0) for edge in (least, most))
     width = jnp.where(most > least, most - least, 1) / bins
 
@@ -91,12 +91,15 @@ def log_density_of_neighbours(bank: Bank, latents: jax.Array, neighbours: int) -
       neighbours: k.
     """
     mean, whiten = _whitening(bank)
-    known = (bank.latents - mean) @ whiten
-    asked = (latents - mean) @ whiten
-    square = jnp.square(asked).sum(1)[:, None] + jnp.square(known).sum(1) - 2 * asked @ known.T
-    square = jnp.where(bank.filled, square, jnp.inf)
+    known = _product(bank.latents - mean, whiten)
+    asked = _product(latents - mean, whiten)
+    products = _product(asked, known.T)
+    square = jnp.square(asked).sum(1)[:, None] + jnp.square(known).sum(1)[None] - 2 * products
+    square = jnp.where(bank.filled[None], square, jnp.inf)
     k = min(neighbours, len(known))
-    kth = -jax.lax.top_k(-square, k)[0][:, -1]
+    nearest = known[jax.lax.top_k(-square, k)[1]]  # [B, k, F]
+    # Measured again: far from the mean the difference above is rounded to nothing, or below.
+    kth = jnp.square(asked[:, None] - nearest).sum(axis=2).max(axis=1)
     width = latents.shape[1]
     log_volume = width / 2 * np.log(np.pi) - jax.lax.lgamma(width / 2 + 1.0)
     count = jnp.minimum(bank.count, len(known))
@@ -106,12 +109,17 @@ def log_density_of_neighbours(bank: Bank, latents: jax.Array, neighbours: int) -
 
 
 def _whitening(bank: Bank) -> tuple[jax.Array, jax.Array]:
-    """Mean `[F]` and matrix `[F, F]` after which the bank's covariance is one."""
+    """Mean `[1, F]` and matrix `[F, F]` after which the bank's covariance is one."""
     weight = bank.filled[:, None] / jnp.maximum(bank.filled.sum(), 1)
-    mean = (weight * bank.latents).sum(axis=0)
+    mean = (weight * bank.latents).sum(axis=0, keepdims=True)
     centred = jnp.where(bank.filled[:, None], bank.latents - mean, 0)
-    covariance = (weight * centred).T @ centred
+    covariance = _product((weight * centred).T, centred)
     variances, axes = jnp.linalg.eigh(covariance)
     # A direction in which nothing varies, or hardly, is not blown up.
     least = jnp.maximum(1e-6 * variances.max(), 1e-12)
-    return mean, axes / jnp.sqrt(jnp.maximum(variances, least))
+    return mean, axes / jnp.sqrt(jnp.maximum(variances, least))[None]
+
+
+def _product(a: jax.Array, b: jax.Array) -> jax.Array:
+    """In float32 on accelerators too: distances are differences of what is much larger."""
+    return jnp.matmul(a, b, precision="highest")

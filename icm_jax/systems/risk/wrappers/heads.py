@@ -13,6 +13,7 @@ from icm_jax.systems.risk.wrappers.bank import (
     log_histogram,
     push,
 )
+from icm_jax.systems.risk.wrappers.network import linear
 
 PyTree = Any
 
@@ -57,7 +58,7 @@ def autoencoder(
     """
 
     def encode(params, features):
-        mean, log_std = jnp.split(features @ params["kernel"] + params["bias"], 2, axis=-1)
+        mean, log_std = jnp.split(linear(params, features), 2, axis=-1)
         return mean, log_std
 
     def init(key, x, features):
@@ -65,6 +66,11 @@ def autoencoder(
         kernel = nn.initializers.lecun_normal()(kernel_key, (features.shape[1], 2 * latent))
         params = {"kernel": kernel, "bias": jnp.zeros(2 * latent)}
         variables = decoder.init(decoder_key, jnp.zeros((1, latent)))
+        if set(variables) != {"params"}:
+            raise ValueError(
+                f"decoder: {type(decoder).__name__} has {', '.join(sorted(variables))}; it must "
+                "have params alone, so no batch norm"
+            )
         made = jax.eval_shape(decoder.apply, variables, jnp.zeros((1, latent)))
         if made.shape[1:] != x.shape[1:]:
             raise ValueError(

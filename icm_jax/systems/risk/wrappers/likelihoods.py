@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from icm_jax.systems.risk.wrappers.network import Seen
+from icm_jax.systems.risk.wrappers.network import Seen, linear
 from icm_jax.systems.risk.wrappers.result import CLASSES, NUMBERS, Risk, entropy
 
 PyTree = Any
@@ -52,7 +52,7 @@ def gaussian(beta: float) -> Likelihood:
     """
 
     def variance(params, seen):
-        return jax.nn.softplus(_linear(params, seen.features)) + _FLOOR
+        return jax.nn.softplus(linear(params, seen.features)) + _FLOOR
 
     def init(key, seen):
         del key
@@ -77,6 +77,7 @@ def categorical() -> Likelihood:
 
     def loss(params, seen, targets, key):
         del params, key
+        chex.assert_shape(targets, (len(seen.output),))
         logits = _all_logits(seen.output)
         return optax.softmax_cross_entropy_with_integer_labels(logits, targets)
 
@@ -98,12 +99,12 @@ def noisy_logits(samples: int) -> Likelihood:
       samples: draws of the noise, at least 1.
     """
 
-    def probabilities(params, seen, key, alike):
+    def log_probabilities(params, seen, key, alike):
         logits = _all_logits(seen.output)
-        std = jnp.sqrt(jax.nn.softplus(_linear(params, seen.features)) + _FLOOR)
+        std = jnp.sqrt(jax.nn.softplus(linear(params, seen.features)) + _FLOOR)
         rows = 1 if alike else len(logits)
         noise = jax.random.normal(key, (samples, rows, logits.shape[1]))
-        return jax.nn.log_softmax(logits + std * noise)
+        return jax.nn.log_softmax(logits[None] + std[None] * noise)
 
     def init(key, seen):
         del key
@@ -112,12 +113,14 @@ def noisy_logits(samples: int) -> Likelihood:
         return {"kernel": jnp.zeros((width, classes)), "bias": jnp.full(classes, _AT_ONE)}
 
     def loss(params, seen, targets, key):
-        each = probabilities(params, seen, key, alike=False)
+        chex.assert_shape(targets, (len(seen.output),))
+        each = log_probabilities(params, seen, key, alike=False)
         of_target = jnp.take_along_axis(each, targets[None, :, None], axis=2)[..., 0]
         return jnp.log(samples) - jax.nn.logsumexp(of_target, axis=0)
 
     def describe(params, seen):
-        mean = jnp.exp(probabilities(params, seen, jax.random.key(0), alike=True)).mean(axis=0)
+        each = log_probabilities(params, seen, jax.random.key(0), alike=True)
+        mean = jnp.exp(each).mean(axis=0)
         return Risk(mean, entropy(mean), task=CLASSES)
 
     return Likelihood(CLASSES, init, loss, describe)
@@ -126,11 +129,6 @@ def noisy_logits(samples: int) -> Likelihood:
 def gaussian_nll(targets: jax.Array, mean: jax.Array, variance: jax.Array) -> jax.Array:
     """-log N(y; mean, variance) of each number, all of one shape."""
     return (jnp.log(2 * jnp.pi * variance) + jnp.square(targets - mean) / variance) / 2
-
-
-def _linear(params: PyTree, features: jax.Array) -> jax.Array:
-    """A dense layer that interceptors of the network do not see: its input is dropped already."""
-    return features @ params["kernel"] + params["bias"]
 
 
 def _all_logits(output: jax.Array) -> jax.Array:

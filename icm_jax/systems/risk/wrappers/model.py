@@ -13,7 +13,13 @@ import jax
 
 from icm_jax.systems.risk.wrappers.heads import Head
 from icm_jax.systems.risk.wrappers.likelihoods import Likelihood
-from icm_jax.systems.risk.wrappers.network import Dropout, Seen, Variables, look
+from icm_jax.systems.risk.wrappers.network import (
+    Dropout,
+    Seen,
+    Variables,
+    look,
+    train_argument,
+)
 from icm_jax.systems.risk.wrappers.result import Risk, combine
 
 NETWORK, LIKELIHOOD = "network", "likelihood"
@@ -42,7 +48,8 @@ class Model(NamedTuple):
           x: an example `[B, ...]` of inputs.
         """
         network_key, heads_key = jax.random.split(key)
-        return self.wrap(self.network.init(network_key, x), heads_key, x)
+        variables = self.network.init(network_key, x, **train_argument(self.network, False))
+        return self.wrap(variables, heads_key, x)
 
     def wrap(self, variables: Variables, key: jax.Array, x: jax.Array) -> Variables:
         """Variables with a trained network's as they are; only what is beside it is new.
@@ -138,7 +145,10 @@ class Model(NamedTuple):
     def _describe(self, variables: Variables, x: jax.Array, key: jax.Array | None) -> Risk:
         params = variables["params"]
         seen = self._look(variables, x, train=False, key=key)
-        fields, latents = {}, seen.features
+        # Banks and reconstructions are of latents without dropout, see `observe`.
+        alike = key is None or not self.heads
+        whole = seen if alike else self._look(variables, x, train=False, key=None)
+        fields, latents = {}, whole.features
         for head in self.heads:
             own, bank = params.get(head.name, {}), variables["risk"].get(head.name)
             fields |= head.describe(own, bank, x, latents)
@@ -174,7 +184,16 @@ class Ensemble(NamedTuple):
         return jax.vmap(lambda key: self.inner.init(key, x))(self._keys(key))
 
     def wrap(self, variables: Variables, key: jax.Array, x: jax.Array) -> Variables:
-        """As `Model.wrap`; `variables` are those of E networks, leaves `[E, ...]`."""
+        """As `Model.wrap`; `variables` are those of E networks, leaves `[E, ...]`.
+
+        Raises:
+          ValueError: they are of another number of networks.
+        """
+        if any(leaf.shape[:1] != (self.members,) for leaf in jax.tree.leaves(variables)):
+            raise ValueError(
+                f"variables: these shapes are not allowed; they must be those of {self.members} "
+                "networks, stacked on a first axis"
+            )
         return jax.vmap(lambda v, key: self.inner.wrap(v, key, x))(variables, self._keys(key))
 
     def loss(

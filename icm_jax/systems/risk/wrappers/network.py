@@ -70,7 +70,7 @@ def look(
     Raises:
       ValueError: the network has no dense layer, or its output is not a matrix.
     """
-    arguments: dict[str, Any] = {"train": train} if _takes_train(network) else {}
+    arguments: dict[str, Any] = train_argument(network, train)
     if train:
         arguments |= {"mutable": ["batch_stats"], "rngs": {"dropout": key}}
     watch = _Watch(dropout if key is not None else None, key, alike=not train)
@@ -85,6 +85,14 @@ def look(
     features = watch.features.reshape(len(x), -1)
     batch_stats = updates.get("batch_stats", {})
     return Seen(output.astype(jnp.float32), features.astype(jnp.float32), batch_stats)
+
+
+def linear(params: PyTree, features: jax.Array) -> jax.Array:
+    """A dense layer beside the network's, of features that `look` saw: `[B, F]` to `[B, D]`.
+
+    No interceptor sees it, so nothing is dropped twice.
+    """
+    return jnp.matmul(features, params["kernel"], precision="highest") + params["bias"][None]
 
 
 class _Watch:
@@ -117,5 +125,7 @@ class _Watch:
         return jnp.where(jax.random.bernoulli(key, kept, shape), x / kept, 0)
 
 
-def _takes_train(network: nn.Module) -> bool:
-    return "train" in inspect.signature(type(network).__call__).parameters
+def train_argument(network: nn.Module, train: bool) -> dict[str, bool]:
+    """The argument `train` of a network, {} where it takes none."""
+    takes = "train" in inspect.signature(type(network).__call__).parameters
+    return {"train": train} if takes else {}

@@ -35,6 +35,9 @@ class Risk:
     novelty: jax.Array | None = None
     task: str = flax.struct.field(pytree_node=False, default=NUMBERS)
 
+    # What has __getitem__ is iterable by default, and JAX's indices never run out.
+    __iter__ = None
+
     def __getitem__(self, index: Any) -> "Risk":
         """The inputs at `index`, of all fields."""
         return jax.tree.map(lambda field: field[index], self)
@@ -79,10 +82,17 @@ class Risk:
     def affine(self, scale: Any, shift: Any) -> "Risk":
         """The risk of `scale * target + shift`: of a target that was standardized, say.
 
+        Args:
+          scale: a number, or one for each of the target's, `[D]`.
+          shift: likewise.
+
         Raises:
           ValueError: of classes.
         """
         _check_numbers(self, "affine")
+        scale, shift = (
+            jnp.broadcast_to(jnp.asarray(by), self.prediction.shape) for by in (scale, shift)
+        )
         aleatoric, epistemic = jax.tree.map(
             lambda variance: variance * scale**2, (self.aleatoric, self.epistemic)
         )

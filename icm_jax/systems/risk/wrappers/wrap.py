@@ -128,10 +128,11 @@ def histogram(
       smoothing: see `bank.log_histogram`.
 
     Raises:
-      ValueError: fewer than 2 bins, or nothing in the bank.
+      ValueError: fewer than 2 bins, no room in the bank, or smoothing is not positive.
     """
     _check("bins", bins, "at least 2", bins >= 2)
     _check("size", size, "at least 1", size >= 1)
+    _check("smoothing", smoothing, "above 0", smoothing > 0)
     return _with_head(network, heads.histogram(bins, size, smoothing))
 
 

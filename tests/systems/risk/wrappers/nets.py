@@ -1,0 +1,102 @@
+"""Tiny networks for the tests of wrappers, and variables of them by hand."""
+
+import functools
+from collections.abc import Sequence
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+
+class MLP(nn.Module):
+    """Dense layers with ReLU between them: linear where there is one alone."""
+
+    widths: Sequence[int] = (4, 2)
+
+    @nn.compact
+    def __call__(self, x):
+        for width in self.widths[:-1]:
+            x = nn.relu(nn.Dense(width)(x))
+        return nn.Dense(self.widths[-1])(x)
+
+
+class Normed(nn.Module):
+    """Batch norm of a convolution, dropout of its own, a dense layer."""
+
+    outputs: int = 2
+
+    @nn.compact
+    def __call__(self, images, train):
+        x = nn.BatchNorm(not train, momentum=0.9)(images)
+        x = nn.BatchNorm(not train, momentum=0.9)(nn.relu(nn.Conv(3, (2, 2))(x)))
+        x = nn.Dropout(0.5, deterministic=not train)(x.reshape(len(x), -1))
+        return nn.Dense(self.outputs)(x)
+
+
+class Through(nn.Module):
+    """A 1x1 convolution, then a dense layer that looks at what is left of its channels."""
+
+    @nn.compact
+    def __call__(self, images):
+        x = nn.Conv(images.shape[-1], (1, 1), use_bias=False, name="conv")(images)
+        return nn.Dense(1, name="dense")(x.reshape(len(x), -1))
+
+
+class Decoder(nn.Module):
+    """Linear, to images of a shape."""
+
+    shape: Sequence[int]
+
+    @nn.compact
+    def __call__(self, latents):
+        out = nn.Dense(int(np.prod(self.shape)), name="dense")(latents)
+        return out.reshape(len(latents), *self.shape)
+
+
+def layer(kernel, bias=None):
+    """Parameters of a dense layer."""
+    kernel = jnp.asarray(kernel, jnp.float32)
+    bias = jnp.zeros(kernel.shape[1]) if bias is None else jnp.asarray(bias, jnp.float32)
+    return {"kernel": kernel, "bias": bias}
+
+
+def normal(seed, *shape):
+    """Standard normal numbers, float32."""
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def stack(*trees):
+    """Trees of one structure on a new first axis."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def jitted(model):
+    """(init, predict, loss, observe) of a model, each one program."""
+    return tuple(jax.jit(each) for each in (model.init, model.predict, model.loss, model.observe))
+
+
+same = chex.assert_trees_all_equal
+close = chex.assert_trees_all_close
+
+
+@functools.partial(jax.jit, static_argnames=("model", "steps", "rate"))
+def fit(model, variables, x, targets, steps, rate):
+    """Variables after steps of Adam on all data, each with draws of its own."""
+    optimizer = optax.adam(optax.cosine_decay_schedule(rate, steps))
+
+    def step(carry, key):
+        variables, state = carry
+
+        def cost(params):
+            losses, after = model.loss({**variables, "params": params}, x, targets, key)
+            return losses.mean(), after
+
+        grads, after = jax.grad(cost, has_aux=True)(variables["params"])
+        updates, state = optimizer.update(grads, state)
+        return ({**after, "params": optax.apply_updates(variables["params"], updates)}, state), None
+
+    keys = jax.random.split(jax.random.key(0), steps)
+    return jax.lax.scan(step, (variables, optimizer.init(variables["params"])), keys)[0][0]

@@ -1,0 +1,212 @@
+"""The bank of latents and both densities, against NumPy, SciPy and planted truth."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+from scipy.stats import spearmanr
+
+from icm_jax.systems.risk.wrappers import bank as banks
+from icm_jax.systems.risk.wrappers.bank import Bank
+
+close = np.testing.assert_allclose
+push = jax.jit(banks.push)
+log_histogram = jax.jit(banks.log_histogram, static_argnums=(2, 3))
+log_density = jax.jit(banks.log_density_of_neighbours, static_argnums=2)
+
+
+def rows(*numbers):
+    return np.array(numbers, np.float32)[:, None]
+
+
+def normal(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def filled(latents):
+    return Bank(jnp.asarray(latents), jnp.int32(len(latents)))
+
+
+def poisoned(latents, more=5):
+    """A bank that is not full, whose other rows would be seen in any sum."""
+    rest = np.full((more, latents.shape[1]), 1e6, np.float32)
+    return Bank(jnp.asarray(np.concatenate([latents, rest])), jnp.int32(len(latents)))
+
+
+def test_the_oldest_makes_room():
+    bank = jax.jit(banks.empty_bank, static_argnums=(0, 1))(4, 1)
+    assert bank.count == 0 and not np.any(bank.filled)
+    bank = push(bank, rows(1, 2, 3))
+    np.testing.assert_array_equal(bank.filled, [True, True, True, False])
+    bank = push(bank, rows(4, 5, 6))  # 4 into the last row, 5 and 6 over 1 and 2
+    np.testing.assert_array_equal(bank.latents[:, 0], [5, 6, 3, 4])
+    assert bank.count == 6 and bank.filled.all()
+    bank = push(bank, rows(7, 8, 9))
+    np.testing.assert_array_equal(bank.latents[:, 0], [9, 6, 7, 8])
+
+
+def test_of_more_than_the_bank_holds_the_last_stay():
+    bank = push(Bank(jnp.zeros((4, 1)), jnp.int32(1)), np.arange(10, 20, dtype=np.float32)[:, None])
+    # Number 1 + 9 went to row 10 % 4.
+    np.testing.assert_array_equal(bank.latents[:, 0], [17, 18, 19, 16])
+    assert bank.count == 11
+
+
+def test_what_does_not_count_is_left_out():
+    bank = Bank(jnp.zeros((3, 1)), jnp.int32(0))
+    bank = push(bank, rows(1, 2, 3, 4), np.array([True, False, True, False]))
+    np.testing.assert_array_equal(bank.latents[:, 0], [1, 3, 0])
+    assert bank.count == 2
+    bank = push(bank, rows(5, 6, 7, 8), np.array([False, True, True, False]))
+    np.testing.assert_array_equal(bank.latents[:, 0], [7, 3, 6])
+    same = push(bank, rows(5, 6, 7, 8), np.zeros(4, bool))
+    np.testing.assert_array_equal(same.latents, bank.latents)
+    assert same.count == bank.count == 4
+
+
+def test_one_by_one_is_all_at_once():
+    latents = normal(0, 11, 2)
+    counts = np.arange(11) % 3 != 1
+    empty = banks.empty_bank(5, 2)
+    whole = push(empty, latents, counts)
+
+    def one(bank, row):
+        return banks.push(bank, row[0][None], row[1][None]), None
+
+    alone = jax.jit(lambda bank: jax.lax.scan(one, bank, (latents, counts))[0])(empty)
+    np.testing.assert_array_equal(whole.latents, alone.latents)
+    np.testing.assert_array_equal(whole.latents[:, 0], latents[counts][[5, 6, 2, 3, 4], 0])
+
+
+def by_numpy(known, asked, bins, smoothing):
+    """Log shares of `asked` in each number's `numpy.histogram` of `known`, `[B, F]`."""
+    logs = np.empty(asked.shape)
+    for number, (column, values) in enumerate(zip(known.T, asked.T, strict=True)):
+        counts, edges = np.histogram(column, bins)
+        share = counts / len(column) + smoothing
+        place = np.clip(np.digitize(values, edges) - 1, 0, bins - 1)
+        logs[:, number] = np.log(share / share.sum())[place]
+    return logs
+
+
+def test_shares_are_those_of_numpy():
+    """In a bank that is not full: zeros or what lies there never count."""
+    known, asked = normal(1, 60, 3), 2 * normal(2, 40, 3)  # many outside of all bins
+    each = by_numpy(known, asked, 7, 1e-3)
+    log = log_histogram(poisoned(known), asked, 7, 1e-3)
+    close(log, each.sum(1), rtol=1e-5)  # logs of independent numbers add
+    for number in range(3):
+        of_one = log_histogram(poisoned(known[:, [number]]), asked[:, [number]], 7, 1e-3)
+        close(of_one, each[:, number], rtol=1e-5)
+
+
+def test_shares_by_hand():
+    # Two bins of [0, 4]: 0 and 1 in the first, 3, 3 and 4 in the second.
+    log = log_histogram(filled(rows(0, 1, 3, 3, 4)), rows(-9, 1.9, 2.1, 9), 2, 1e-9)
+    close(np.exp(log), [0.4, 0.4, 0.6, 0.6], rtol=1e-6)
+    # With .1 on each share: .5 and .7 of 1.2.
+    log = log_histogram(filled(rows(0, 1, 3, 3, 4)), rows(0, 4), 2, 0.1)
+    close(np.exp(log), [5 / 12, 7 / 12], rtol=1e-6)
+    # A number that never varied is in one bin.
+    close(log_histogram(filled(rows(2, 2, 2)), rows(2), 2, 1e-9), [0], atol=1e-6)
+
+
+def test_an_empty_bank_ranks_nothing():
+    empty = banks.empty_bank(8, 3)
+    asked = normal(3, 4, 3)
+    close(log_histogram(empty, asked, 5, 1e-3), np.full(4, -3 * np.log(5)), rtol=1e-6)
+    np.testing.assert_array_equal(log_density(empty, asked, 2), np.zeros(4))
+
+
+def test_the_product_of_shares_is_uniform_and_the_sum_of_logs_is_not():
+    """Capsa 0.1.5 sampled by 1 / (exp(sum of logs) + 1e-7): with 32 latents all alike."""
+    latents = normal(4, 500, 32)
+    log = log_histogram(filled(latents), latents, 5, 1e-8)
+    product = np.exp(log)
+    assert product.max() < 1e-7
+    sampled = 1 / (product + 1e-7)
+    assert sampled.max() / sampled.min() < 1.01
+    # In logs, here at a temperature of the root of 32, some are 40 times as likely as others.
+    by_logs = np.exp(-log / 32**0.5)
+    assert by_logs.max() / by_logs.min() > 10
+
+
+def whitened(known, asked):
+    values, axes = np.linalg.eigh(np.cov(known.T, bias=True))
+    to_one = axes / np.sqrt(values)
+    return (known - known.mean(0)) @ to_one, (asked - known.mean(0)) @ to_one
+
+
+def by_tree(known, asked, k):
+    """Log density by the k-th nearest of two-dimensional latents: the ball's volume is pi r^2."""
+    known, asked = whitened(known.astype(float), asked.astype(float))
+    distance = cKDTree(known).query(asked, [k])[0][:, 0]
+    return np.log(k / len(known)) - np.log(np.pi * distance**2)
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_density_is_that_of_a_tree(k):
+    skew = np.array([[3, 1], [0, 0.1]], np.float32)  # units and directions do not matter
+    known, asked = normal(5, 80, 2) @ skew + 7, 2 * normal(6, 40, 2) @ skew + 7
+    close(log_density(poisoned(known), asked, k), by_tree(known, asked, k), rtol=2e-3, atol=2e-3)
+
+
+def test_density_of_near_points_far_from_the_mean():
+    """The squares of which distances are a difference are 100,000 times as large."""
+    known = np.concatenate([normal(7, 300, 2), 20 + 1e-2 * normal(8, 20, 2)])
+    asked = known[-10:]
+    close(log_density(filled(known), asked, 2), by_tree(known, asked, 2), atol=0.01)
+
+
+def test_volume_of_the_ball():
+    """Around the middle of a grid from -1 to 1 the 3 nearest of 5 reach half a unit."""
+    grid = rows(-1, -0.5, 0, 0.5, 1)
+    std = np.sqrt(0.5)  # of the grid: (1 + .25 + 0 + .25 + 1) / 5
+    # 3/5 over the length, which is twice the reach, whitened.
+    close(log_density(filled(grid), rows(0), 3), [np.log(0.6 / (2 * 0.5 / std))], rtol=1e-5)
+
+
+def test_fewer_than_k_say_nothing():
+    bank = Bank(jnp.asarray(normal(9, 8, 2)), jnp.int32(3))
+    np.testing.assert_array_equal(log_density(bank, normal(10, 4, 2), 4), np.zeros(4))
+    assert np.all(log_density(bank, normal(10, 4, 2), 3) != 0)
+
+
+def test_a_direction_without_variance_changes_no_rank():
+    known, asked = normal(11, 60, 2), normal(12, 20, 2)
+    flat = [np.concatenate([each, np.full((len(each), 1), 3.0)], 1) for each in (known, asked)]
+    with_it = log_density(filled(flat[0].astype(np.float32)), flat[1].astype(np.float32), 5)
+    assert np.all(np.isfinite(with_it))
+    assert spearmanr(with_it, by_tree(known, asked, 5))[0] > 0.999
+
+
+def test_density_ranks_a_gaussian():
+    """Of four correlated numbers the log density is known: the quadratic form."""
+    skew = normal(13, 4, 4) + 2 * np.eye(4, dtype=np.float32)
+    known, asked = normal(14, 1500, 4), normal(15, 300, 4)
+    truth = -(asked**2).sum(1) / 2  # but for a constant, whatever the map
+    density = log_density(filled(known @ skew), asked @ skew, 50)
+    assert spearmanr(density, truth)[0] >= 0.95
+    # The histogram of single numbers does not see how they hang together.
+    assert spearmanr(log_histogram(filled(known @ skew), asked @ skew, 5, 1e-3), truth)[0] < 0.9
+
+
+SHARES = np.array([0.4, 0.25, 0.15, 0.08, 0.05, 0.035, 0.02, 0.015])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_isometric_groups_are_ranked_by_their_shares(seed):
+    """Eight equal Gaussians apart in 8 of 8 directions: log density is log share plus a constant.
+
+    Groups at the unit vectors are images of each other under isometries of the whole.
+    """
+    rng = np.random.default_rng(seed)
+    shares = rng.permutation(SHARES)
+    group = np.repeat(np.arange(8), np.round(shares * 2000).astype(int))
+    turn = np.linalg.qr(rng.normal(size=(8, 8)))[0]
+    latents = (6 * np.eye(8)[group] + rng.normal(size=(len(group), 8))) @ turn
+    latents = latents.astype(np.float32)
+    asked = np.concatenate([latents[group == each][:25] for each in range(8)])
+    density = log_density(filled(latents), asked, 50)
+    assert spearmanr(density.reshape(8, 25).mean(1), shares)[0] >= 0.9
