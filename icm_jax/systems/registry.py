@@ -6,12 +6,13 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from icm_jax import schema
-from icm_jax.systems import icm, stable_features
+from icm_jax.systems import icm, risk, stable_features
 from icm_jax.systems.kind import Kind
 
 SYSTEMS: dict[str, Kind] = {
     **icm.KINDS,
     **stable_features.KINDS,
+    **risk.KINDS,
 }
 
 

@@ -1,1 +1,7 @@
 """Risk-aware training: networks that say what they do not know."""
+
+from icm_jax.systems.risk import regression
+
+KINDS = {
+    "risk_regression": regression.KIND,
+}

@@ -52,11 +52,9 @@ def _chain(*each):
     """Wrappers one after the other, the innermost first."""
 
     def wrap(config, network, features):
-        model = network
         for one in each:
-            # The decoder of an autoencoder is made like the network, not like what is around it.
-            model = one(config, model, features)
-        return model
+            network = one(config, network, features)
+        return network
 
     return wrap
 
