@@ -95,10 +95,13 @@ def make_answer(models: Models) -> Callable[[Mapping[str, Learner], Rows, Asked]
         return found
 
     @jax.jit
-    def answer(learners, train, asked):
+    def of_all(variables, train, asked):
         # Split by split, so that passes and members of all need not be there at once.
-        variables = {name: learner.variables for name, learner in learners.items()}
         return jax.lax.map(of_split, (variables, _evenly(train, FITTED), asked))
+
+    def answer(learners, train, asked):
+        found = of_all({name: learners[name].variables for name in models}, train, asked)
+        return {row: found[row] for row in rows_of(models)}  # jit sorts them
 
     return answer
 

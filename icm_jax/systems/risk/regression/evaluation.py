@@ -79,13 +79,9 @@ def make_look(answer: AnswerRows, task: Task) -> Callable[[State, Mapping[str, A
         best = {}
         for row, found in quick.items():
             now = Best(*([each[name] for each in found] for name in Best._fields))
-            best[row] = Best(
-                # A number that is none is not the least.
-                *(
-                    np.fmin(a, b).astype(np.float32)
-                    for a, b in zip(state.best[row], now, strict=True)
-                )
-            )
+            # A number that is none is not the least.
+            pairs = zip(state.best[row], now, strict=True)
+            best[row] = Best(*(np.fmin(*pair).astype(np.float32) for pair in pairs))
         return state._replace(best=best)
 
     return look

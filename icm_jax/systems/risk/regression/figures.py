@@ -1,7 +1,7 @@
 """A run in pictures: all wrappers of the cubic side by side, and curves of tables."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,8 +13,11 @@ from icm_jax.systems.risk.regression.data import EDGE
 from icm_jax.systems.risk.regression.measures import FRACTIONS, LEVELS
 
 _COLUMNS = 4
-_MOST = 40.0  # of y, beyond which a picture of the cubic does not go
-_BELOW = {"density": "log density", "novelty": "novelty"}
+_MOST = 16.0  # of y, beyond which a picture of the cubic does not go: noise is to be seen
+_BELOW = {
+    "density": ("log density", style.COLORS[2]),
+    "novelty": ("novelty", style.COLORS[3]),
+}
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -63,16 +66,19 @@ def side_by_side(arrays: Arrays, rows: list[str]) -> Figure:
     grid = figure.add_gridspec(2 * count, columns, height_ratios=[3, 1] * count)
     for index, row in enumerate(rows):
         line, column = divmod(index, columns)
-        above = figure.add_subplot(grid[2 * line, column])
-        below = figure.add_subplot(grid[2 * line + 1, column], sharex=above)
+        present = [name for name in _BELOW if f"{name}: {row}" in arrays]
+        place = 2 * line if present else slice(2 * line, 2 * line + 2)
+        above = figure.add_subplot(grid[place, column])
         above.set_title(row, fontsize=style.MEDIUM)
         _draw_bands(above, arrays, row)
-        _draw_below(below, arrays, row)
-        above.tick_params(labelbottom=False)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    named = dict(zip(labels, handles, strict=True))
+        if present:
+            below = figure.add_subplot(grid[2 * line + 1, column], sharex=above)
+            _draw_below(below, arrays, row, present)
+            above.tick_params(labelbottom=False)
+    named = {}
     for axes in figure.axes:
-        named |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+        handles, labels = axes.get_legend_handles_labels()
+        named |= dict(zip(labels, handles, strict=True))
     figure.legend(
         list(named.values()),
         list(named),
@@ -105,19 +111,15 @@ def _draw_bands(axes: Axes, arrays: Arrays, row: str) -> None:
     _mark_edges(axes)
 
 
-def _draw_below(axes: Axes, arrays: Arrays, row: str) -> None:
-    """Density or novelty, where a wrapper has one; both have an axis of their own."""
-    present = [name for name in _BELOW if f"{name}: {row}" in arrays]
+def _draw_below(axes: Axes, arrays: Arrays, row: str, present: Sequence[str]) -> None:
+    """Density and novelty, of those that are present; a second one has an axis of its own."""
+    _mark_edges(axes)
     for number, name in enumerate(present):
         own = axes.twinx() if number else axes
-        color = style.COLORS[2 + number]
-        own.plot(arrays["x"], arrays[f"{name}: {row}"], color=color, label=_BELOW[name])
+        label, color = _BELOW[name]
+        own.plot(arrays["x"], arrays[f"{name}: {row}"], color=color, label=label)
+        own.spines["top"].set_visible(False)
         own.tick_params(axis="y", labelsize=style.SMALL, colors=color)
-    if present:
-        _mark_edges(axes)
-    else:
-        axes.set_yticks([])
-        style.tidy(axes)
 
 
 def _mark_edges(axes: Axes) -> None:
