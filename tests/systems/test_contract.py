@@ -8,6 +8,7 @@ import jax
 import pytest
 from commands import launched
 from systems.icm import tiny as icm
+from systems.risk.regression import tiny as regression
 from systems.stable_features import tiny as stable_features
 from systems.toy_system import TOY
 
@@ -31,6 +32,9 @@ def tiny_config(name):
         return default_config("toy"), None
     if name == "stable_features":
         return stable_features.stable_features(), stable_features.quarters()
+    if name == "risk_regression":
+        wrappers = "dropout", "ensemble_mve", "histogram_vae", "controller"
+        return regression.regression(wrappers), regression.plane()
     config = icm.icm()
     config.system = name
     return config, icm.splits()

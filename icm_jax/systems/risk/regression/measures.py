@@ -111,12 +111,17 @@ def measure_truth(
 
 
 def over_splits(found: Sequence[Found]) -> dict[str, dict[str, float | None]]:
-    """Mean over splits of every measure, and its standard error (None of one split)."""
+    """Mean over splits of every measure, and its standard error.
+
+    The error is None of one split, and where a number is not finite: that of conformal intervals
+    of few rows, say.
+    """
     result = {}
     for name in found[0]:
         values = np.array([each[name] for each in found])
-        error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else None
-        result[name] = {"mean": float(values.mean()), "error": error and float(error)}
+        known = len(values) > 1 and np.isfinite(values).all()
+        error = float(values.std(ddof=1) / np.sqrt(len(values))) if known else None
+        result[name] = {"mean": float(values.mean()), "error": error}
     return result
 
 

@@ -88,8 +88,8 @@ def init_state(
         keys = jax.random.split(jax.random.fold_in(key, registry.place(name)), splits)
         variables = jax.vmap(lambda key, model=model: model.init(key, example))(keys)
         learners[name] = Learner(variables, optimizer.init(variables["params"]))
-    best = {row: Best(*(jnp.full(splits, jnp.inf) for _ in Best._fields)) for row in tested}
-    return State(learners, jnp.int32(0), best)
+    never = jnp.full(splits, jnp.inf, jnp.float32)
+    return State(learners, jnp.int32(0), {row: Best(never, never) for row in tested})
 
 
 def draw(rows: Rows, key: jax.Array, size: int) -> jax.Array:
