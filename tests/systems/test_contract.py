@@ -33,7 +33,7 @@ def tiny_config(name):
     if name == "stable_features":
         return stable_features.stable_features(), stable_features.quarters()
     if name == "risk_regression":
-        wrappers = "dropout", "ensemble_mve", "histogram_vae", "controller"
+        wrappers = "ensemble_mve", "controller"
         return regression.regression(wrappers), regression.plane()
     config = icm.icm()
     config.system = name
