@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from systems.risk.regression import tiny
 
 from icm_jax.systems.risk.regression.build import build_seeds
@@ -107,3 +108,11 @@ def test_four_devices_learn_what_one_does():
         shared, metrics_of_four = first
         chex.assert_trees_all_close(metrics_of_four, metrics, rtol=1e-4, atol=1e-6)
         chex.assert_trees_all_close(shared, alone, rtol=1e-3, atol=1e-6)
+
+
+def test_a_batch_that_does_not_divide_among_devices_is_refused():
+    made = system(tiny.regression(["plain"]), axis_name="devices")
+    state = jax.eval_shape(made.init, jax.random.key(0))
+    step = jax.vmap(made.phases[0].step, (None, None, None), axis_size=3, axis_name="devices")
+    with pytest.raises(ValueError, match="^batch_size: 8 does not divide among 3 devices$"):
+        jax.eval_shape(step, state, made.given, jax.random.key(0))
