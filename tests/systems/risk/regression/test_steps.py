@@ -114,5 +114,5 @@ def test_a_batch_that_does_not_divide_among_devices_is_refused():
     made = system(tiny.regression(["plain"]), axis_name="devices")
     state = jax.eval_shape(made.init, jax.random.key(0))
     step = jax.vmap(made.phases[0].step, (None, None, None), axis_size=3, axis_name="devices")
-    with pytest.raises(ValueError, match="^batch_size: 8 does not divide among 3 devices$"):
+    with pytest.raises(ValueError, match="^batch_size: 8 does not divide among 3 devices"):
         jax.eval_shape(step, state, made.given, jax.random.key(0))
