@@ -100,7 +100,8 @@ def make_answer(models: Models) -> Callable[[Mapping[str, Learner], Rows, Asked]
         return jax.lax.map(of_split, (variables, _evenly(train, FITTED), asked))
 
     def answer(learners, train, asked):
-        found = of_all({name: learners[name].variables for name in models}, train, asked)
+        variables = {name: learners[name].variables for name in models}
+        found = jax.device_get(of_all(variables, train, asked))
         return {row: found[row] for row in rows_of(models)}  # jit sorts them
 
     return answer

@@ -11,7 +11,7 @@ from icm_jax.systems.risk.regression import evaluation, figures
 from icm_jax.systems.risk.regression.answers import make_answer, make_observe, rows_of
 from icm_jax.systems.risk.regression.data import Task, make_tasks
 from icm_jax.systems.risk.regression.registry import make_models
-from icm_jax.systems.risk.regression.steps import State, init_state, make_step
+from icm_jax.systems.risk.regression.steps import Models, State, init_state, make_step
 from icm_jax.systems.risk.tables import Table
 
 
@@ -59,7 +59,14 @@ def build_seeds(
     )
 
 
-def _phase(config, models, answer, task: Task, axis_name: str | None) -> Phase:
+def _phase(
+    config: ConfigDict,
+    models: Models,
+    answer: evaluation.AnswerRows,
+    task: Task,
+    axis_name: str | None,
+) -> Phase:
+    """Training; at every evaluation banks are filled, and test rows of a table looked at."""
     fill = make_observe(models)
     look = evaluation.make_look(answer, task)
 

@@ -1,6 +1,6 @@
 """What regression is judged by: errors, proper scores, intervals and, of the cubic, the truth."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,7 @@ def _ask(answer: AnswerRows, task: Task, state: State, rows: Rows) -> Answers:
     return answer(state.learners, task.train, Asked(rows.features, task.scale, task.shift))
 
 
-def _of_splits(task: Task, answer: Answer):
+def _of_splits(task: Task, answer: Answer) -> Iterator[tuple[Answer, np.ndarray]]:
     """Of each split the answer for its test rows, and their targets `[m]` in their unit."""
     for split, count in enumerate(task.test.count):
         target = task.test.of_split(split) * task.scale[split] + task.shift[split]

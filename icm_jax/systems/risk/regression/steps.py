@@ -69,7 +69,11 @@ def make_optimizer(config: ConfigDict) -> optax.GradientTransformation:
 
 
 def init_state(
-    models: Models, config: ConfigDict, train: tuple[int, int], tested: tuple[str, ...], key
+    models: Models,
+    config: ConfigDict,
+    train: tuple[int, int],
+    tested: tuple[str, ...],
+    key: jax.Array,
 ) -> State:
     """The state before the first step.
 
