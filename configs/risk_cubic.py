@@ -19,4 +19,6 @@ def get_config(choice: str = "") -> ConfigDict:
     """The defaults of `icm_jax.systems.risk.regression.config` on the cubic."""
     result = default_config("risk_regression")
     result.wrappers = wrappers_of(choice)
+    result.hidden = (32, 32, 32)  # the lab's
+    result.steps, result.evaluation.every, result.log.every = 5000, 1000, 50
     return result

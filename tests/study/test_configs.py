@@ -73,7 +73,7 @@ SHORTER = {
         "tofu.robust.steps": (400, 100),
         "tofu.embedding.steps": (400, 100),
     },
-    "risk_regression": {"steps": (20_000, 2000)},
+    "risk_regression": {"data.splits": (0, 5)},
 }
 # The variants of the short form of a study, where it has not all.
 FEWER = {"risk_regression": {"diabetes"}}

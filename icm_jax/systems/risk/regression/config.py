@@ -68,7 +68,7 @@ _FIELDS: Fields = {
     "batch_size": Field(32, at_least(1), "rows of a step, on all devices"),
     "steps": Field(20_000, at_least(0), "steps of training"),
     "optimizer": {
-        "learning_rate": Field(1e-2, positive(), "learning rate of Adam"),
+        "learning_rate": Field(5e-3, positive(), "learning rate of Adam"),
         "weight_decay": Field(
             0.0, at_least(0), "share of the kernels that a step of rate 1 takes away (AdamW)"
         ),

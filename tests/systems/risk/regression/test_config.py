@@ -16,7 +16,10 @@ def test_wrappers_and_data_are_an_argument():
     c = risk_regression.get_config()
     assert (c.data.name, "ensemble_mve" in c.wrappers) == ("diabetes", True)
     c = risk_regression.get_config("concrete,mve")
-    assert (c.data.name, c.wrappers) == ("concrete", ("mve",))
+    assert (c.data.name, c.wrappers, c.steps) == ("concrete", ("mve",), 20_000)
+    assert (c.hidden, risk_regression.get_config("protein").hidden) == ((50,), (100,))
+    c = risk_regression.get_config("wine")
+    assert (c.steps, c.evaluation.every, c.log.every) == (500, 50, 10)
 
 
 @pytest.mark.parametrize(
