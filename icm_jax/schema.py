@@ -4,7 +4,7 @@ A field's default, rule and description stand side by side in a `Field`. Nested 
 the fields of a system (`icm_jax/systems/icm/config.py`, ...) or of an examination's settings.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple, Union
 
 from ml_collections import ConfigDict
@@ -91,10 +91,17 @@ def check_settings(settings: ConfigDict, schema: Schema) -> None:
     schema.check(settings)
 
 
-def with_shared(system: str, own: Fields) -> Fields:
-    """The fields of a system: those of all systems, and its own with or in place of them."""
+def with_shared(system: str, own: Fields, without: Collection[str] = ()) -> Fields:
+    """The fields of a system: those of all systems, and its own with or in place of them.
+
+    Args:
+      system: its name.
+      own: its own fields.
+      without: names in `SHARED` that mean nothing to it, as images to a system of tables.
+    """
     name = Field(system, one_of((system,)), "what is trained: each system has its own fields")
-    return _merged({"system": name, **SHARED}, own)
+    shared = {name: field for name, field in SHARED.items() if name not in without}
+    return _merged({"system": name, **shared}, own)
 
 
 def _defaults(fields: Fields) -> dict[str, Any]:

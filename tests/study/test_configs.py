@@ -73,7 +73,10 @@ SHORTER = {
         "tofu.robust.steps": (400, 100),
         "tofu.embedding.steps": (400, 100),
     },
+    "risk_regression": {"data.splits": (0, 5)},
 }
+# The variants of the short form of a study, where it has not all.
+FEWER = {"risk_regression": {"diabetes"}}
 
 
 def fields(config, prefix=""):
@@ -89,8 +92,9 @@ def fields(config, prefix=""):
 def test_the_short_form_is_less_of_the_same(file):
     full, short = (get_config(file, form) for form in FORMS)
     assert get_config(file).name == full.name
-    assert short.seeds < full.seeds and set(short.variants) == set(full.variants)
-    for name in full.variants:
+    assert short.seeds < full.seeds
+    assert set(short.variants) == FEWER.get(file.stem, set(full.variants))
+    for name in short.variants:
         long, brief = (fields(study_config.variant(made, name)) for made in (full, short))
         assert set(long) == set(brief)
         differing = {key: (long[key], brief[key]) for key in long if long[key] != brief[key]}

@@ -16,6 +16,7 @@ def test_systems_of_the_same_fields_share_a_table_and_every_field_has_a_row():
     assert titles == [
         "## System `icm`, `oracle`, `classification`",
         "## System `stable_features`",
+        "## System `risk_regression`",
         "## Examination `transfer` of finished runs of `icm`",
         "## Examination `composition` of finished runs of `icm`",
     ]

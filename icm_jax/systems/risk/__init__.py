@@ -1,19 +1,8 @@
 """Risk-aware training: networks that say what they do not know."""
 
-from icm_jax.systems.kind import Curve, Kind
-from icm_jax.systems.risk.detection.build import build_seeds, load
-from icm_jax.systems.risk.detection.config import SCHEMA
-from icm_jax.systems.risk.detection.evaluation import numbers
-from icm_jax.systems.risk.detection.stories import MEASURES, tell
+from icm_jax.systems.risk import detection, regression
 
 KINDS = {
-    "risk_faces": Kind(
-        schema=SCHEMA,
-        load=load,
-        build=build_seeds,
-        story=tell,
-        numbers=numbers,
-        measures=MEASURES,
-        curve=Curve("worst_group", "worst group", "Recall of the worst group"),
-    ),
+    "risk_regression": regression.KIND,
+    "risk_faces": detection.KIND,
 }

@@ -59,6 +59,15 @@ class Controller(NamedTuple):
             for name, model in self.metrics.items()
         }
 
+    def components(
+        self, variables: Variables, x: jax.Array, key: jax.Array | None = None
+    ) -> dict[str, Risk]:
+        """As `Model.components`, by the name of each metric."""
+        return {
+            name: model.components(self._part(variables, name), x, key)
+            for name, model in self.metrics.items()
+        }
+
     def _part(self, variables: Variables, name: str) -> Variables:
         """The variables of one metric's model."""
         params = {NETWORK: variables["params"][NETWORK], **variables["params"][name]}

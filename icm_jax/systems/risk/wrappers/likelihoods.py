@@ -57,7 +57,10 @@ def gaussian(beta: float) -> Likelihood:
     def init(key, seen):
         del key
         width, numbers = seen.features.shape[1], seen.output.shape[1]
-        return {"kernel": jnp.zeros((width, numbers)), "bias": jnp.full(numbers, _AT_ONE)}
+        return {
+            "kernel": jnp.zeros((width, numbers)),
+            "bias": jnp.full(numbers, _AT_ONE, jnp.float32),
+        }
 
     def loss(params, seen, targets, key):
         del key
@@ -110,7 +113,10 @@ def noisy_logits(samples: int) -> Likelihood:
         del key
         classes = _all_logits(seen.output).shape[1]
         width = seen.features.shape[1]
-        return {"kernel": jnp.zeros((width, classes)), "bias": jnp.full(classes, _AT_ONE)}
+        return {
+            "kernel": jnp.zeros((width, classes)),
+            "bias": jnp.full(classes, _AT_ONE, jnp.float32),
+        }
 
     def loss(params, seen, targets, key):
         chex.assert_shape(targets, (len(seen.output),))
