@@ -1,33 +1,25 @@
 """Use of a trained model: the experts of a finished run restore images of one's own."""
 
-import contextlib
 import functools
 import operator
 import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import export as jax_export
-from ml_collections import ConfigDict
 
-from icm_jax import environment, paths, schema
+from icm_jax import environment, exported, schema
 from icm_jax.chunks import in_chunks
-from icm_jax.config import from_workdir
 from icm_jax.data import pad, to_float
-from icm_jax.system import PyTree
 from icm_jax.systems.icm import judge
 from icm_jax.systems.icm.config import SCHEMAS
 from icm_jax.systems.icm.model import Model, make_model
 from icm_jax.systems.icm.state import State, init, prune
-from icm_jax.training import WorkdirError, stacking
-from icm_jax.training.checkpoints import Checkpoints, Leaves
-from icm_jax.training.steps import saved_state
-from icm_jax.training.workdir import read_json, reasons
+from icm_jax.training import WorkdirError, finished
+from icm_jax.training.finished import Finished
 
 _Shape = tuple[int, int, int]  # height, width, channels
 
@@ -154,12 +146,14 @@ def load(workdir: str | os.PathLike) -> Restorer:
     """
     environment.require_jax()
     run = _finished(workdir)
-    folder, config = run.folder, run.config
+    config = run.config
     if config.system != "icm":
-        raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without winners")
-    model, example = make_model(config), jnp.zeros((1, *run.padded_shape))
+        raise WorkdirError(
+            f"workdir: {run.folder} holds a system {config.system!r}, without winners"
+        )
+    model, example = make_model(config), jnp.zeros((1, *_padded_shape(run)))
     start = functools.partial(init, model, config.experts.count, example)
-    state = _saved(folder, config).state(start)
+    state = run.saved().state(start)
     numbers = np.arange(config.experts.count)
     if config.experts.prune:
         state, numbers = prune(state, config.experts.prune)
@@ -169,7 +163,7 @@ def load(workdir: str | os.PathLike) -> Restorer:
         discriminator=state.discriminator._replace(opt_state=()),
     )
     numbers = numbers.astype(np.int32)
-    return Restorer(model, jax.device_put(state), numbers, run.shape, run.padded_shape)
+    return Restorer(model, jax.device_put(state), numbers, _shape(run), _padded_shape(run))
 
 
 def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray], jax.Array]:
@@ -186,8 +180,8 @@ def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray],
     if run.config.classifier.learns != "labels" or said is None:
         raise WorkdirError(f"workdir: the run in {run.folder} has no judge of labels")
     classifier = judge.make_classifier(run.config, said["classes"])
-    start = functools.partial(classifier.init, jnp.zeros((1, *run.padded_shape)))
-    state = _saved(run.folder, run.config, "classifier").state(start)
+    start = functools.partial(classifier.init, jnp.zeros((1, *_padded_shape(run))))
+    state = run.saved("classifier").state(start)
     return functools.partial(jax.jit(classifier.predict), jax.device_put(state))
 
 
@@ -202,93 +196,28 @@ def export(restorer: Restorer, path: str | os.PathLike) -> None:
       ValueError: `path` is a folder, lies in none, or is no path on this machine.
       WorkdirError: `path` cannot be written.
     """
-    path = paths.local(path, "output")
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"output: {str(path)!r} is not allowed; it must be a file in a folder")
-    height, width, channels = restorer.padded_shape
-    shape = jax_export.symbolic_shape(f"b, {height}, {width}, {channels}")
-    function = jax.jit(lambda images: tuple(restorer.compete(images)))
-    exported = jax_export.export(function, platforms=("cpu", "cuda"))(
-        jax.ShapeDtypeStruct(shape, jnp.float32)
-    )
-    with reasons(path), paths.replaced(path) as unfinished:
-        unfinished.write_bytes(exported.serialize())
+    exported.write(lambda images: tuple(restorer.compete(images)), restorer.padded_shape, path)
 
 
-class _Saved(NamedTuple):
-    """The leaves of a checkpoint, of `count` runs of which that at `index` is meant."""
-
-    leaves: Leaves
-    index: int
-    count: int
-
-    def state(self, init: Callable[[jax.Array], PyTree]) -> PyTree:
-        """The run's state, for the `init` that made it."""
-        return stacking.part(saved_state(init, self.leaves, self.count), self.index, self.count)
-
-
-class _Finished(NamedTuple):
-    """A finished run: its folder, its config and its summary."""
-
-    folder: Path
-    config: ConfigDict
-    summary: Mapping[str, Any]
-
-    def said(self, field: str) -> Any:
-        """A field of the summary; refuses one of an older version, which lacks it."""
-        if field not in self.summary:
-            raise WorkdirError(
-                f"workdir: {self.folder / 'summary.json'} says no {field}; evaluate the run again "
-                "with --mode=evaluate"
-            )
-        return self.summary[field]
-
-    @property
-    def shape(self) -> _Shape:
-        """Of its images."""
-        return tuple(self.said("image_shape"))
-
-    @property
-    def padded_shape(self) -> _Shape:
-        """Of its images with the padding of the run."""
-        side = self.config.data.pad
-        return (side, side, self.shape[-1]) if side else self.shape
-
-
-def _finished(workdir: str | os.PathLike) -> _Finished:
-    """The run in a folder; refuses one that is not finished, of several seeds, or of others."""
-    folder = paths.local(workdir, "workdir").resolve()
-    config, summary = from_workdir(folder), read_json(folder / "summary.json")
-    if summary is None:
-        raise WorkdirError(f"workdir: the run in {folder} is not finished; train it first")
-    if "seeds" in summary:
-        choice = ", ".join(str(folder / f"seed_{seed}") for seed in summary["seeds"])
-        raise WorkdirError(f"workdir: {folder} holds several seeds; choose one of {choice}")
-    system = config.get("system")  # of a config that is not whole None
+def _finished(workdir: str | os.PathLike) -> Finished:
+    """The run in a folder; refuses one that `finished.read` does, and one of other systems."""
+    run = finished.read(workdir)
+    system = run.config.get("system")  # of a config that is not whole None
     if system not in ("icm", "oracle"):
-        raise WorkdirError(f"workdir: {folder} holds a system {system!r}, without experts")
-    schema.validate(config, SCHEMAS[config.system])  # that of an older version may lack a field
-    return _Finished(folder, config, summary)
+        raise WorkdirError(f"workdir: {run.folder} holds a system {system!r}, without experts")
+    schema.validate(run.config, SCHEMAS[system])  # that of an older version may lack a field
+    return run
 
 
-def _saved(folder: Path, config: ConfigDict, part: str = "") -> _Saved:
-    """What is saved of the run in a folder, or of another that was trained as a part of it."""
-    of_all, index, count = _checkpoints(folder, config)
-    with contextlib.closing(Checkpoints(of_all / part, config.checkpoint.keep)) as saved:
-        restored = saved.restore()
-    if restored is None:
-        raise WorkdirError(f"workdir: there is no checkpoint in {of_all / part}")
-    return _Saved(restored.leaves, index, count)
+def _shape(run: Finished) -> _Shape:
+    """Of the images of a run."""
+    return tuple(run.said("image_shape"))
 
 
-def _checkpoints(folder: Path, config: ConfigDict) -> tuple[Path, int, int]:
-    """The folder of a run's checkpoints, its index in them and how many runs they hold."""
-    if (folder / "checkpoints").is_dir():
-        return folder, 0, 1
-    if folder.name == f"seed_{config.seed}" and (folder.parent / "checkpoints").is_dir():
-        of_all = from_workdir(folder.parent)
-        return folder.parent, config.seed - of_all.seed, of_all.replicas
-    raise WorkdirError(f"workdir: there are no checkpoints in {folder}")
+def _padded_shape(run: Finished) -> _Shape:
+    """Of the images of a run with its padding."""
+    side, shape = run.config.data.pad, _shape(run)
+    return (side, side, shape[-1]) if side else shape
 
 
 def _said(shape: tuple[int, ...]) -> str:

@@ -1,0 +1,97 @@
+"""A finished run, to be used: its config, its summary and what its checkpoints hold."""
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from ml_collections import ConfigDict
+
+from icm_jax import paths
+from icm_jax.config import from_workdir
+from icm_jax.system import PyTree
+from icm_jax.training import stacking
+from icm_jax.training.checkpoints import Checkpoints, Leaves
+from icm_jax.training.steps import saved_state
+from icm_jax.training.workdir import WorkdirError, read_json
+
+
+class Saved(NamedTuple):
+    """The leaves of a checkpoint, of `count` runs of which that at `index` is meant."""
+
+    leaves: Leaves
+    index: int
+    count: int
+
+    def state(self, init: Callable[[jax.Array], PyTree]) -> PyTree:
+        """The run's state, for the `init` that made it, or a part of it, for an `init` of that."""
+        return stacking.part(saved_state(init, self.leaves, self.count), self.index, self.count)
+
+
+class Finished(NamedTuple):
+    """A finished run of one seed.
+
+    Attributes:
+      folder: of the run.
+      config: as it was saved; one of an older version may lack a field.
+      summary: as in `summary.json`.
+    """
+
+    folder: Path
+    config: ConfigDict
+    summary: Mapping[str, Any]
+
+    def said(self, field: str) -> Any:
+        """A field of the summary; refuses one of an older version, which lacks it."""
+        if field not in self.summary:
+            raise WorkdirError(
+                f"workdir: {self.folder / 'summary.json'} says no {field}; evaluate the run again "
+                "with --mode=evaluate"
+            )
+        return self.summary[field]
+
+    def saved(self, part: str = "") -> Saved:
+        """What is saved of it, or of another run that was trained as a part of it.
+
+        Raises:
+          WorkdirError: there is no checkpoint.
+          CheckpointError: there is none that is not damaged.
+        """
+        of_all, index, count = self._checkpoints()
+        with contextlib.closing(Checkpoints(of_all / part, self.config.checkpoint.keep)) as saved:
+            restored = saved.restore()
+        if restored is None:
+            raise WorkdirError(f"workdir: there is no checkpoint in {of_all / part}")
+        return Saved(restored.leaves, index, count)
+
+    def _checkpoints(self) -> tuple[Path, int, int]:
+        """The folder of the run's checkpoints, its index in them and how many runs they hold."""
+        folder, seed = self.folder, self.config.seed
+        if (folder / "checkpoints").is_dir():
+            return folder, 0, 1
+        if folder.name == f"seed_{seed}" and (folder.parent / "checkpoints").is_dir():
+            of_all = from_workdir(folder.parent)
+            return folder.parent, seed - of_all.seed, of_all.replicas
+        raise WorkdirError(f"workdir: there are no checkpoints in {folder}")
+
+
+def read(workdir: str | os.PathLike) -> Finished:
+    """The run in a folder.
+
+    Args:
+      workdir: its folder; of a run of several seeds the folder of one, such as `<run>/seed_0`.
+
+    Raises:
+      ValueError: there is no config in it.
+      WorkdirError: the run is not finished, or of several seeds.
+    """
+    folder = paths.local(workdir, "workdir").resolve()
+    config, summary = from_workdir(folder), read_json(folder / "summary.json")
+    if summary is None:
+        raise WorkdirError(f"workdir: the run in {folder} is not finished; train it first")
+    if "seeds" in summary:
+        choice = ", ".join(str(folder / f"seed_{seed}") for seed in summary["seeds"])
+        raise WorkdirError(f"workdir: {folder} holds several seeds; choose one of {choice}")
+    return Finished(folder, config, summary)
