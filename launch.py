@@ -6,6 +6,7 @@
   python launch.py --mode=examine --workdir=runs/seed1 --config=configs/study/composition.py:short
   python launch.py --mode=restore --workdir=runs/seed1 --input=photos --output=restored
   python launch.py --mode=export --workdir=runs/seed1 --output=model.jax
+  python launch.py --mode=predict --workdir=runs/risk --input=photos --output=predicted
   python launch.py --config=configs/mnist.py --config.replicas=5
   python launch.py --mode=study --config=configs/study/seeds.py:short
   srun python launch.py --config=configs/mnist.py --distributed  # see examples/slurm.sh
@@ -33,10 +34,10 @@ from icm_jax import cache, experiment, paths, training  # noqa: E402
 from icm_jax import config as configs  # noqa: E402
 from icm_jax.study.examine import examine_run  # noqa: E402
 from icm_jax.study.run import run as run_study  # noqa: E402
+from icm_jax.systems import registry  # noqa: E402
 from icm_jax.systems.fields import help_text  # noqa: E402
-from icm_jax.systems.icm import restore  # noqa: E402
-from icm_jax.systems.icm.restore_files import restore_files  # noqa: E402
 
+_USES = registry.uses()
 _HELP = {"--help", "-help", "-h"}
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Experiment, a file of configs/; with --mode=evaluate that of --workdir."
@@ -48,13 +49,18 @@ _WORKDIR = flags.DEFINE_string(
     "studies, by default runs/studies.",
 )
 _MODE = flags.DEFINE_enum(
-    "mode", "train", (*experiment.MODES, "study", "examine", "restore", "export"), "What to do."
+    "mode", "train", (*experiment.MODES, "study", "examine", *_USES), "What to do."
 )
 _INPUT = flags.DEFINE_string(
-    "input", None, "What to restore: an image, a folder or zip of them, or an .npz with 'images'."
+    "input",
+    None,
+    "What to restore or predict: an image, a folder or zip of them, or an .npz with 'images'; of "
+    "a table a .csv, or an .npz with 'features'.",
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "Of --mode=restore a new or empty folder, of --mode=export a file."
+    "output",
+    None,
+    "Of --mode=restore a new or empty folder, of --mode=predict a folder, of --mode=export a file.",
 )
 _DISTRIBUTED = flags.DEFINE_bool(
     "distributed", False, "One of several processes, which Slurm, Open MPI, a TPU, ... tell apart."
@@ -86,7 +92,7 @@ def _path(flag: flags.FlagHolder[str]) -> Path:
 
 def _check_flags() -> None:
     """Refuses what the mode does not take: it would be left out in silence."""
-    for flag, modes in ((_INPUT, ("restore",)), (_OUTPUT, ("restore", "export"))):
+    for flag, modes in ((_INPUT, [mode for mode in _USES if _USES[mode]]), (_OUTPUT, _USES)):
         if flag.value and _MODE.value not in modes:
             raise ValueError(
                 f"--{flag.name}: --mode={_MODE.value} takes none; leave it out, or choose --mode="
@@ -110,18 +116,15 @@ def _print(summary: Mapping, workdir: Path) -> None:
 
 
 def _use() -> str:
-    """Restores images with a finished run, or exports it; returns what to say of it."""
-    for flag in [_WORKDIR, _OUTPUT] + [_INPUT] * (_MODE.value == "restore"):
+    """Uses a finished run as the mode says; returns what to say of it."""
+    mode = _MODE.value
+    for flag in [_WORKDIR, _OUTPUT] + [_INPUT] * _USES[mode]:
         if not flag.value:
-            raise ValueError(f"--{flag.name}: missing; --mode={_MODE.value} needs it")
+            raise ValueError(f"--{flag.name}: missing; --mode={mode} needs it")
     if _CONFIG.value is not None:
-        raise ValueError(f"--config: --mode={_MODE.value} takes that of --workdir; leave it out")
-    workdir, output = _path(_WORKDIR), _path(_OUTPUT)
-    if _MODE.value == "export":
-        restore.export(restore.load(workdir), output)
-        return str(output)
-    restored = restore_files(restore.load(workdir), _path(_INPUT), output)
-    return f"{len(restored.score)} images restored\n{output}/restored.csv"
+        raise ValueError(f"--config: --mode={mode} takes that of --workdir; leave it out")
+    source = _path(_INPUT) if _USES[mode] else None
+    return experiment.use(mode, _path(_WORKDIR), source, _path(_OUTPUT))
 
 
 def _examine(config: ConfigDict) -> str:
@@ -142,7 +145,7 @@ def main(argv: list[str]) -> int | None:
     log = logging.getLogger("icm_jax")
     try:
         _check_flags()
-        if _MODE.value in ("restore", "export"):
+        if _MODE.value in _USES:
             environment.require_jax()
             print(_use())
             return None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from icm_jax import paths
-from icm_jax.config import digest, to_dict
+from icm_jax.config import digest, from_workdir, to_dict
 from icm_jax.report import html, provenance, seeds
 from icm_jax.report.story import Story
 from icm_jax.system import System
@@ -98,6 +98,25 @@ def run(
         checkpoint_every=config.checkpoint.every,
         **common,
     )
+
+
+def use(mode: str, workdir: str | os.PathLike, source: Path | None, output: Path) -> str:
+    """Uses a finished run as its kind can be used.
+
+    Args:
+      mode: one of `icm_jax.systems.registry.uses`.
+      workdir: of one seed.
+      source: the input, None where the mode takes none.
+      output: a file or folder to write.
+
+    Returns:
+      What to say of it.
+
+    Raises:
+      ValueError: there is no run, or its kind has no such mode; or as the use itself does.
+    """
+    workdir = paths.local(workdir, "workdir")
+    return registry.use_of(from_workdir(workdir), mode).use(workdir, source, output)
 
 
 def default_workdir(config: ConfigDict, name: str) -> Path:

@@ -8,7 +8,6 @@ from commands import launched
 
 import launch
 from icm_jax import experiment, training
-from icm_jax.systems.icm import restore
 
 MNIST = "--config=configs/mnist.py"
 
@@ -43,7 +42,10 @@ def test_bad_input_is_told_in_one_line(arguments, message, tmp_path, capsys):
     [
         ("--config.experts.count=ten", "flag --config.experts.count=ten: .*'ten'"),
         ("--wordkir=runs/a", "Unknown command line flag 'wordkir'. Did you mean: workdir"),
-        ("--mode=evalute", "flag --mode=evalute: .*<train|evaluate|study|examine|restore|export>"),
+        (
+            "--mode=evalute",
+            "flag --mode=evalute: .*<train|evaluate|study|examine|restore|export|predict>",
+        ),
     ],
 )
 def test_flags_that_cannot_be_read_are_told_by_absl(argument, message, tmp_path, capsys):
@@ -103,7 +105,7 @@ def failing(monkeypatch, error):
         (experiment, "run"),
         (launch, "run_study"),
         (launch, "examine_run"),
-        (restore, "load"),
+        (experiment, "use"),
     ):
         monkeypatch.setattr(owner, name, fail)
 

@@ -6,6 +6,7 @@ field `system` of a config can have there; `icm_jax.systems.registry` has them a
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -41,6 +42,20 @@ class Examination(NamedTuple):
     figures: Callable[[Sequence[Findings]], Mapping[str, Figure]] = lambda found: {}
 
 
+class Use(NamedTuple):
+    """Something that a finished run can be used for: a mode of `launch.py`.
+
+    Attributes:
+      use: `(workdir of one seed, input, output) -> what to say of it`; the input is None where it
+        takes none. Raises ValueError, FileNotFoundError, WorkdirError or CheckpointError where it
+        cannot be done.
+      takes_input: whether it needs an input, the same for all kinds that have the mode.
+    """
+
+    use: Callable[[Path, Any, Path], str]
+    takes_input: bool = False
+
+
 class Curve(NamedTuple):
     """What a study draws along the training of its runs.
 
@@ -72,6 +87,7 @@ class Kind(NamedTuple):
       parts: `config -> name -> digest` of all that an auxiliary system of that name depends on;
         runs of a study whose digests are the same share it.
       examinations: what can be done with finished runs, by name.
+      uses: what a finished run can be used for, by the name of the mode.
     """
 
     schema: Schema
@@ -83,3 +99,4 @@ class Kind(NamedTuple):
     curve: Curve | None = None
     parts: Callable[[ConfigDict], Mapping[str, str]] = lambda config: {}
     examinations: Mapping[str, Examination] = MappingProxyType({})
+    uses: Mapping[str, Use] = MappingProxyType({})

@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from icm_jax import schema
 from icm_jax.systems import icm, risk, stable_features
-from icm_jax.systems.kind import Kind
+from icm_jax.systems.kind import Kind, Use
 
 SYSTEMS: dict[str, Kind] = {
     **icm.KINDS,
@@ -41,6 +41,24 @@ def validate(config: ConfigDict) -> None:
       ValueError: naming the field, its value and what is allowed.
     """
     schema.validate(config, kind_of(config).schema)
+
+
+def uses() -> dict[str, bool]:
+    """What finished runs of some kind can be used for: mode -> whether it takes an input."""
+    return {mode: use.takes_input for kind in SYSTEMS.values() for mode, use in kind.uses.items()}
+
+
+def use_of(config: ConfigDict | Mapping[str, Any], mode: str) -> Use:
+    """What a mode does with a finished run of a config.
+
+    Raises:
+      ValueError: a run of its kind cannot be used so.
+    """
+    there = kind_of(config).uses
+    if mode not in there:
+        able = f"it can {', '.join(there)}" if there else f"nor anything of {', '.join(uses())}"
+        raise ValueError(f"--mode={mode}: a run of {config['system']!r} cannot do that; {able}")
+    return there[mode]
 
 
 def _find(system: Any) -> Kind:

@@ -5,6 +5,7 @@ from icm_jax.systems.icm import judge, stories, summary
 from icm_jax.systems.icm.build import build_competition, build_judge, build_oracle
 from icm_jax.systems.icm.config import SCHEMAS
 from icm_jax.systems.icm.examinations import EXAMINATIONS
+from icm_jax.systems.icm.uses import USES
 from icm_jax.systems.kind import Curve, Kind
 
 
@@ -23,6 +24,7 @@ KINDS = {
         curve=Curve("identified", "identified", "Mechanisms identified along training"),
         parts=judge.digests,
         examinations=EXAMINATIONS,
+        uses=USES,
     ),
     "oracle": Kind(
         schema=SCHEMAS["oracle"],

@@ -13,7 +13,7 @@ import numpy as np
 
 from icm_jax import environment, exported, schema
 from icm_jax.chunks import in_chunks
-from icm_jax.data import pad, to_float
+from icm_jax.data import own, pad, to_float
 from icm_jax.systems.icm import judge
 from icm_jax.systems.icm.config import SCHEMAS
 from icm_jax.systems.icm.model import Model, make_model
@@ -106,27 +106,15 @@ class Restorer(NamedTuple):
 
         Errors say `name` for the images.
         """
-        if images.ndim == 3:
-            images = images[..., None]
-        if images.ndim != 4 or not len(images):
-            raise ValueError(
-                f"{name}: an array of shape {images.shape} has no images; it must be [N, H, W, C] "
-                "or [N, H, W] with N at least 1"
-            )
+        images = own.as_batch(images, name)
         if images.shape[1:] not in (self.shape, self.padded_shape):
             wanted = f"the run was trained on {_said(self.shape)}"
             if self.padded_shape != self.shape:
                 wanted += f", padded to {_said(self.padded_shape)} (data.pad); give either size"
             raise ValueError(f"{name}: {_said(images.shape[1:])}; {wanted}")
+        own.check_values(images, name)
         if images.dtype == np.uint8:
             images = np.asarray(to_float(images))
-        elif not np.issubdtype(images.dtype, np.floating):
-            raise ValueError(f"{name}: {images.dtype} is not allowed; it must be uint8 or float")
-        elif not (images.min() >= 0 and images.max() <= 1):  # NaN neither
-            raise ValueError(
-                f"{name}: values from {images.min()} to {images.max()} are not allowed; floats "
-                "must be in [0, 1]"
-            )
         images = images.astype(np.float32)
         if images.shape[1:] == self.padded_shape:
             return images

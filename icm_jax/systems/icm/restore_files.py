@@ -1,25 +1,16 @@
 """A trained model on images in files: reads them, restores them and writes what came of it."""
 
 import csv
-import functools
 import os
 import shutil
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
 
-from icm_jax.data.image_files import (
-    KINDS,
-    check_is_no_pointer,
-    expand_user,
-    image_files,
-    read_image,
-    refuse_other_format,
-)
-from icm_jax.data.images import decode
+from icm_jax.data import own
+from icm_jax.data.image_files import expand_user
 from icm_jax.systems.icm.restore import Restored, Restorer
 from icm_jax.training.workdir import reasons
 
@@ -81,52 +72,12 @@ def read(restorer: Restorer, source: str | os.PathLike) -> tuple[list[str], np.n
       ValueError: there is no image, or one is damaged or does not fit the model.
       FileNotFoundError: there is nothing at `source`.
     """
-    path = expand_user(source, "input")
-    check_is_no_pointer(path, f"input: {str(path)!r}")
-    if path.suffix.lower() == ".npz":
-        images = _with_channels(_npz_images(path), restorer.shape[-1])
-        images = restorer.fitted(images, f"input: 'images' of {str(path)!r}")
-        return [f"{i:05}" for i in range(len(images))], images
-    if path.is_file() and not zipfile.is_zipfile(path) and path.suffix.lower() != ".zip":
-        refuse_other_format(path.name, "input")
-        content = read_image(path.name, functools.partial(path.open, "rb"), "input")
-        files = [(path.name, content or b"")]
-    else:
-        files = image_files(str(path), "input")
-    names, images = [], []
-    for name, content in files:
-        said = f"input: {name!r}"
-        image = _with_channels(decode(content, said)[None], restorer.shape[-1])
-        names.append(name)
-        images.append(restorer.fitted(image, said))
-    if not names:
-        raise ValueError(f"input: {str(path)!r} has no image ({KINDS})")
-    return names, np.concatenate(images)
+    channels = restorer.shape[-1]
 
+    def fit(images: np.ndarray, said: str) -> np.ndarray:
+        return restorer.fitted(own.with_channels(images, channels), said)
 
-def _with_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """Grey images `[N, H, W]` or `[N, H, W, C]` with 1 or 3 channels; others as they are."""
-    if images.ndim == 3 and channels == 3:
-        images = images[..., None]
-    if images.ndim == 4 and images.shape[-1] == 1:
-        return np.repeat(images, channels, axis=-1)
-    if images.ndim == 4 and images.shape[-1] == 3 and channels == 1:
-        return images[..., :1] if (images == images[..., :1]).all() else images
-    return images
-
-
-def _npz_images(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise FileNotFoundError(f"input: there is no file {str(path)!r}")
-    try:
-        # Pickles, which could run any code, are refused.
-        with np.load(path, allow_pickle=False) as arrays:
-            return arrays["images"]
-    except Exception as error:
-        # KeyError, BadZipFile, ValueError, EOFError, zlib.error, ...
-        raise ValueError(
-            f"input: no array 'images' can be read from {str(path)!r}: {error}"
-        ) from error
+    return own.read(source, fit)
 
 
 def _write(output: Path, names: Sequence[str], pngs: Sequence[str], restored: Restored) -> None:
