@@ -39,7 +39,7 @@ class LabClassifier(nn.Module):
         for times, size in _STAGES:
             x = nn.relu(self.compute.conv(times * self.width, size, stride=2)(x))
             x = nn.BatchNorm(not train, momentum=0.99, epsilon=1e-3, axis_name=self.axis_name)(x)
-        x = nn.relu(self.compute.dense(_HIDDEN)(x.reshape(len(x), -1)))
+        x = nn.relu(self.compute.dense(_HIDDEN)(x.reshape(x.shape[0], -1)))
         return self.compute.dense(1)(x)
 
 

@@ -130,4 +130,4 @@ def _banked(name: str, size: int, look_up: Callable[..., jax.Array]) -> Head:
 
 def _squared_error(x: jax.Array, y: jax.Array) -> jax.Array:
     """Summed over everything but the batch, float32 `[B]`."""
-    return jnp.square(x.astype(jnp.float32) - y).reshape(len(x), -1).sum(axis=1)
+    return jnp.square(x.astype(jnp.float32) - y).reshape(x.shape[0], -1).sum(axis=1)

@@ -82,7 +82,7 @@ def look(
             f"network: {type(network).__name__} is not allowed; it must end in an nn.Dense and "
             f"give [B, D], not {list(output.shape)}"
         )
-    features = watch.features.reshape(len(x), -1)
+    features = watch.features.reshape(x.shape[0], -1)
     batch_stats = updates.get("batch_stats", {})
     return Seen(output.astype(jnp.float32), features.astype(jnp.float32), batch_stats)
 

@@ -18,7 +18,7 @@ class Classifier(nn.Module):
 
     @nn.compact
     def __call__(self, images, train=False):
-        x = nn.Dense(6)(images.mean(axis=3).reshape(len(images), -1))
+        x = nn.Dense(6)(images.mean(axis=3).reshape(images.shape[0], -1))
         return nn.Dense(1)(nn.relu(nn.BatchNorm(not train, axis_name=self.axis_name)(x)))
 
 
