@@ -46,9 +46,6 @@ def test_bad_input_is_told_in_one_line(arguments, message, tmp_path, capsys):
             "--mode=evalute",
             "flag --mode=evalute: .*<train|evaluate|study|examine|restore|export|predict>",
         ),
-            "--mode=evalute",
-            "flag --mode=evalute: .*<train|evaluate|study|examine|restore|export|predict>",
-        ),
     ],
 )
 def test_flags_that_cannot_be_read_are_told_by_absl(argument, message, tmp_path, capsys):

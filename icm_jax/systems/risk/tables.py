@@ -1,6 +1,5 @@
 """Tables of numbers for regression: features, one target, and the splits into train and test."""
 
-import csv
 import gzip
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +8,7 @@ import numpy as np
 
 from icm_jax.data import wheels
 from icm_jax.data.image_files import check_is_no_pointer, expand_user
+from icm_jax.systems.risk.table_files import check_finite, read_csv, read_npz
 
 BUNDLED = "diabetes"
 # What the literature calls the UCI sets -> what their files with the standard splits are called.
@@ -22,6 +22,7 @@ FILES = {
 SPLITS = 20
 TEST_FRACTION = 0.1
 
+_NEEDED = "a line of at least two names and rows of numbers are needed, the target last"
 _PACKAGE = "scikit-learn"
 _FOLDER = "sklearn/datasets/data"
 
@@ -54,6 +55,9 @@ class Standardized(NamedTuple):
       test_targets: float32 `[m, 1]`.
       scale: float32 `[1]`, the standard deviation of the targets.
       shift: float32 `[1]`, their mean.
+      feature_scale: float64 `[D]`, those of the features: features are
+        `(in their unit - feature_shift) / feature_scale`. Infinite for one that is constant.
+      feature_shift: float64 `[D]`.
     """
 
     train_features: np.ndarray
@@ -62,6 +66,8 @@ class Standardized(NamedTuple):
     test_targets: np.ndarray
     scale: np.ndarray
     shift: np.ndarray
+    feature_scale: np.ndarray
+    feature_shift: np.ndarray
 
 
 def load_table(name: str, root: str = "") -> Table:
@@ -87,11 +93,11 @@ def load_table(name: str, root: str = "") -> Table:
     path = _find(name, root)
     check_is_no_pointer(path, f"data.dir: {str(path)!r}")
     if path.suffix == ".csv":
-        rows = _read_csv(path)
+        rows = read_csv(path, 2, _NEEDED, "data.dir")
         features, target = rows[:, :-1], rows[:, -1]
         test = draw_splits(len(rows))
     else:
-        features, target, test = _read_npz(path)
+        features, target, test = read_npz(path, ("features", "target", "test"), "data.dir")
     return _check(path, features, target, test, name)
 
 
@@ -124,23 +130,33 @@ def standardize(table: Table, split: int) -> Standardized:
             f"{len(table.test) - 1}"
         )
     test = table.test[split]
-    features, _, _ = _scale(table.features, test, constant=np.inf)
+    features, feature_scale, feature_shift = _scale(table.features, test, constant=np.inf)
     targets, scale, shift = _scale(table.targets, test, constant=1.0)
     return Standardized(
-        features[~test], targets[~test], features[test], targets[test], scale, shift
+        features[~test],
+        targets[~test],
+        features[test],
+        targets[test],
+        scale.astype(np.float32),
+        shift.astype(np.float32),
+        feature_scale,
+        feature_shift,
     )
 
 
 def _scale(
     values: np.ndarray, test: np.ndarray, constant: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`[N, D]` by its training rows, with scale and shift `[D]`; a constant column's is given."""
+    """`[N, D]` by its training rows, with scale and shift `[D]`; a constant column's is given.
+
+    Values are float32, scale and shift float64.
+    """
     train = values[~test].astype(np.float64)
     # Of equal numbers the mean may be rounded, and their deviation then is not 0.
     scale = np.where(train.max(0) == train.min(0), constant, train.std(0))
     shift = train.mean(0)
     scaled = (values - shift) / scale
-    return scaled.astype(np.float32), scale.astype(np.float32), shift.astype(np.float32)
+    return scaled.astype(np.float32), scale, shift
 
 
 def _diabetes() -> Table:
@@ -174,58 +190,6 @@ def _find(name: str, root: str) -> Path:
     )
 
 
-def _read_npz(path: Path) -> list[np.ndarray]:
-    """`features`, `target` and `test` of a file."""
-    names = ("features", "target", "test")
-    try:
-        # NumPy would leave a damaged file open that it opened itself.
-        with path.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
-            missing = [name for name in names if name not in arrays.files]
-            found = [arrays[name] for name in names if name not in missing]
-            there = ", ".join(arrays.files)
-    except Exception as error:
-        # BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError if encrypted, ...
-        raise ValueError(f"data.dir: {str(path)!r} cannot be read: {error}") from error
-    if missing:
-        raise ValueError(
-            f"data.dir: {str(path)!r} has no array {', '.join(missing)}; it has {there or 'none'}, "
-            f"and {', '.join(names)} are needed"
-        )
-    return found
-
-
-def _read_csv(path: Path) -> np.ndarray:
-    """The numbers below the line of names: float64 `[N, D + 1]`."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as text:
-            reader = csv.reader(text)
-            lines = [(reader.line_num, row) for row in reader if row]
-    except (OSError, ValueError, csv.Error) as error:
-        raise ValueError(f"data.dir: {str(path)!r} cannot be read: {error}") from error
-    if len(lines) < 2 or len(lines[0][1]) < 2:
-        raise ValueError(
-            f"data.dir: {str(path)!r} has too little; a line of at least two names and rows of "
-            "numbers are needed, the target last"
-        )
-    names = lines[0][1]
-    rows = np.empty((len(lines) - 1, len(names)))
-    for values, (number, cells) in zip(rows, lines[1:], strict=True):
-        if len(cells) != len(names):
-            raise ValueError(
-                f"data.dir: {str(path)!r} line {number} has {len(cells)} cells; the line of names "
-                f"has {len(names)}"
-            )
-        for column, cell in enumerate(cells):
-            try:
-                values[column] = float(cell)
-            except ValueError:
-                raise ValueError(
-                    f"data.dir: {str(path)!r} line {number}, column {names[column]!r}: {cell!r} is "
-                    "not a number"
-                ) from None
-    return rows
-
-
 def _check(
     path: Path, features: np.ndarray, target: np.ndarray, test: np.ndarray, name: str
 ) -> Table:
@@ -257,11 +221,4 @@ def _check(
 def _check_finite(where: str, features: np.ndarray, target: np.ndarray) -> None:
     with np.errstate(over="ignore"):
         columns = np.column_stack([features, target]).astype(np.float32)
-    bad = np.argwhere(~np.isfinite(columns))
-    if len(bad):
-        row, column = bad[0].tolist()
-        named = "target" if column == features.shape[1] else f"features column {column}"
-        raise ValueError(
-            f"{where} row {row}, {named}: {columns[row, column]} is not a finite number (rows and "
-            f"columns from 0; {len(bad)} such in all)"
-        )
+    check_finite(where, columns, features.shape[1])

@@ -5,6 +5,7 @@ from icm_jax.systems.risk.detection.build import build_seeds, load
 from icm_jax.systems.risk.detection.config import SCHEMA
 from icm_jax.systems.risk.detection.evaluation import numbers
 from icm_jax.systems.risk.detection.stories import MEASURES, tell
+from icm_jax.systems.risk.detection.use import USES
 
 KIND = Kind(
     schema=SCHEMA,
@@ -14,4 +15,5 @@ KIND = Kind(
     numbers=numbers,
     measures=MEASURES,
     curve=Curve("worst_group", "worst group", "Recall of the worst group"),
+    uses=USES,
 )

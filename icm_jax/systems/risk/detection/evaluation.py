@@ -42,6 +42,7 @@ def evaluate(
         "effective_faces": sampled["effective"],
     }
     summary = {
+        "image_shape": list(test.images.shape[1:]),
         "world": detector.config.world.name,
         "resampling": detector.config.resampling.by,
         "accuracy": accuracy,

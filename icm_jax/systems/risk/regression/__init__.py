@@ -6,6 +6,7 @@ from icm_jax.systems.risk.regression.config import SCHEMA
 from icm_jax.systems.risk.regression.data import load
 from icm_jax.systems.risk.regression.evaluation import numbers
 from icm_jax.systems.risk.regression.stories import MEASURES, tell
+from icm_jax.systems.risk.regression.use import USES
 
 KIND = Kind(
     schema=SCHEMA,
@@ -14,4 +15,5 @@ KIND = Kind(
     story=tell,
     numbers=numbers,
     measures=MEASURES,
+    uses=USES,
 )

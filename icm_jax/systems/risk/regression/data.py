@@ -64,6 +64,8 @@ class Task(NamedTuple):
       test: rows that are tested on.
       scale: of targets in each split, float32 `[S, 1]`: `target * scale + shift` has its unit.
       shift: float32 `[S, 1]`.
+      feature_scale: of features in each split, float64 `[S, D]`; see `tables.Standardized`.
+      feature_shift: float64 `[S, D]`.
       truth: of the cubic, else None.
     """
 
@@ -72,6 +74,8 @@ class Task(NamedTuple):
     test: Rows
     scale: np.ndarray
     shift: np.ndarray
+    feature_scale: np.ndarray
+    feature_shift: np.ndarray
     truth: Truth | None = None
 
     @property
@@ -141,6 +145,8 @@ def _joined(name: str, splits: Sequence[Standardized]) -> Task:
         _filled_up([(s.test_features, s.test_targets) for s in splits]),
         np.stack([split.scale for split in splits]),
         np.stack([split.shift for split in splits]),
+        np.stack([split.feature_scale for split in splits]),
+        np.stack([split.feature_shift for split in splits]),
     )
 
 

@@ -48,6 +48,7 @@ def evaluate(
     summary = {
         "data": task.name,
         "splits": task.splits,
+        "standardization": _describe_standardization(task),
         "results": results,
         "of_each_split": {
             row: {name: [each[name] for each in found] for name in found[0]}
@@ -122,6 +123,17 @@ def _of_splits(task: Task, answer: Answer) -> Iterator[tuple[Answer, np.ndarray]
     for split, count in enumerate(task.test.count):
         target = task.test.of_split(split) * task.scale[split] + task.shift[split]
         yield answer.of_split(split, count), target.astype(np.float64)
+
+
+def _describe_standardization(task: Task) -> dict[str, Any]:
+    """What the first split is scaled by: all that the use of its models needs of the data.
+
+    The scale of a feature that is constant in training is infinite, null in JSON.
+    """
+    return {
+        "features": {"scale": task.feature_scale[0], "shift": task.feature_shift[0]},
+        "target": {"scale": task.scale[0, 0], "shift": task.shift[0, 0]},
+    }
 
 
 def _describe_best(best: Mapping[str, Best]) -> dict[str, Any]:

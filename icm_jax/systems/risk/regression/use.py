@@ -1,0 +1,168 @@
+"""Use of a finished regression: predictions of rows of one's own and what is not known of them."""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from icm_jax import schema
+from icm_jax.data.image_files import check_is_no_pointer, expand_user
+from icm_jax.system import PyTree
+from icm_jax.systems.kind import Use
+from icm_jax.systems.risk import predictor
+from icm_jax.systems.risk.predictor import Predictor
+from icm_jax.systems.risk.regression.config import SCHEMA
+from icm_jax.systems.risk.regression.registry import make_models
+from icm_jax.systems.risk.regression.steps import Models
+from icm_jax.systems.risk.table_files import check_finite, read_csv, read_npz
+from icm_jax.systems.risk.wrappers.controller import Controller
+from icm_jax.training import finished
+
+
+class _Trained(NamedTuple):
+    """The part of a `Learner` that is used; its leaves have the paths that they have there."""
+
+    variables: PyTree
+
+
+class _State(NamedTuple):
+    """The part of a `State` that is used."""
+
+    learners: dict[str, _Trained]
+
+
+def load(workdir: str | os.PathLike) -> Predictor:
+    """The models of a finished run, of features in their own units.
+
+    They are those of the first split, with what it was scaled by: `summary.json` says it, so that
+    the data need not be there. Of several wrappers each column begins with one's name, of a
+    controller with a metric's.
+
+    Args:
+      workdir: its folder; of a run of several seeds the folder of one, such as `<run>/seed_0`.
+
+    Raises:
+      ValueError: there is no config of a regression in it.
+      WorkdirError: the run is not finished, or of several seeds.
+      CheckpointError: there is no undamaged checkpoint.
+    """
+    return _load(finished.read(workdir))
+
+
+def read(source: str | os.PathLike, width: int) -> np.ndarray:
+    """Reads rows of features, in the order of training: float32 `[N, D]`.
+
+    Args:
+      source: a `.csv`, a line of names and rows of numbers, in which the target may be the last
+        column and is left out; or an `.npz` with an array `features` `[N, D]`.
+      width: D.
+
+    Raises:
+      ValueError: it is neither, has another number of columns, or something that is no finite
+        number.
+      FileNotFoundError: there is no such file.
+    """
+    path = expand_user(source, "input")
+    where, suffix = f"input: {str(path)!r}", path.suffix.lower()
+    if suffix not in (".csv", ".npz"):
+        raise ValueError(f"{where} is not allowed; it must be a .csv or an .npz")
+    if not path.is_file():
+        raise FileNotFoundError(f"input: there is no file {str(path)!r}")
+    check_is_no_pointer(path, where)
+    if suffix == ".csv":
+        needed = "a line of names and rows of numbers are needed"
+        rows, most = read_csv(path, 1, needed, "input"), width + 1
+    else:
+        (rows,), most = read_npz(path, ("features",), "input"), width
+    if rows.dtype.kind not in "iuf":
+        raise ValueError(f"{where} has features of {rows.dtype}; numbers are needed")
+    if rows.ndim != 2 or not len(rows) or not width <= rows.shape[1] <= most:
+        target = ", or one more, the target, which is left out" if most > width else ""
+        raise ValueError(
+            f"{where} has numbers of shape {rows.shape}; the run was trained on {width} features, "
+            f"[N, {width}]{target}"
+        )
+    with np.errstate(over="ignore"):
+        features = rows[:, :width].astype(np.float32)
+    check_finite(where, features)
+    return features
+
+
+def _load(run: finished.Finished) -> Predictor:
+    schema.validate(run.config, SCHEMA)
+    scaled = _from_json(run.said("standardization"))
+    width, splits = len(scaled["features"]["shift"]), run.said("splits")
+    models, example = make_models(run.config, width), jnp.zeros((1, width))
+
+    def start(key: jax.Array) -> _State:
+        keys = jax.random.split(key, splits)
+        init = {name: jax.vmap(lambda k, m=m: m.init(k, example)) for name, m in models.items()}
+        return _State({name: _Trained(of(keys)) for name, of in init.items()})
+
+    learners = run.saved().state(start).learners
+    variables = {name: learner.variables for name, learner in learners.items()}
+    variables = jax.device_put(jax.tree.map(lambda leaf: leaf[0], variables))
+    describe = _make_describe(models, scaled)
+    return Predictor(describe, variables, (width,), any(map(predictor.draws, models.values())))
+
+
+def _make_describe(models: Models, scaled: dict[str, dict[str, np.ndarray]]) -> Any:
+    """`(variables by wrapper, features float32 [B, D] in their units, key) -> columns`."""
+    scale, shift = (scaled["features"][name] for name in ("scale", "shift"))
+    rounded = shift.astype(np.float32)
+    rest = (shift - rounded).astype(np.float32)
+
+    def describe(variables, features, key):
+        # In two parts: a mean far above the deviation is rounded by more than is left of it. The
+        # compiler would add them up.
+        near = jax.lax.optimization_barrier(features - rounded[None])
+        features = (near - rest[None]) / scale.astype(np.float32)[None]
+        found = {}
+        for name, model in models.items():
+            risks = model.predict(variables[name], features, key)
+            for metric, risk in (risks if isinstance(model, Controller) else {"": risks}).items():
+                title = "_".join(filter(None, (name if len(models) > 1 else "", metric)))
+                found |= predictor.columns(risk.affine(*_of_target(scaled)), title)
+        return found
+
+    return describe
+
+
+def _of_target(scaled: dict[str, dict[str, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    scale, shift = (scaled["target"][name].astype(np.float32) for name in ("scale", "shift"))
+    return scale, shift
+
+
+def _from_json(said: Any) -> Any:
+    """Dicts of numbers and lists of them, as float64; null is an infinite one."""
+    if isinstance(said, dict):
+        return {name: _from_json(value) for name, value in said.items()}
+    listed = [np.inf if value is None else value for value in np.atleast_1d(said).tolist()]
+    return np.array(listed if isinstance(said, list) else listed[0], np.float64)
+
+
+def _predict(workdir: Path, source: Path, output: Path) -> str:
+    models = load(workdir)
+    features = read(source, *models.shape)
+    folder = predictor.made(output)
+    rows = [str(row) for row in range(len(features))]
+    table = predictor.write(folder, rows, models(features), "row")
+    return f"{len(rows)} rows predicted\n{table}"
+
+
+def _export(workdir: Path, source: None, output: Path) -> str:
+    del source
+    run = finished.read(workdir)
+    names = run.config.wrappers
+    if len(names) > 1:
+        raise ValueError(
+            f"wrappers: {tuple(names)!r} is not allowed with --mode=export; it must be one alone"
+        )
+    _load(run).export(output)
+    return str(output)
+
+
+USES = {"predict": Use(_predict, takes_input=True), "export": Use(_export)}

@@ -1,0 +1,86 @@
+"""Files with numbers in them, read without trust: errors name the field, the file and the place."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+
+def read_npz(path: Path, names: Sequence[str], field: str) -> list[np.ndarray]:
+    """The arrays of these names in a file.
+
+    Raises:
+      ValueError: beginning with `field`; it cannot be read, or lacks one.
+    """
+    try:
+        # NumPy would leave a damaged file open that it opened itself.
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
+            missing = [name for name in names if name not in arrays.files]
+            found = [arrays[name] for name in names if name not in missing]
+            there = ", ".join(arrays.files)
+    except Exception as error:
+        # BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError if encrypted, ...
+        raise ValueError(f"{field}: {str(path)!r} cannot be read: {error}") from error
+    if missing:
+        needed = f"{', '.join(names)} {'are' if len(names) > 1 else 'is'} needed"
+        raise ValueError(
+            f"{field}: {str(path)!r} has no array {', '.join(missing)}; it has {there or 'none'}, "
+            f"and {needed}"
+        )
+    return found
+
+
+def read_csv(path: Path, least: int, needed: str, field: str) -> np.ndarray:
+    """The numbers below the line of names: float64 `[N, columns]`.
+
+    Args:
+      path: of the file.
+      least: columns.
+      needed: what to say of a file with fewer, or without a row.
+      field: what an error begins with.
+
+    Raises:
+      ValueError: it cannot be read, has too little, or a cell is no number.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as text:
+            reader = csv.reader(text)
+            lines = [(reader.line_num, row) for row in reader if row]
+    except (OSError, ValueError, csv.Error) as error:
+        raise ValueError(f"{field}: {str(path)!r} cannot be read: {error}") from error
+    if len(lines) < 2 or len(lines[0][1]) < least:
+        raise ValueError(f"{field}: {str(path)!r} has too little; {needed}")
+    names = lines[0][1]
+    rows = np.empty((len(lines) - 1, len(names)))
+    for values, (number, cells) in zip(rows, lines[1:], strict=True):
+        if len(cells) != len(names):
+            raise ValueError(
+                f"{field}: {str(path)!r} line {number} has {len(cells)} cells; the line of names "
+                f"has {len(names)}"
+            )
+        for column, cell in enumerate(cells):
+            try:
+                values[column] = float(cell)
+            except ValueError:
+                raise ValueError(
+                    f"{field}: {str(path)!r} line {number}, column {names[column]!r}: {cell!r} is "
+                    "not a number"
+                ) from None
+    return rows
+
+
+def check_finite(where: str, columns: np.ndarray, target: int = -1) -> None:
+    """Refuses numbers `[N, D]` of which one is not finite; the column `target` is named so.
+
+    Raises:
+      ValueError: beginning with `where`.
+    """
+    bad = np.argwhere(~np.isfinite(columns))
+    if len(bad):
+        row, column = bad[0].tolist()
+        named = "target" if column == target else f"features column {column}"
+        raise ValueError(
+            f"{where} row {row}, {named}: {columns[row, column]} is not a finite number (rows and "
+            f"columns from 0; {len(bad)} such in all)"
+        )
