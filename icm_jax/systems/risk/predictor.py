@@ -31,29 +31,32 @@ class Predictor(NamedTuple):
     """What a finished run says of inputs.
 
     Attributes:
-      describe: `(variables, float32 [B, *shape], key) -> name -> float32 [B]`.
+      describe: `(variables, float32 [B, *shape], key) -> title -> Risk`.
       variables: of the model.
       shape: of one input.
       draws: whether it draws what dropout drops, so that answers depend on a seed.
+      titles: of its risks in order, '' for the only one; what their columns begin with.
     """
 
-    describe: Callable[[PyTree, jax.Array, jax.Array], Columns]
+    describe: Callable[[PyTree, jax.Array, jax.Array], Mapping[str, Risk]]
     variables: PyTree
     shape: tuple[int, ...]
     draws: bool
+    titles: tuple[str, ...] = ("",)
 
     def __call__(self, inputs: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
-        """Answers for float32 inputs `[N, *shape]`, some at a time: name -> float32 `[N]`.
+        """Columns of float32 inputs `[N, *shape]`, some at a time: name -> float32 `[N]`.
 
         With seed 0 dropout drops what it does in the run's own evaluations.
         """
         describe, key = jax.jit(self.describe), jax.random.key(seed)
-        return in_chunks(
+        risks = in_chunks(
             lambda index: describe(self.variables, inputs[index], key),
             len(inputs),
             _CHUNK,
             "predict",
         )
+        return self._columns(risks)
 
     def export(self, path: str | os.PathLike) -> None:
         """Writes the model as one file, see `icm_jax.exported.write`.
@@ -66,21 +69,25 @@ class Predictor(NamedTuple):
         """
 
         def answer(inputs: jax.Array, seed: jax.Array | int = 0) -> Columns:
-            return self.describe(self.variables, inputs, jax.random.key(seed))
+            return self._columns(self.describe(self.variables, inputs, jax.random.key(seed)))
 
         seeds = [jax.ShapeDtypeStruct((), jnp.uint32)] * self.draws
         exported.write(answer, self.shape, path, seeds)
 
+    def _columns(self, risks: Mapping[str, Risk]) -> dict[str, Any]:
+        # By titles: jit sorts what it returns.
+        return {k: v for name in self.titles for k, v in columns(risks[name], name).items()}
 
-def columns(risk: Risk, name: str = "") -> dict[str, jax.Array]:
-    """What there is of a risk of one target, float32 `[B]` each, as `<name>_<field>`.
+
+def columns(risk: Risk, title: str = "") -> dict[str, Any]:
+    """What there is of a risk of one target, float32 `[B]` each, as `<title>_<field>`.
 
     Of two classes the prediction is the probability of class 1, of numbers the number.
     """
     place = 1 if risk.task == CLASSES else 0
     found = {field: getattr(risk, field) for field in FIELDS}
     return {
-        f"{name}_{field}".strip("_"): values[:, place if field == "prediction" else 0]
+        f"{title}_{field}".strip("_"): values[:, place if field == "prediction" else 0]
         if values.ndim == 2
         else values
         for field, values in found.items()

@@ -78,7 +78,7 @@ def _load(run: finished.Finished) -> Predictor:
     trained = run.saved().state(lambda key: _Trained(model.init(key, example)))
 
     def describe(variables, images, key):
-        return predictor.columns(model.predict(variables, images, key))
+        return {"": model.predict(variables, images, key)}
 
     variables = jax.device_put(trained.variables)
     return Predictor(describe, variables, shape, predictor.draws(model))

@@ -105,12 +105,17 @@ def _load(run: finished.Finished) -> Predictor:
     learners = run.saved().state(start).learners
     variables = {name: learner.variables for name, learner in learners.items()}
     variables = jax.device_put(jax.tree.map(lambda leaf: leaf[0], variables))
-    describe = _make_describe(models, scaled)
-    return Predictor(describe, variables, (width,), any(map(predictor.draws, models.values())))
+    return Predictor(
+        _make_describe(models, scaled),
+        variables,
+        (width,),
+        any(map(predictor.draws, models.values())),
+        tuple(title for name in models for title in _titles(models, name).values()),
+    )
 
 
 def _make_describe(models: Models, scaled: dict[str, dict[str, np.ndarray]]) -> Any:
-    """`(variables by wrapper, features float32 [B, D] in their units, key) -> columns`."""
+    """`(variables by wrapper, features float32 [B, D] in their units, key) -> title -> Risk`."""
     scale, shift = (scaled["features"][name] for name in ("scale", "shift"))
     rounded = shift.astype(np.float32)
     rest = (shift - rounded).astype(np.float32)
@@ -123,12 +128,19 @@ def _make_describe(models: Models, scaled: dict[str, dict[str, np.ndarray]]) -> 
         found = {}
         for name, model in models.items():
             risks = model.predict(variables[name], features, key)
-            for metric, risk in (risks if isinstance(model, Controller) else {"": risks}).items():
-                title = "_".join(filter(None, (name if len(models) > 1 else "", metric)))
-                found |= predictor.columns(risk.affine(*_of_target(scaled)), title)
+            for metric, title in _titles(models, name).items():
+                risk = risks[metric] if isinstance(model, Controller) else risks
+                found[title] = risk.affine(*_of_target(scaled))
         return found
 
     return describe
+
+
+def _titles(models: Models, name: str) -> dict[str, str]:
+    """By the metrics of a model, '' where it is no controller, what their columns begin with."""
+    model, first = models[name], name if len(models) > 1 else ""
+    metrics = model.metrics if isinstance(model, Controller) else ("",)
+    return {metric: f"{first}_{metric}".strip("_") for metric in metrics}
 
 
 def _of_target(scaled: dict[str, dict[str, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

@@ -9,21 +9,15 @@ from crashes import Crash, crashing
 from systems.risk.detection import tiny
 
 from icm_jax import experiment
-from icm_jax.systems.risk.detection import model, state
+from icm_jax.systems.risk.detection import state
 from icm_jax.systems.risk.detection.build import build_seeds
 from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.progress import Progress
 
 
-def make_small(patch):
-    """Puts one hidden layer in the place of the lab's networks, which take long to compile."""
-    patch.setattr(model, "LabClassifier", tiny.Classifier)
-    patch.setattr(model, "LabDecoder", tiny.Decoder)
-
-
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    make_small(monkeypatch)
+    tiny.make_small(monkeypatch)
 
 
 def build(choice="conflict,density", axis_name=None, **fields):
@@ -37,7 +31,7 @@ def run(tmp_path_factory):
     """A run whose faces are drawn by their density, and by their uncertainty."""
     workdir = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        make_small(patch)
+        tiny.make_small(patch)
         config = tiny.risk_faces("conflict,both")
         return workdir, experiment.run(config, workdir, data=tiny.blobs())
 
