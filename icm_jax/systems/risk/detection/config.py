@@ -24,7 +24,8 @@ from icm_jax.systems.risk.worlds import RATES, SHARES, WORLDS
 SCORES = ("", "density", "epistemic", "both", "group")
 DENSITIES = ("", "histogram", "neighbours")
 
-# What a method changes in the defaults. `erm` knows what it does not know, and does nothing.
+# What a method changes in the defaults; `erm`, `histogram_only` and `aleatoric` do nothing about
+# what they know.
 METHODS: dict[str, dict[str, Any]] = {
     "erm": {},
     "histogram": {"model": {"density": "histogram"}, "resampling": {"by": "density"}},
@@ -33,6 +34,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "both": {"resampling": {"by": "both"}},
     "oracle": {"resampling": {"by": "group"}},
     "group_dro": {"resampling": {"by": "group"}, "group_dro": {"rate": 0.05}},
+    "histogram_only": {"model": {"density": "histogram"}},
+    "aleatoric": {"model": {"aleatoric": True}},
     "clean": {"model": {"aleatoric": True}, "cleaning": {"share": 0.1}},
 }
 
@@ -96,7 +99,7 @@ _FIELDS: Fields = {
     "world": _WORLD,
     "model": _MODEL,
     "batch_size": Field(32, at_least(2), "images of a step, on all devices; half of them faces"),
-    "steps": Field(2000, at_least(0), "steps of training"),
+    "steps": Field(1000, at_least(0), "steps of training"),
     "optimizer": {
         "learning_rate": Field(5e-4, positive(), "learning rate of Adam"),
         "decay": Field(0.5, share(), "the rate falls to 0 over this last fraction of the steps"),
