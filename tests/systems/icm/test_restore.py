@@ -56,7 +56,7 @@ def mixed_images():
 
 def evaluated(state, images):
     """What evaluation makes of images in [0, 1]."""
-    outputs, logits = score_all(make_model(tiny.icm()), state, images)
+    outputs, logits = jax.jit(score_all, static_argnums=0)(make_model(tiny.icm()), state, images)
     logits = np.asarray(logits)
     winner = logits.argmax(axis=0)
     best = np.asarray(outputs)[winner, np.arange(len(images))]
