@@ -109,17 +109,17 @@ def test_evaluation_is_that_of_a_plain_loop():
     judged = jax.jit(judge.init)(jax.random.key(0))
     summary = system.evaluate(state, {"classifier": judged}, True).summary
     model = make_model(config)
-    restore = jax.jit(model.restore)
+    restore, score = jax.jit(model.restore), jax.jit(model.logits)
     bank = [mechanisms.build(spec) for spec in config.mechanisms]
     wins, errors, right = np.zeros((2, 2)), [[], []], [[], []]
-    classify = classification.make_classifier(config.classifier, 2).predict
+    classify = jax.jit(classification.make_classifier(config.classifier, 2).predict)
     for i, image in enumerate(splits.test.images / np.float32(255)):
         m = i % 2
         inputs = bank[m](jax.random.key(0), image)[None]
         outputs = [
             restore(*jax.tree.map(lambda t, e=e: t[e], state.experts[:2]), inputs) for e in (0, 1)
         ]
-        logits = [model.logits(state.discriminator.params, made)[0] for made in outputs]
+        logits = [score(state.discriminator.params, made)[0] for made in outputs]
         winner = int(logits[1] > logits[0])
         wins[m, winner] += 1 / 20
         errors[m].append(-10 * np.log10(np.square(outputs[winner][0] - image).mean()))
