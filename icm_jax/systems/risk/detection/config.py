@@ -86,6 +86,9 @@ _MODEL = {
     "latent": Field(32, at_least(0), "latents of the autoencoder on the features; 0: none"),
     "weight": Field(0.1, at_least(0), "of the autoencoder's loss beside the detector's"),
     "beta": Field(0.1, at_least(0), "of the divergence in the autoencoder's loss"),
+    "lab": Field(
+        False, switch(), "whether the autoencoder has Capsa's loss and ReLU on its last layer"
+    ),
     "density": Field(
         "neighbours", one_of(DENSITIES), "how common a face is: by the nearest, by histograms"
     ),

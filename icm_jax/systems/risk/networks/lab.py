@@ -52,8 +52,8 @@ class LabDecoder(nn.Module):
       size: H and W, a multiple of 32.
       channels: C.
       width: as of `LabClassifier`.
-      relu_last: whether the last layer has ReLU too, as the lab's. Pixels at which it is 0 learn
-        nothing more: reconstructions stay twice as far off after 1000 steps.
+      relu_last: whether the last layer has ReLU too, as the lab's has. Pixels at which it is 0 for
+        all images learn nothing more.
     """
 
     size: int
