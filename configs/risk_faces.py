@@ -6,7 +6,8 @@
       --config.data.name=utkface --config.data.dir=FOLDER --config.data.non_faces=cifar.npz
 
 The argument is a world (conflict, density, noise, plain), a method (erm, histogram, density,
-epistemic, both, oracle, group_dro, clean), or first the one and then the other; conflict and
+epistemic, both, oracle, group_dro,
+histogram_only, aleatoric, clean), or first the one and then the other; conflict and
 density by default. In the world 'conflict' 2 % of the faces are inverted and half of what is no
 face. A network that sees all faces alike hardly learns them; 'density' draws rare faces more
 often, 'oracle' is told which they are.

@@ -57,7 +57,7 @@ def mixed_images():
 
 def evaluated(state, images):
     """What evaluation makes of images in [0, 1]."""
-    outputs, logits = score_all(make_model(tiny.icm()), state, images)
+    outputs, logits = jax.jit(score_all, static_argnums=0)(make_model(tiny.icm()), state, images)
     logits = np.asarray(logits)
     winner = logits.argmax(axis=0)
     best = np.asarray(outputs)[winner, np.arange(len(images))]
@@ -131,7 +131,7 @@ def test_the_judge_is_the_one_of_each_seed(seeds):
         # It took no step: it is what it started as.
         classifier = classification.make_classifier(config().classifier, 2, size=15)
         key = streams.of_seed(seed, streams.SeedStream.TRAINING)
-        start = classifier.init(images[:1], key)
+        start = jax.jit(classifier.init)(images[:1], key)
         chex.assert_trees_all_close(state.params, start.params)
         states.append(state)
     kernels = [state.params["Dense_1"]["kernel"] for state in states]

@@ -24,7 +24,8 @@ from icm_jax.systems.risk.worlds import RATES, SHARES, WORLDS
 SCORES = ("", "density", "epistemic", "both", "group")
 DENSITIES = ("", "histogram", "neighbours")
 
-# What a method changes in the defaults. `erm` knows what it does not know, and does nothing.
+# What a method changes in the defaults; `erm`, `histogram_only` and `aleatoric` do nothing about
+# what they know.
 METHODS: dict[str, dict[str, Any]] = {
     "erm": {},
     "histogram": {"model": {"density": "histogram"}, "resampling": {"by": "density"}},
@@ -33,6 +34,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "both": {"resampling": {"by": "both"}},
     "oracle": {"resampling": {"by": "group"}},
     "group_dro": {"resampling": {"by": "group"}, "group_dro": {"rate": 0.05}},
+    "histogram_only": {"model": {"density": "histogram"}},
+    "aleatoric": {"model": {"aleatoric": True}},
     "clean": {"model": {"aleatoric": True}, "cleaning": {"share": 0.1}},
 }
 
@@ -81,14 +84,17 @@ _MODEL = {
     "passes": Field(10, at_least(1), "passes with dropout in a prediction"),
     "aleatoric": Field(False, switch(), "whether a head says how noisy logits are (risk.mve)"),
     "latent": Field(32, at_least(0), "latents of the autoencoder on the features; 0: none"),
-    "weight": Field(0.01, at_least(0), "of the autoencoder's loss beside the detector's"),
-    "beta": Field(1.0, at_least(0), "of the divergence in the autoencoder's loss"),
+    "weight": Field(0.1, at_least(0), "of the autoencoder's loss beside the detector's"),
+    "beta": Field(0.1, at_least(0), "of the divergence in the autoencoder's loss"),
+    "lab": Field(
+        False, switch(), "whether the autoencoder has Capsa's loss and ReLU on its last layer"
+    ),
     "density": Field(
         "neighbours", one_of(DENSITIES), "how common a face is: by the nearest, by histograms"
     ),
-    "neighbours": Field(50, at_least(1), "neighbours that the density is of"),
+    "neighbours": Field(10, at_least(1), "neighbours that the density is of"),
     "bins": Field(10, at_least(2), "bins of each latent's histogram", of=("histogram",)),
-    "bank": Field(2000, at_least(1), "faces that density remembers"),
+    "bank": Field(6000, at_least(1), "faces that density remembers"),
 }
 
 _FIELDS: Fields = {
@@ -96,9 +102,9 @@ _FIELDS: Fields = {
     "world": _WORLD,
     "model": _MODEL,
     "batch_size": Field(32, at_least(2), "images of a step, on all devices; half of them faces"),
-    "steps": Field(2000, at_least(0), "steps of training"),
+    "steps": Field(1000, at_least(0), "steps of training"),
     "optimizer": {
-        "learning_rate": Field(5e-4, positive(), "learning rate of Adam"),
+        "learning_rate": Field(1e-3, positive(), "learning rate of Adam; 5e-4 in the lab"),
         "decay": Field(0.5, share(), "the rate falls to 0 over this last fraction of the steps"),
     },
     "resampling": {

@@ -22,8 +22,10 @@ def make_model(config: ConfigDict, shape: tuple[int, ...], axis_name: str | None
     if settings.aleatoric:
         model = wrappers.mve(model)
     if settings.latent:
-        decoder = LabDecoder(shape[0], shape[-1])
-        model = wrappers.vae(model, decoder, settings.latent, settings.weight, settings.beta)
+        decoder = LabDecoder(shape[0], shape[-1], relu_last=settings.lab)
+        model = wrappers.vae(
+            model, decoder, settings.latent, settings.weight, settings.beta, capsa=settings.lab
+        )
     if settings.density == "histogram":
         model = wrappers.histogram(model, settings.bins, settings.bank)
     if settings.density == "neighbours":

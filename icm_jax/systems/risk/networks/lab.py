@@ -44,7 +44,7 @@ class LabClassifier(nn.Module):
 
 
 class LabDecoder(nn.Module):
-    """The way back: a dense layer and five transposed convolutions of stride 2, all with ReLU.
+    """The way back: a dense layer and five transposed convolutions of stride 2, with ReLU.
 
     124,611 parameters from 32 latents to 64x64x3.
 
@@ -52,21 +52,26 @@ class LabDecoder(nn.Module):
       size: H and W, a multiple of 32.
       channels: C.
       width: as of `LabClassifier`.
+      relu_last: whether the last layer has ReLU too, as the lab's has. Pixels at which it is 0 for
+        all images learn nothing more.
     """
 
     size: int
     channels: int
     width: int = 12
+    relu_last: bool = False
 
     @nn.compact
     def __call__(self, latents: jax.Array) -> jax.Array:
-        """Maps latents `[B, F]` to images `[B, H, W, C]`, from 0 on."""
+        """Maps latents `[B, F]` to images `[B, H, W, C]`; nothing keeps pixels in [0, 1]."""
         side, filters = self.size // 32, 8 * self.width
         x = nn.relu(nn.Dense(side * side * filters)(latents)).reshape(-1, side, side, filters)
         back = [(times * self.width, size) for (times, _), (_, size) in _ways_back()]
-        for filters, size in [*back, (self.channels, _STAGES[0][1])]:
+        for filters, size in back:
             x = nn.relu(nn.ConvTranspose(filters, (size, size), (2, 2))(x))
-        return x
+        size = _STAGES[0][1]
+        x = nn.ConvTranspose(self.channels, (size, size), (2, 2))(x)
+        return nn.relu(x) if self.relu_last else x
 
 
 def _ways_back() -> list[tuple[tuple[int, int], tuple[int, int]]]:

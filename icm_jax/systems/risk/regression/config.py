@@ -45,7 +45,7 @@ _FIELDS: Fields = {
     ),
     "members": Field(5, at_least(1), "networks of an ensemble", of=("ensemble",)),
     "dropout": {
-        "rate": Field(0.1, fraction(), "share of units that are dropped", of=("dropout",)),
+        "rate": Field(0.05, fraction(), "share of units that are dropped", of=("dropout",)),
         "passes": Field(20, at_least(1), "passes of a prediction", of=("dropout",)),
     },
     "mve": {

@@ -28,6 +28,7 @@ class Decoder(nn.Module):
 
     size: int
     channels: int
+    relu_last: bool = False
 
     @nn.compact
     def __call__(self, latents):
