@@ -22,6 +22,8 @@ from icm_jax.training import reasons
 
 PyTree = Any
 Columns = Mapping[str, jax.Array | np.ndarray]
+# (variables, float32 [B, *shape], key) -> title -> Risk
+Describe = Callable[[PyTree, jax.Array, jax.Array], Mapping[str, Risk]]
 
 FIELDS = ("prediction", "aleatoric", "epistemic", "density", "novelty")
 _CHUNK = 250  # inputs a call
@@ -38,7 +40,7 @@ class Predictor(NamedTuple):
       titles: of its risks in order, '' for the only one; what their columns begin with.
     """
 
-    describe: Callable[[PyTree, jax.Array, jax.Array], Mapping[str, Risk]]
+    describe: Describe
     variables: PyTree
     shape: tuple[int, ...]
     draws: bool

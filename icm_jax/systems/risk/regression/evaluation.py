@@ -48,7 +48,7 @@ def evaluate(
     summary = {
         "data": task.name,
         "splits": task.splits,
-        "standardization": _describe_standardization(task),
+        "first_split": _describe_first_split(task, answers),
         "results": results,
         "of_each_split": {
             row: {name: [each[name] for each in found] for name in found[0]}
@@ -125,14 +125,20 @@ def _of_splits(task: Task, answer: Answer) -> Iterator[tuple[Answer, np.ndarray]
         yield answer.of_split(split, count), target.astype(np.float64)
 
 
-def _describe_standardization(task: Task) -> dict[str, Any]:
-    """What the first split is scaled by: all that the use of its models needs of the data.
+def _describe_first_split(task: Task, answers: Answers) -> dict[str, Any]:
+    """All that the use of the first split's models needs of the data.
 
-    The scale of a feature that is constant in training is infinite, null in JSON.
+    Returns:
+      `features` and `target`, the `scale` and `shift` of each; the scale of a feature that is
+      constant in training is infinite, null in JSON. `noise`, by row of the results the mean
+      aleatoric risk of the test rows: the constant one, of a model that has none of its own.
     """
+    count = task.test.count[0]
+    noise = {row: of.of_split(0, count).whole.aleatoric.mean() for row, of in answers.items()}
     return {
         "features": {"scale": task.feature_scale[0], "shift": task.feature_shift[0]},
         "target": {"scale": task.scale[0, 0], "shift": task.shift[0, 0]},
+        "noise": noise,
     }
 
 

@@ -13,7 +13,7 @@ from icm_jax.data.image_files import check_is_no_pointer, expand_user
 from icm_jax.system import PyTree
 from icm_jax.systems.kind import Use
 from icm_jax.systems.risk import predictor
-from icm_jax.systems.risk.predictor import Predictor
+from icm_jax.systems.risk.predictor import Describe, Predictor
 from icm_jax.systems.risk.regression.config import SCHEMA
 from icm_jax.systems.risk.regression.registry import make_models
 from icm_jax.systems.risk.regression.steps import Models
@@ -37,9 +37,9 @@ class _State(NamedTuple):
 def load(workdir: str | os.PathLike) -> Predictor:
     """The models of a finished run, of features in their own units.
 
-    They are those of the first split, with what it was scaled by: `summary.json` says it, so that
-    the data need not be there. Of several wrappers each column begins with one's name, of a
-    controller with a metric's.
+    They are those of the first split. What it was scaled by, and the constant aleatoric risk of
+    models without one of their own, is said in `summary.json`: the data need not be there. Of
+    several wrappers each column begins with one's name, of a controller with a metric's.
 
     Args:
       workdir: its folder; of a run of several seeds the folder of one, such as `<run>/seed_0`.
@@ -93,8 +93,8 @@ def read(source: str | os.PathLike, width: int) -> np.ndarray:
 
 def _load(run: finished.Finished) -> Predictor:
     schema.validate(run.config, SCHEMA)
-    scaled = _from_json(run.said("standardization"))
-    width, splits = len(scaled["features"]["shift"]), run.said("splits")
+    known = _from_json(run.said("first_split"))
+    width, splits = len(known["features"]["shift"]), run.said("splits")
     models, example = make_models(run.config, width), jnp.zeros((1, width))
 
     def start(key: jax.Array) -> _State:
@@ -106,7 +106,7 @@ def _load(run: finished.Finished) -> Predictor:
     variables = {name: learner.variables for name, learner in learners.items()}
     variables = jax.device_put(jax.tree.map(lambda leaf: leaf[0], variables))
     return Predictor(
-        _make_describe(models, scaled),
+        _make_describe(models, known),
         variables,
         (width,),
         any(map(predictor.draws, models.values())),
@@ -114,11 +114,17 @@ def _load(run: finished.Finished) -> Predictor:
     )
 
 
-def _make_describe(models: Models, scaled: dict[str, dict[str, np.ndarray]]) -> Any:
-    """`(variables by wrapper, features float32 [B, D] in their units, key) -> title -> Risk`."""
-    scale, shift = (scaled["features"][name] for name in ("scale", "shift"))
+def _make_describe(models: Models, known: dict[str, dict[str, np.ndarray]]) -> Describe:
+    """What `Predictor` asks for; `variables` are by wrapper, features in their units.
+
+    Args:
+      models: by wrapper.
+      known: of the first split, see `evaluation.evaluate`; leaves float64.
+    """
+    scale, shift = (known["features"][name] for name in ("scale", "shift"))
     rounded = shift.astype(np.float32)
     rest = (shift - rounded).astype(np.float32)
+    target = [known["target"][name].astype(np.float32) for name in ("scale", "shift")]
 
     def describe(variables, features, key):
         # In two parts: a mean far above the deviation is rounded by more than is left of it. The
@@ -130,7 +136,11 @@ def _make_describe(models: Models, scaled: dict[str, dict[str, np.ndarray]]) -> 
             risks = model.predict(variables[name], features, key)
             for metric, title in _titles(models, name).items():
                 risk = risks[metric] if isinstance(model, Controller) else risks
-                found[title] = risk.affine(*_of_target(scaled))
+                risk = risk.affine(*target)
+                if risk.aleatoric is None:
+                    noise = known["noise"][f"{name} {metric}".strip()]
+                    risk = risk.replace(aleatoric=jnp.full_like(risk.prediction, noise))
+                found[title] = risk
         return found
 
     return describe
@@ -141,11 +151,6 @@ def _titles(models: Models, name: str) -> dict[str, str]:
     model, first = models[name], name if len(models) > 1 else ""
     metrics = model.metrics if isinstance(model, Controller) else ("",)
     return {metric: f"{first}_{metric}".strip("_") for metric in metrics}
-
-
-def _of_target(scaled: dict[str, dict[str, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    scale, shift = (scaled["target"][name].astype(np.float32) for name in ("scale", "shift"))
-    return scale, shift
 
 
 def _from_json(said: Any) -> Any:
