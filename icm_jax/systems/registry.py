@@ -56,8 +56,9 @@ def use_of(config: ConfigDict | Mapping[str, Any], mode: str) -> Use:
     """
     there = kind_of(config).uses
     if mode not in there:
-        able = f"it can {', '.join(there)}" if there else f"nor anything of {', '.join(uses())}"
-        raise ValueError(f"--mode={mode}: a run of {config['system']!r} cannot do that; {able}")
+        others = ", ".join(other for other in uses() if other != mode)
+        able = f"; it can {', '.join(there)}" if there else f", nor {others}"
+        raise ValueError(f"--mode={mode}: a run of {config['system']!r} cannot do that{able}")
     return there[mode]
 
 

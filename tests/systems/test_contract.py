@@ -177,3 +177,12 @@ def test_launch_examines_a_finished_run(tmp_path, capsys):
     assert (status, out) == (0, f"zero, distance: {distance}\n{tmp_path}/run/examined\n"), err
     status, _, err = launched(capsys, "--mode=examine", flags[1])
     assert (status, err) == (1, "error: --workdir: missing; --mode=examine needs it\n")
+
+
+def test_launch_uses_a_finished_run(tmp_path, capsys):
+    result = experiment.run(default_config("toy"), tmp_path / "run")
+    flags = {"workdir": tmp_path / "run", "output": tmp_path / "mean"}
+    assert launched(capsys, mode="export", **flags) == (0, "wrote mean\n", "")
+    assert (tmp_path / "mean").read_text() == f"{result.summary['mean']} None"
+    message = "error: --mode=predict: a run of 'toy' cannot do that; it can export\n"
+    assert launched(capsys, mode="predict", input="x", **flags) == (1, "", message)

@@ -8,7 +8,7 @@ from icm_jax.report import lines, series
 from icm_jax.report.story import Story
 from icm_jax.schema import Field, Schema, at_least, one_of, positive, with_shared
 from icm_jax.system import Evaluation, Mean, Phase, System
-from icm_jax.systems.kind import Curve, Examination, Kind
+from icm_jax.systems.kind import Curve, Examination, Kind, Use
 from icm_jax.training.workdir import read_json
 
 FIELDS = {
@@ -48,6 +48,14 @@ DISTANCE = Examination(
     },
     numbers=lambda found: {"distance": found["distance"]},
 )
+
+
+def export(workdir, source, output):
+    mean = read_json(workdir / "summary.json")["mean"]
+    output.write_text(f"{mean} {source}")
+    return f"wrote {output.name}"
+
+
 TOY = Kind(
     schema=Schema(with_shared("toy", FIELDS)),
     load=lambda config: np.linspace(2, 4, 50, dtype=np.float32),
@@ -56,4 +64,5 @@ TOY = Kind(
     numbers=lambda summary, records: {"error": summary["error"]},
     curve=Curve("error", "error", "Distance from the mean along training"),
     examinations={"distance": DISTANCE},
+    uses={"export": Use(export)},
 )
