@@ -58,6 +58,11 @@ def test_only_the_registry_and_the_public_interface_import_systems():
     assert not found
 
 
+def test_the_command_line_imports_no_system():
+    found = set(imported(ROOT / "launch.py"))
+    assert "icm_jax.experiment" in found and not {other for other in found if room(other)}
+
+
 def test_no_system_imports_another():
     found = {
         (name, other)
