@@ -1,6 +1,8 @@
 """Use of a finished detector on images of one's own."""
 
 import csv
+import re
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -95,7 +97,14 @@ def test_images_go_through_the_pipeline_of_training(run, detector, tmp_path, cap
     np.testing.assert_array_equal(found, faces.prepare(images, 3, 64, 0))
 
 
-def test_an_exported_detector_says_the_same(run, detector, tmp_path, capsys):
+def snippet():
+    """The Python code of docs/risk.md that uses an exported model."""
+    page = (Path(__file__).parents[4] / "docs/risk.md").read_text()
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", page, re.S) if "export" in code]
+    return code
+
+
+def test_an_exported_detector_says_the_same(run, detector, tmp_path, capsys, monkeypatch):
     flags = {"mode": "export", "workdir": run[0], "output": tmp_path / "model.jax"}
     assert launched(capsys, **flags) == (0, f"{tmp_path}/model.jax\n", "")
     exported = jax.export.deserialize((tmp_path / "model.jax").read_bytes())
@@ -107,6 +116,10 @@ def test_an_exported_detector_says_the_same(run, detector, tmp_path, capsys):
         assert set(found) == set(FIELDS)
         for name in FIELDS:
             np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5)
+    monkeypatch.chdir(tmp_path)
+    names = {"inputs": images}
+    exec(snippet(), names)
+    np.testing.assert_allclose(names["found"]["density"], expected["density"], atol=1e-5)
     # Another seed drops others.
     assert np.abs(detector(images, 0)["prediction"] - expected["prediction"]).max() > 1e-4
 
