@@ -98,7 +98,8 @@ class Model(NamedTuple):
         for number, head in enumerate(self.heads):
             own = params.get(head.name, {})
             if head.loss:
-                losses += head.loss(own, x, latents, jax.random.fold_in(heads_key, number))
+                more = head.loss(own, x, latents, jax.random.fold_in(heads_key, number))
+                losses += more if head.of is None else jnp.where(targets == head.of, more, 0)
             latents = head.latents(own, latents) if head.latents else latents
         return losses, {**variables, "batch_stats": seen.batch_stats}
 
