@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Union
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from icm_jax.systems.risk.wrappers.heads import Head
 from icm_jax.systems.risk.wrappers.likelihoods import Likelihood
