@@ -18,7 +18,7 @@ import optax
 
 from benchmarks import machine, tables, timing
 from icm_jax.systems.risk import wrappers
-from icm_jax.systems.risk.networks.lab import LabClassifier
+from icm_jax.systems.risk.networks.lab import LabClassifier, LabDecoder
 from icm_jax.systems.risk.networks.mlp import MLP
 from icm_jax.systems.risk.wrappers.wrap import AnyModel
 
@@ -54,6 +54,7 @@ def main(argv: list[str] | None = None) -> None:
     flags = parser.parse_args(argv)
     table, image = _table(), _images()
     mve = wrappers.mve(table.model)
+    with_latents = wrappers.vae(image.model, LabDecoder(32, 3))
     rows = [
         ("50 members against 1, a step, 50 units", _step, mve, wrappers.ensemble(mve, 50), table),
         (
@@ -72,10 +73,10 @@ def main(argv: list[str] | None = None) -> None:
             table,
         ),
         (
-            "density by 10 neighbours of 2000 against without, a prediction, the lab's classifier",
+            "density of 32 latents against without, a prediction, the lab's classifier",
             _predict,
-            image.model,
-            wrappers.density(image.model),
+            with_latents,
+            wrappers.density(with_latents),
             image,
         ),
     ]

@@ -84,7 +84,11 @@ _MODEL = {
     "passes": Field(10, at_least(1), "passes with dropout in a prediction"),
     "aleatoric": Field(False, switch(), "whether a head says how noisy logits are (risk.mve)"),
     "latent": Field(32, at_least(0), "latents of the autoencoder on the features; 0: none"),
-    "weight": Field(0.1, at_least(0), "of the autoencoder's loss beside the detector's"),
+    "weight": Field(
+        0.03,
+        at_least(0),
+        "of the autoencoder's loss, which learns faces alone, beside the detector's",
+    ),
     "beta": Field(0.1, at_least(0), "of the divergence in the autoencoder's loss"),
     "lab": Field(
         False, switch(), "whether the autoencoder has Capsa's loss and ReLU on its last layer"
@@ -104,7 +108,7 @@ _FIELDS: Fields = {
     "batch_size": Field(32, at_least(2), "images of a step, on all devices; half of them faces"),
     "steps": Field(1000, at_least(0), "steps of training"),
     "optimizer": {
-        "learning_rate": Field(1e-3, positive(), "learning rate of Adam; 5e-4 in the lab"),
+        "learning_rate": Field(2e-3, positive(), "learning rate of Adam; 5e-4 in the lab"),
         "decay": Field(0.5, share(), "the rate falls to 0 over this last fraction of the steps"),
     },
     "resampling": {

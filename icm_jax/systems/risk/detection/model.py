@@ -6,6 +6,7 @@ from ml_collections import ConfigDict
 
 from icm_jax.networks.compute import Compute
 from icm_jax.systems.risk import wrappers
+from icm_jax.systems.risk.detection.sampling import FACE
 from icm_jax.systems.risk.networks.lab import LabClassifier, LabDecoder
 from icm_jax.systems.risk.wrappers.result import CLASSES
 
@@ -23,9 +24,8 @@ def make_model(config: ConfigDict, shape: tuple[int, ...], axis_name: str | None
         model = wrappers.mve(model)
     if settings.latent:
         decoder = LabDecoder(shape[0], shape[-1], relu_last=settings.lab)
-        model = wrappers.vae(
-            model, decoder, settings.latent, settings.weight, settings.beta, capsa=settings.lab
-        )
+        sizes = settings.latent, settings.weight, settings.beta
+        model = wrappers.vae(model, decoder, *sizes, capsa=settings.lab, of=FACE)
     if settings.density == "histogram":
         model = wrappers.histogram(model, settings.bins, settings.bank)
     if settings.density == "neighbours":

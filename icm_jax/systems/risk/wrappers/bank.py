@@ -115,10 +115,16 @@ def _whitening(bank: Bank) -> tuple[jax.Array, jax.Array]:
     mean = (weight * bank.latents).sum(axis=0, keepdims=True)
     centred = bank.latents - mean
     covariance = _product((weight * centred).T, centred)
-    variances, axes = jnp.linalg.eigh(covariance)
-    # A direction in which nothing varies, or hardly, is not blown up.
-    least = jnp.maximum(1e-6 * variances.max(), 1e-12)
-    return mean, axes / jnp.sqrt(jnp.maximum(variances, least))[None]
+    # A direction in which nothing varies, or hardly, is not blown up: neither a single latent...
+    variance = jnp.diagonal(covariance)
+    scale = jax.lax.rsqrt(jnp.maximum(variance, jnp.maximum(1e-6 * variance.max(), 1e-12)))
+    identity = jnp.eye(len(scale))
+    # ... nor a sum of several.
+    correlation = scale[:, None] * covariance * scale[None] + 1e-5 * identity
+    # Any root of it gives the same distances, and this one is had soonest.
+    root = jnp.linalg.cholesky(correlation)
+    whiten = jax.scipy.linalg.solve_triangular(root, identity, lower=True).T
+    return mean, scale[:, None] * whiten
 
 
 def _product(a: jax.Array, b: jax.Array) -> jax.Array:

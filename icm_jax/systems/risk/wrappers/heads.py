@@ -28,6 +28,7 @@ class Head(NamedTuple):
       describe: `(params, bank, x, features) -> fields of Risk by name`.
       observe: `(bank, latents, counts) -> bank`; None where it has no bank.
       latents: `(params, features) -> [B, F]`, which heads after it look at; None: as before it.
+      of: the class of which alone it learns; None: of all examples.
     """
 
     name: str
@@ -36,10 +37,16 @@ class Head(NamedTuple):
     loss: Callable[[PyTree, jax.Array, jax.Array, jax.Array], jax.Array] | None = None
     observe: Callable[[PyTree, jax.Array, jax.Array], PyTree] | None = None
     latents: Callable[[PyTree, jax.Array], jax.Array] | None = None
+    of: int | None = None
 
 
 def autoencoder(
-    decoder: nn.Module, latent: int, weight: float, beta: float, capsa: bool = False
+    decoder: nn.Module,
+    latent: int,
+    weight: float,
+    beta: float,
+    capsa: bool = False,
+    of: int | None = None,
 ) -> Head:
     """A variational autoencoder on a network's features (Kingma and Welling 2014).
 
@@ -55,6 +62,7 @@ def autoencoder(
       capsa: takes the loss as Capsa 0.1.5 has it: the whole squared error, and a mean in the
         divergence in which the logarithm stands for the standard deviation and half of it is drawn
         with.
+      of: the class that it learns, alone (Amini et al. 2019: faces); None: all examples.
     """
 
     def encode(params, features):
@@ -102,6 +110,7 @@ def autoencoder(
         describe,
         loss,
         latents=lambda params, features: encode(params, features)[0],
+        of=of,
     )
 
 

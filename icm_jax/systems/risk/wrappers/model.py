@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Union
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from icm_jax.systems.risk.wrappers.heads import Head
 from icm_jax.systems.risk.wrappers.likelihoods import Likelihood
@@ -98,7 +99,8 @@ class Model(NamedTuple):
         for number, head in enumerate(self.heads):
             own = params.get(head.name, {})
             if head.loss:
-                losses += head.loss(own, x, latents, jax.random.fold_in(heads_key, number))
+                more = head.loss(own, x, latents, jax.random.fold_in(heads_key, number))
+                losses += more if head.of is None else jnp.where(targets == head.of, more, 0)
             latents = head.latents(own, latents) if head.latents else latents
         return losses, {**variables, "batch_stats": seen.batch_stats}
 

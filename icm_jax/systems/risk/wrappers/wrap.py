@@ -102,6 +102,7 @@ def vae(
     weight: float = 1.0,
     beta: float = 1.0,
     capsa: bool = False,
+    of: int | None = None,
 ) -> AnyModel:
     """Adds novelty: how badly an input is reconstructed from latents of the network's features.
 
@@ -111,7 +112,7 @@ def vae(
       ValueError: there are no latents.
     """
     _check("latent", latent, "at least 1", latent >= 1)
-    return _with_head(network, heads.autoencoder(decoder, latent, weight, beta, capsa))
+    return _with_head(network, heads.autoencoder(decoder, latent, weight, beta, capsa, of))
 
 
 def histogram(

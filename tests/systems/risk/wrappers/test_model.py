@@ -274,3 +274,20 @@ def test_an_ensemble_wraps_as_many_networks_as_it_has():
     with pytest.raises(ValueError, match="variables: .* those of 5 networks, stacked") as error:
         risk.ensemble(NET).wrap(variables, KEY, X)
     assert "\n" not in str(error.value)
+
+
+def test_an_autoencoder_of_one_class_costs_others_nothing():
+    labels = np.array([1, 0, 1, 0, 0])
+    plain = risk.plain(NET, "classification")
+    everyone, ones = (risk.vae(plain, Decoder((3,)), latent=2, of=of) for of in (None, 1))
+    variables = made(everyone, X)
+    alone = {**variables, "params": {"network": variables["params"]["network"]}}
+
+    @program
+    def losses(variables, alone):
+        each = [model.loss(variables, X, labels, KEY)[0] for model in (everyone, ones)]
+        return *each, plain.loss(alone, X, labels, KEY)[0]
+
+    of_all, of_ones, without = losses(variables, alone)
+    assert (of_all > without + 0.1).all()
+    close(of_ones, np.where(labels == 1, of_all, without))
