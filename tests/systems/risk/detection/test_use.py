@@ -115,7 +115,7 @@ def test_an_exported_detector_says_the_same(run, detector, tmp_path, capsys, mon
         expected = detector(images[:count], seed)
         assert set(found) == set(FIELDS)
         for name in FIELDS:
-            # The density of what lies close to a latent of the bank is a difference of near numbers.
+            # The density near a latent of the bank is a difference of near numbers.
             atol = 1e-4 if name == "density" else 1e-5
             np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=atol)
     monkeypatch.chdir(tmp_path)
