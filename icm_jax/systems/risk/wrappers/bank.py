@@ -45,7 +45,8 @@ def push(bank: Bank, latents: jax.Array, weights: jax.Array | None = None) -> Ba
     came = taken.sum().astype(jnp.int32)
     stays = taken & (number >= came - size)
     place = jnp.where(stays, (bank.count + number) % size, size)  # `size` is no row: dropped
-    return Bank(bank.latents.at[place].set(latents, mode="drop"), bank.count + came)
+    new = jnp.asarray(bank.latents).at[place].set(latents, mode="drop")
+    return Bank(new, bank.count + came)
 
 
 def log_histogram(bank: Bank, latents: jax.Array, bins: int, smoothing: float) -> jax.Array:
@@ -112,7 +113,7 @@ def _whitening(bank: Bank) -> tuple[jax.Array, jax.Array]:
     """Mean `[1, F]` and matrix `[F, F]` after which the bank's covariance is one."""
     weight = bank.filled[:, None] / jnp.maximum(bank.filled.sum(), 1)
     mean = (weight * bank.latents).sum(axis=0, keepdims=True)
-    centred = jnp.where(bank.filled[:, None], bank.latents - mean, 0)
+    centred = bank.latents - mean
     covariance = _product((weight * centred).T, centred)
     variances, axes = jnp.linalg.eigh(covariance)
     # A direction in which nothing varies, or hardly, is not blown up.

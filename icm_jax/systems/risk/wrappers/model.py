@@ -6,7 +6,8 @@ Variables are a dict of collections: `params`, which gradients change; `batch_st
 banks of latents, which `observe` fills.
 """
 
-from typing import NamedTuple, Union
+from collections.abc import Callable
+from typing import Any, NamedTuple, Union
 
 import flax.linen as nn
 import jax
@@ -22,6 +23,7 @@ from icm_jax.systems.risk.wrappers.network import (
 )
 from icm_jax.systems.risk.wrappers.result import Risk, combine
 
+PyTree = Any
 NETWORK, LIKELIHOOD = "network", "likelihood"
 
 
@@ -181,7 +183,7 @@ class Ensemble(NamedTuple):
 
     def init(self, key: jax.Array, x: jax.Array) -> Variables:
         """As `Model.init`, with a key of its own for each member."""
-        return jax.vmap(lambda key: self.inner.init(key, x))(self._keys(key))
+        return self._map(lambda key: self.inner.init(key, x), self._keys(key))
 
     def wrap(self, variables: Variables, key: jax.Array, x: jax.Array) -> Variables:
         """As `Model.wrap`; `variables` are those of E networks, leaves `[E, ...]`.
@@ -194,21 +196,22 @@ class Ensemble(NamedTuple):
                 f"variables: these shapes are not allowed; they must be those of {self.members} "
                 "networks, stacked on a first axis"
             )
-        return jax.vmap(lambda v, key: self.inner.wrap(v, key, x))(variables, self._keys(key))
+        return self._map(lambda v, key: self.inner.wrap(v, key, x), variables, self._keys(key))
 
     def loss(
         self, variables: Variables, x: jax.Array, targets: jax.Array, key: jax.Array
     ) -> tuple[jax.Array, Variables]:
         """As `Model.loss`; losses are the sum of the members', each of which learns as if alone."""
-        call = jax.vmap(lambda v, key: self.inner.loss(v, x, targets, key))
-        losses, variables = call(variables, self._keys(key))
+        losses, variables = self._map(
+            lambda v, key: self.inner.loss(v, x, targets, key), variables, self._keys(key)
+        )
         return losses.sum(axis=0), variables
 
     def observe(
         self, variables: Variables, x: jax.Array, counts: jax.Array | None = None
     ) -> Variables:
         """As `Model.observe`; each member has banks of its own."""
-        return jax.vmap(lambda v: self.inner.observe(v, x, counts))(variables)
+        return self._map(lambda v: self.inner.observe(v, x, counts), variables)
 
     def predict(self, variables: Variables, x: jax.Array, key: jax.Array | None = None) -> Risk:
         """As `Model.predict`, of all members; see `result.combine`."""
@@ -217,9 +220,17 @@ class Ensemble(NamedTuple):
     def components(self, variables: Variables, x: jax.Array, key: jax.Array | None = None) -> Risk:
         """The risks of each member, leaves `[E, B, ...]`; arguments are as in `predict`."""
         if key is None:
-            return jax.vmap(lambda v: self.inner.predict(v, x))(variables)
-        call = jax.vmap(lambda v, key: self.inner.predict(v, x, key))
-        return call(variables, self._keys(key))
+            return self._map(lambda v: self.inner.predict(v, x), variables)
+        keys = self._keys(key)
+        return self._map(lambda v, key: self.inner.predict(v, x, key), variables, keys)
+
+    def _map(self, call: Callable[..., PyTree], *stacked: PyTree) -> PyTree:
+        """`call` of each member."""
+        if self.members > 1:
+            return jax.vmap(call)(*stacked)
+        # Not by `vmap`, whose batch of one rounds otherwise.
+        one = call(*jax.tree.map(lambda leaf: leaf[0], stacked))
+        return jax.tree.map(lambda leaf: leaf[None], one)
 
     def _keys(self, key: jax.Array) -> jax.Array:
         # The only member is given the key itself: an ensemble of one is its member.

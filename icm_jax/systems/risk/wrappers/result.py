@@ -1,5 +1,6 @@
 """What a model says of its inputs: predictions with what it does not know of them."""
 
+from statistics import NormalDist
 from typing import Any
 
 import flax.struct
@@ -76,7 +77,7 @@ class Risk:
         """
         if not 0 < level < 1:
             raise ValueError(f"level: {level!r} is not allowed; it must be above 0 and below 1")
-        reach = jax.scipy.stats.norm.ppf((1 + level) / 2) * self.std()
+        reach = NormalDist().inv_cdf((1 + level) / 2) * self.std()
         return self.prediction - reach, self.prediction + reach
 
     def affine(self, scale: Any, shift: Any) -> "Risk":

@@ -1,7 +1,8 @@
 """The wrappers: each takes a network or a model and gives a model that knows more.
 
 They compose in any order: what looks at one network (`mve`, `vae`, `histogram`, `density`,
-`dropout`) goes to each member of an ensemble, whichever is written outside.
+`dropout`) goes to each member of an ensemble, whichever is written outside. Only `histogram` and
+`density` look at what `vae` makes if they are outside of it, and of the two the outer one answers.
 """
 
 from collections.abc import Callable

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import chex
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -24,14 +23,14 @@ class MLP(nn.Module):
 
 
 class Normed(nn.Module):
-    """Batch norm of a convolution, dropout of its own, a dense layer."""
+    """Batch norm, a convolution, dropout of its own, a dense layer."""
 
     outputs: int = 2
 
     @nn.compact
     def __call__(self, images, train):
         x = nn.BatchNorm(not train, momentum=0.9)(images)
-        x = nn.BatchNorm(not train, momentum=0.9)(nn.relu(nn.Conv(3, (2, 2))(x)))
+        x = nn.relu(nn.Conv(3, (2, 2))(x))
         x = nn.Dropout(0.5, deterministic=not train)(x.reshape(len(x), -1))
         return nn.Dense(self.outputs)(x)
 
@@ -58,9 +57,9 @@ class Decoder(nn.Module):
 
 def layer(kernel, bias=None):
     """Parameters of a dense layer."""
-    kernel = jnp.asarray(kernel, jnp.float32)
-    bias = jnp.zeros(kernel.shape[1]) if bias is None else jnp.asarray(bias, jnp.float32)
-    return {"kernel": kernel, "bias": bias}
+    kernel = np.asarray(kernel, np.float32)
+    bias = np.zeros(kernel.shape[1]) if bias is None else bias
+    return {"kernel": kernel, "bias": np.asarray(bias, np.float32)}
 
 
 def normal(seed, *shape):
@@ -68,14 +67,33 @@ def normal(seed, *shape):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def stack(*trees):
-    """Trees of one structure on a new first axis."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+def program(function, **static):
+    """A function compiled as one program, whose answers are NumPy's: each slice of JAX's is one."""
+    compiled = jax.jit(function, **static)
+    return lambda *arguments, **named: jax.device_get(compiled(*arguments, **named))
 
 
-def jitted(model):
-    """(init, predict, loss, observe) of a model, each one program."""
-    return tuple(jax.jit(each) for each in (model.init, model.predict, model.loss, model.observe))
+def made(model, x, seed=0, train=None):
+    """Variables of a model of the shapes that `init` gives, with random numbers for parameters.
+
+    Statistics are positive and banks empty. Nothing is compiled.
+    """
+    key = jax.random.key(0)
+    shapes = (
+        jax.eval_shape(model.init, key, x)
+        if train is None
+        else jax.eval_shape(functools.partial(model.init, train=train), key, x)
+    )
+    rng = np.random.default_rng(seed)
+    numbers = {"params": rng.normal, "batch_stats": functools.partial(rng.uniform, 0.5, 1.5)}
+
+    def fill(path, leaf):
+        draw = numbers.get(path[0].key)
+        return (
+            np.zeros(leaf.shape, leaf.dtype) if draw is None else np.float32(draw(size=leaf.shape))
+        )
+
+    return jax.tree_util.tree_map_with_path(fill, shapes)
 
 
 same = chex.assert_trees_all_equal

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from systems.risk.wrappers.nets import MLP, close, fit, layer, normal, same
+from systems.risk.wrappers.nets import MLP, close, fit, layer, normal, program, same
 
 from icm_jax.systems.risk import wrappers as risk
 from icm_jax.systems.risk.wrappers import likelihoods
@@ -32,15 +32,17 @@ def constant(*variances):
 
 def test_a_gaussian_by_hand():
     # Half of log(8 pi) = 3.2241714 and of 1 / 4.
-    nll = likelihoods.gaussian_nll(np.float32([1]), np.float32([0]), np.float32([4]))
-    close(nll, np.float32([1.7370857]), rtol=1e-6)
+    nll = program(likelihoods.gaussian_nll)
+    close(
+        nll(np.float32([1]), np.float32([0]), np.float32([4])), np.float32([1.7370857]), rtol=1e-6
+    )
 
 
 def test_beta_zero_is_the_negative_log_likelihood():
     y, output = normal(0, 5, 3), normal(1, 5, 3)
     variance = np.float32([0.5, 1, 4])
 
-    @jax.jit
+    @program
     def losses(output):
         got = likelihoods.gaussian(0.0).loss(constant(*variance), seen(output), y, KEY)
         spread = jnp.broadcast_to(variance, y.shape)
@@ -56,7 +58,7 @@ def test_beta_zero_is_the_negative_log_likelihood():
 
 def test_the_variance_begins_with_one():
 
-    @jax.jit
+    @program
     def said(features):
         made = seen(np.zeros((2, 3)), features)
         likelihood = likelihoods.gaussian(0.5)
@@ -69,7 +71,7 @@ def test_the_variance_begins_with_one():
 def test_beta_weighs_gradients_by_a_power_of_the_variance(beta):
     """Mean 1, target 4, variance 4: r = -3, of which the NLL's gradients are known."""
 
-    @jax.jit
+    @program
     @functools.partial(jax.grad, argnums=(0, 1))
     def gradient(output, params):
         loss = likelihoods.gaussian(beta).loss(params, seen(output), np.float32([[4]]), KEY)
@@ -91,7 +93,7 @@ def test_the_truth_is_where_the_gradient_is_zero(beta):
     variance = np.logaddexp(0, 1.5 * x + 0.3) + 1e-6
     targets = np.concatenate([2 * x + 1 + sign * np.sqrt(variance) for sign in (-1, 1)])
 
-    @jax.jit
+    @program
     @jax.grad
     def gradient(params):
         variables = {"params": params, "batch_stats": {}, "risk": {}}
@@ -112,9 +114,9 @@ def test_a_fit_finds_how_noisy_the_target_is():
     x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
     sigma = 0.1 + abs(x)
     targets = np.concatenate([x - sigma, x + sigma])
-    variables = jax.jit(model.init)(jax.random.key(1), x)
+    variables = program(model.init)(jax.random.key(1), x)
     fitted = fit(model, variables, np.concatenate([x, x]), targets, steps=800, rate=0.01)
-    got = jax.jit(model.predict)(fitted, x)
+    got = program(model.predict)(fitted, x)
     assert np.sqrt(np.mean(np.log(got.aleatoric / sigma**2) ** 2)) < 0.1
     assert np.sqrt(np.mean((got.prediction - x) ** 2)) < 0.02
     assert got.epistemic is None
@@ -125,13 +127,13 @@ def entropy(rate):
 
 
 def test_a_fit_finds_how_often_labels_are_flipped():
-    """Two cells of 100 labels; 5 and 30 of them are flipped."""
+    """Two cells of 20 labels; 1 and 6 of them are flipped."""
     model = risk.mve(MLP((2,)), samples=20, task="classification")
     cells = np.eye(2, dtype=np.float32)
-    labels = np.concatenate([np.arange(100) < 5, np.arange(100) >= 30]).astype(np.int32)
-    variables = jax.jit(model.init)(jax.random.key(1), cells)
-    fitted = fit(model, variables, np.repeat(cells, 100, axis=0), labels, steps=400, rate=0.1)
-    got = jax.jit(model.predict)(fitted, cells)
+    labels = np.concatenate([np.arange(20) < 1, np.arange(20) >= 6]).astype(np.int32)
+    variables = program(model.init)(jax.random.key(1), cells)
+    fitted = fit(model, variables, np.repeat(cells, 20, axis=0), labels, steps=400, rate=0.1)
+    got = program(model.predict)(fitted, cells)
     close(got.prediction[:, 1], np.float32([0.05, 0.7]), atol=0.03)
     close(got.aleatoric, np.float32([entropy(0.05), entropy(0.3)]), atol=0.05)
     assert got.aleatoric[0] < got.aleatoric[1]
@@ -139,7 +141,7 @@ def test_a_fit_finds_how_often_labels_are_flipped():
 
 def test_squared_errors_by_hand():
     output, y = np.float32([[1, 2], [3, 5]]), np.float32([[0, 4], [3, 1]])
-    losses = jax.jit(lambda output: likelihoods.squared().loss({}, seen(output), y, KEY))
+    losses = program(lambda output: likelihoods.squared().loss({}, seen(output), y, KEY))
     same(losses(output), np.float32([(1 + 4) / 2, 16 / 2]))
     same(likelihoods.squared().describe({}, seen(output)), risk.Risk(output))
 
@@ -149,7 +151,7 @@ def test_classes_by_hand():
     labels = np.int32([1, 0])
     likelihood = likelihoods.categorical()
 
-    @jax.jit
+    @program
     def call(output):
         made = seen(output)
         return likelihood.loss({}, made, labels, KEY), likelihood.describe({}, made)
@@ -174,7 +176,7 @@ def test_noisy_logits_are_averaged_before_the_log():
     output = np.float32([[2], [-1]])
     truth = np.array([of_noisy_logits(2, 9), of_noisy_logits(-1, 9)])
 
-    @jax.jit
+    @program
     def call(output):
         loss = functools.partial(likelihood.loss, params, seen(output))
         return (
@@ -193,7 +195,7 @@ def test_noisy_logits_are_averaged_before_the_log():
 def test_noise_of_logits_in_training_and_outside():
     likelihood, params = likelihoods.noisy_logits(samples=3), constant(1, 1)
 
-    @jax.jit
+    @program
     def call(output):
         made = seen(output)
         losses = likelihood.loss(params, made, np.int32([1, 1]), KEY)
@@ -207,10 +209,10 @@ def test_noise_of_logits_in_training_and_outside():
 def test_without_noise_logits_are_logits():
     """Variances are 1e-6 at least: a thousandth is drawn."""
     output, labels = normal(0, 4, 3), np.int32([0, 2, 1, 1])
-    params = {"kernel": jnp.zeros((1, 3)), "bias": jnp.full(3, -50.0)}
+    params = {"kernel": np.zeros((1, 3), np.float32), "bias": np.full(3, -50, np.float32)}
     noisy, plain = likelihoods.noisy_logits(2), likelihoods.categorical()
 
-    @jax.jit
+    @program
     def losses(output):
         made = seen(output)
         return noisy.loss(params, made, labels, KEY), plain.loss({}, made, labels, KEY)

@@ -6,7 +6,17 @@ import flax.linen as nn
 import jax
 import numpy as np
 import pytest
-from systems.risk.wrappers.nets import MLP, Normed, Through, close, layer, normal, same
+from systems.risk.wrappers.nets import (
+    MLP,
+    Normed,
+    Through,
+    close,
+    layer,
+    made,
+    normal,
+    program,
+    same,
+)
 
 from icm_jax.systems.risk.wrappers.network import Dropout, linear, look
 
@@ -14,7 +24,7 @@ HALF = Dropout(rate=0.5)
 WITH_INPUTS = Dropout(rate=0.5, inputs=True)
 
 
-@functools.partial(jax.jit, static_argnames=("network", "train", "dropout"))
+@functools.partial(program, static_argnames=("network", "train", "dropout"))
 def seen(network, variables, x, key, train=False, dropout=None):
     return look(network, variables, x, train=train, key=key, dropout=dropout)
 
@@ -23,19 +33,17 @@ def seen(network, variables, x, key, train=False, dropout=None):
 def normed():
     """(network, variables after other data than standard, images)."""
     network, images = Normed(), normal(0, 6, 3, 3, 2) * 2 + 1
-    variables = jax.jit(network.init, static_argnames="train")(
-        jax.random.key(0), images, train=False
-    )
-    variables["batch_stats"] = jax.tree.map(lambda each: each + 0.5, variables["batch_stats"])
+    variables = made(network, images, train=False)
+    variables["batch_stats"] = jax.tree.map(np.ones_like, variables["batch_stats"])
     return network, variables, images
 
 
 def test_output_and_features_of_a_network():
     network, x = MLP((5, 4, 2)), normal(0, 3, 3)
-    variables = jax.jit(network.init)(jax.random.key(0), x)
+    variables = made(network, x)
     got = seen(network, variables, x, None)
-    same(got.output, jax.jit(network.apply)(variables, x))
-    params = jax.device_get(variables["params"])
+    same(got.output, program(network.apply)(variables, x))
+    params = variables["params"]
     hidden = x
     for name in ("Dense_0", "Dense_1"):
         hidden = np.maximum(hidden @ params[name]["kernel"] + params[name]["bias"], 0)
@@ -54,9 +62,9 @@ def test_statistics_of_the_batch_in_training_alone(normed):
     network, variables, images = normed
     after = seen(network, variables, images, jax.random.key(0), train=True).batch_stats
     mean, var = images.mean((0, 1, 2)), images.var((0, 1, 2))
-    # They were 0 + .5 and 1 + .5, of which .9 stays.
-    close(after["BatchNorm_0"]["mean"], 0.9 * 0.5 + 0.1 * mean, rtol=1e-5)
-    close(after["BatchNorm_0"]["var"], 0.9 * 1.5 + 0.1 * var, rtol=1e-5)
+    # They were 1, of which .9 stays.
+    close(after["BatchNorm_0"]["mean"], 0.9 + 0.1 * mean, rtol=1e-5)
+    close(after["BatchNorm_0"]["var"], 0.9 + 0.1 * var, rtol=1e-5)
     outside = seen(network, variables, images, jax.random.key(0), dropout=HALF)
     same(outside.batch_stats, variables["batch_stats"])
 
