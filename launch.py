@@ -84,6 +84,16 @@ def _path(flag: flags.FlagHolder[str]) -> Path:
     return paths.local(flag.value, f"--{flag.name}")
 
 
+def _check_flags() -> None:
+    """Refuses what the mode does not take: it would be left out in silence."""
+    for flag, modes in ((_INPUT, ("restore",)), (_OUTPUT, ("restore", "export"))):
+        if flag.value and _MODE.value not in modes:
+            raise ValueError(
+                f"--{flag.name}: --mode={_MODE.value} takes none; leave it out, or choose --mode="
+                f"{' or '.join(modes)}"
+            )
+
+
 def _connect() -> None:
     """Joins the other processes where the flags speak of them."""
     explicit = (_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
@@ -131,6 +141,7 @@ def main(argv: list[str]) -> int | None:
     absl_logging.set_verbosity(absl_logging.WARNING)  # Orbax tells much at INFO.
     log = logging.getLogger("icm_jax")
     try:
+        _check_flags()
         if _MODE.value in ("restore", "export"):
             environment.require_jax()
             print(_use())

@@ -4,13 +4,17 @@ Nothing is imported here but the standard library, so that `prepare` can come be
 """
 
 import contextlib
+import errno
 import os
 import signal
 import sys
+import threading
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_GUARDED = (None, "allow", "log", "log_explicit")
 
 # Settings of JAX, the values with which all works and comes to the same numbers, and why.
@@ -35,13 +39,18 @@ _SETTINGS = {
 def prepare() -> None:
     """Makes a program ready for its imports; the first thing that it does, `ready` follows them.
 
-    Figures need no window, whatever backend is set, and not even one that is there. What cannot
-    be imported is told in a line. Ctrl-C ends the program without one.
+    Figures need no window, whatever backend is set, and not even one that is there; nor do they
+    need a user's style, which may be damaged. What cannot be imported is told in a line. Ctrl-C
+    ends the program without one.
     """
     os.environ["MPLBACKEND"] = "agg"
+    os.environ["MATPLOTLIBRC"] = os.devnull
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.excepthook = _tell_import_error
+    if any(option.startswith("error") for option in sys.warnoptions):
+        # Packages warn of what will change in others; that is no end of a run.
+        warnings.simplefilter("default")
     if sys.stdout is not None:
         # A path may have letters that the terminal, or no text at all, can show.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -49,9 +58,18 @@ def prepare() -> None:
 
 def ready() -> None:
     """Ends what `prepare` began."""
-    sys.excepthook = sys.__excepthook__
+    sys.excepthook = _tell_error
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _tell_error(
+    kind: type[BaseException], error: BaseException, where: TracebackType | None
+) -> None:
+    # Where a disk is full, TensorStore's threads go on for a loop that the failed save has left.
+    of_thread = threading.current_thread() is not threading.main_thread()
+    if not (of_thread and str(error) == "Event loop is closed"):
+        sys.__excepthook__(kind, error, where)
 
 
 def _tell_import_error(
@@ -61,37 +79,68 @@ def _tell_import_error(
         remedy = "pip install -r requirements.txt"
         print(f"error: {error}; {remedy}", file=sys.stderr)
         return
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    print(
-        f"error: an import failed, in {frame.filename}: {kind.__name__}: {_line(error)}",
-        file=sys.stderr,
-    )
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    where = [file for file in files if os.path.exists(file)][-1]  # others are within Python
+    print(f"error: an import failed, in {where}: {kind.__name__}: {_line(error)}", file=sys.stderr)
 
 
 @contextlib.contextmanager
 def quiet_end() -> Iterator[None]:
-    """Lets Ctrl-C, or a reader of the output that is gone (`| head`), end a program in silence."""
+    """Lets Ctrl-C, or a reader of the output that is gone (`| head`), end a program in silence.
+
+    An output that cannot be written, to a full disk say, ends it with an error of one line.
+    """
+    status = 0
     try:
         yield
     except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        status = 128 + signal.SIGINT
     except BrokenPipeError:
-        sys.exit(128 + signal.SIGPIPE)
+        status = 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        status = _lose(sys.stdout, error)
+    except SystemExit as left:
+        if left.code:
+            raise
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            _flush(stream)
+        lost = max([_flush(stream) for stream in (sys.stdout, sys.stderr)])
+    if status or lost:
+        sys.exit(status or lost)
 
 
-def _flush(stream) -> None:
-    """Flushes a stream; what its file does not take is lost, so that Python need not tell."""
+def _flush(stream) -> int:
+    """Flushes a stream; returns the exit status that this should have."""
     try:
         if stream is not None:
             stream.flush()
     except OSError as error:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), stream.fileno())
-        if not isinstance(error, BrokenPipeError):
-            print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
+        return _lose(stream, error)
+    return 0
+
+
+def _lose(stream, error: OSError) -> int:
+    """Gives up what the file of a stream does not take; returns the exit status for that."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())  # so that Python need not tell at its end
+    if isinstance(error, BrokenPipeError):
+        return 128 + signal.SIGPIPE
+    print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
+    return 1
+
+
+@contextlib.contextmanager
+def logged_from(severity: str) -> Iterator[None]:
+    """Within it packages that log by absl are silent below 'error' or 'fatal'."""
+    import absl.logging
+
+    verbosity = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(severity)
+    try:
+        yield
+    finally:
+        absl.logging.set_verbosity(verbosity)
 
 
 def require_jax() -> None:

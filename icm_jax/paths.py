@@ -19,7 +19,8 @@ def local(path: str | os.PathLike, name: str) -> Path:
     """A path of this machine's file systems, with the home folder in place of `~`.
 
     Raises:
-      ValueError: it has a scheme, or its `~` stands for nobody; the message begins with `name`.
+      ValueError: it has a scheme, its `~` stands for nobody, or it cannot be used (too long, in a
+        folder that must not be read); the message begins with `name`.
     """
     if has_scheme(path):
         raise ValueError(
@@ -27,12 +28,22 @@ def local(path: str | os.PathLike, name: str) -> Path:
             "without a scheme such as gs://; mount or copy what lies elsewhere"
         )
     try:
-        return Path(path).expanduser()
+        found = Path(path).expanduser()
     except RuntimeError as error:
         raise ValueError(
             f"{name}: {os.fspath(path)!r} has a home folder that is not known here; write the path "
             "without ~"
         ) from error
+    check_can_be_asked(found, name)
+    return found
+
+
+def check_can_be_asked(path: Path, name: str) -> None:
+    """Raises ValueError, beginning with `name`, if the system cannot say what is at a path."""
+    try:
+        path.exists()
+    except OSError as error:
+        raise ValueError(f"{name}: {str(path)!r} cannot be used: {error.strerror}") from error
 
 
 @contextlib.contextmanager

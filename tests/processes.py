@@ -1,8 +1,9 @@
-"""Two processes of one program that train together."""
+"""Two processes of one program that train together, and what may happen to one."""
 
 import contextlib
 import os
 import random
+import resource
 import socket
 import subprocess
 import sys
@@ -45,3 +46,14 @@ def finish(processes):
         for process in processes:
             process.kill()
     return [process.returncode for process in processes], said
+
+
+@contextlib.contextmanager
+def full_disk(size):
+    """Within it no file of this process grows beyond so many bytes, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

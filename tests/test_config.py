@@ -15,3 +15,10 @@ def test_a_config_goes_through_json_and_back(tmp_path):
     assert config.to_dict(again) == config.to_dict(c)
     with pytest.raises(ValueError, match="workdir: no config can be read from .*nowhere"):
         config.from_workdir(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff"])
+def test_a_damaged_config_is_named(content, tmp_path):
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(ValueError, match="^workdir: .*config.json is no config: .*; restore it$"):
+        config.from_workdir(tmp_path)

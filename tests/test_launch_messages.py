@@ -20,6 +20,8 @@ MNIST = "--config=configs/mnist.py"
         (["--mode=evaluate", "--workdir="], "--config: missing; for example --config="),
         (["--mode=evaluate"], "workdir: no config can be read from .*/run/config.json: .*No such"),
         ([MNIST, "--mode=evaluate"], ".*/run is not finished; train it first"),
+        ([MNIST, "--output=a"], "--output: --mode=train takes none; .*--mode=restore or export"),
+        (["--mode=export", "--output=a", "--input=b"], "--input: --mode=export takes none; leave"),
         ([MNIST, "--mode=study"], "config: a study has the fields name, question"),
         ([MNIST, "--config.experts.count=0"], "experts.count: 0 is not allowed; it must be at"),
         ([MNIST, "--config.expert.count=3"], r".*\bexpert\b.* \(in --config.expert.count=3\)$"),

@@ -29,6 +29,18 @@ def test_home_is_found_and_missed_in_words(tmp_path, monkeypatch):
         paths.local("~nobody-of-that-name/a", "output")
 
 
+def test_a_path_that_cannot_be_used_is_told(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="^output: '/a+' cannot be used: File name too long$"):
+        paths.local("/" + "a" * 300, "output")
+
+    def denied(_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(paths.Path, "exists", denied)  # root may read everything
+    with pytest.raises(ValueError, match="^workdir: '.*/x' cannot be used: Permission denied$"):
+        paths.local(tmp_path / "x", "workdir")
+
+
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     path = tmp_path / "a"
     path.write_text("older")

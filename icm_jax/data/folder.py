@@ -1,16 +1,20 @@
 """A directory or a zip of images (PNG, JPEG, TIFF, ...), whose sub-folders are the classes."""
 
 import itertools
+import logging
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
 
-from icm_jax.data.image_files import image_files
+from icm_jax.data.image_files import empty_folders, image_files
 from icm_jax.data.images import decode, resize, stack
 from icm_jax.data.split import held_out
 from icm_jax.data.types import Dataset, Splits
+
+_log = logging.getLogger(__name__)
 
 _SPELLINGS = {
     "train": ("train", "training", "trn"),
@@ -49,7 +53,7 @@ def load(root: str, size: int = 0) -> Splits:
       FileNotFoundError: if `root` is neither a directory nor a zip.
       ValueError: if an image cannot be used (see `image_files` and `decode`), if there are fewer
         than two, if they have different sizes and `size` is 0, if there are more folders beside
-        `train` and `test`, or only folders to test on.
+        `train` and `test`, or only folders to test on, or to train on beside empty ones to test on.
     """
     if not root:
         raise FileNotFoundError(
@@ -64,14 +68,53 @@ def load(root: str, size: int = 0) -> Splits:
             f"data.dir: {root!r} has {len(paths)} images; at least 2 are needed, one to train on "
             "and one to test on"
         )
+    _check_empty(empty_folders(root, paths), paths)
     classes, is_test = _classify(paths)
     names, labels = np.unique(classes, return_inverse=True)
+    _tell_of_twins(names.tolist())
     dataset = Dataset(
         stack(images, [repr(path) for path in paths]),
         labels.astype(np.int32),
         {"class": names[labels], "path": np.array(paths)},
     )
     return Splits(dataset.take(~is_test), dataset.take(is_test))
+
+
+def _check_empty(empty: Sequence[PurePosixPath], paths: Sequence[str]) -> None:
+    """Refuses folders to train on beside empty ones to test on, and tells of other empty ones.
+
+    Args:
+      empty: folders without an image.
+      paths: of the images.
+    """
+    full = {folder for path in paths for folder in PurePosixPath(path).parents}
+    for folder in empty:
+        beside = {_split(other.name) for other in full if other.parent == folder.parent}
+        split, rest = _split(folder.name) or ("train", "")
+        if split != "train" and {of for of, its in filter(None, beside) if its == rest} == {
+            "train"
+        }:
+            raise ValueError(
+                f"data.dir: the folder {str(folder)!r}, to test on, has no images; put some there, "
+                "or remove it to have a tenth of the others tested on"
+            )
+    if empty:
+        more = f" and {len(empty) - 1} more folders have" if len(empty) > 1 else " has"
+        _log.warning("data.dir: %r%s no image that is read", str(empty[0]), more)
+
+
+def _tell_of_twins(classes: Sequence[str]) -> None:
+    """Says which classes look alike, and would be one on some file systems."""
+    seen = {}
+    for name in classes:
+        other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if other != name:
+            _log.warning(
+                "data.dir: %a and %a differ in case or in how letters are encoded alone, and are "
+                "two classes",
+                other,
+                name,
+            )
 
 
 def _classify(paths: Sequence[str]) -> tuple[list[str], np.ndarray]:

@@ -5,9 +5,11 @@ import functools
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+
+from icm_jax import paths
 
 Opener = Callable[[], BinaryIO]
 
@@ -20,8 +22,8 @@ _EXTENSIONS = (
 )
 # Images to a person, but not read: rarely met, too deep, of no pixels, or by unsafe programs.
 _OTHER_EXTENSIONS = re.compile(
-    r"\.(avif|hei[cf]|jp2|j2k|jpx|jxl|svg|eps|psd|tga|pcx|ico|icns|dds|sgi|ras|qoi|exr|hdr|pfm|pam"
-    r"|mpo|fits?|dcm|dng|cr[23]|nef|arw|orf|rw2|xbm|xpm)$",
+    r"\.(avifs?|hei[cf]s?|jp[2cfx]|j2[ck]|jxl|svg|eps|psd|tga|icb|vda|vst|[dp]cx|ico|cur|icns|dds|sgi"
+    r"|ras|qoi|exr|hdr|pfm|pam|mpo|fits?|dcm|dng|cr[23]|nef|arw|orf|rw2|xbm|xpm)$",
     re.IGNORECASE,
 )
 # How such files begin: old data sets (Yale faces) have images without an extension.
@@ -30,6 +32,7 @@ _SIGNATURE = re.compile(
     re.DOTALL,
 )
 _START = 16  # bytes that a signature needs
+_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def image_files(root: str, field: str = "data.dir") -> Iterator[tuple[str, bytes]]:
@@ -51,15 +54,34 @@ def image_files(root: str, field: str = "data.dir") -> Iterator[tuple[str, bytes
     """
     with opened(root, field) as entries:
         for name in entries:
-            if _OTHER_EXTENSIONS.search(name):
-                raise ValueError(
-                    f"{field}: {name!r} is in a format that is not read; convert it to {KINDS}, or "
-                    "take it out"
-                )
+            refuse_other_format(name, field)
         for name, open_file in entries.items():
             content = read_image(name, open_file, field)
             if content is not None:
                 yield name, content
+
+
+def empty_folders(root: str, names: Iterable[str], field: str = "data.dir") -> list[PurePosixPath]:
+    """The folders in a directory or a zip that have none of the files `names`, sorted.
+
+    Of folders within each other, it is the outermost.
+    """
+    path = expand_user(root, field)
+    if path.is_dir():
+        # Links lead in no circle, or `opened` would have refused the directory.
+        found = {
+            PurePosixPath(os.path.relpath(os.path.join(folder, name), path))
+            for folder, inner, _ in os.walk(path, followlinks=True)
+            for name in inner
+        }
+    else:
+        with zipfile.ZipFile(path) as archive:
+            members = [name.replace("\\", "/") for name in archive.namelist()]
+        # The name of a folder ends in a slash: something in it has the folder for a parent.
+        found = {folder for name in members for folder in PurePosixPath(f"{name}.x").parents}
+    full = {folder for name in names for folder in PurePosixPath(name).parents}
+    empty = {folder for folder in found - full if not _is_hidden(folder.as_posix())}
+    return sorted(folder for folder in empty if folder.parent not in empty)
 
 
 @contextlib.contextmanager
@@ -75,6 +97,11 @@ def opened(root: str, field: str = "data.dir") -> Iterator[dict[str, Opener]]:
         elif path.is_file() and zipfile.is_zipfile(path):
             entries = _in_zip(stack.enter_context(zipfile.ZipFile(path)), field)
         else:
+            check_is_no_pointer(path, f"{field}: {root!r}")
+            if path.is_file() and path.suffix.lower() == ".zip":
+                raise ValueError(
+                    f"{field}: {root!r} is no zip, or not all of one; copy or download it anew"
+                )
             raise FileNotFoundError(f"{field}: {root!r} is neither a directory nor a zip of images")
         yield {name: entries[name] for name in sorted(entries) if not _is_hidden(name)}
 
@@ -82,12 +109,14 @@ def opened(root: str, field: str = "data.dir") -> Iterator[dict[str, Opener]]:
 def expand_user(path: str | os.PathLike, field: str) -> Path:
     """The path with `~` and `~name` as home folders; raises FileNotFoundError if there is none."""
     try:
-        return Path(path).expanduser()
+        found = Path(path).expanduser()
     except RuntimeError as error:
         raise FileNotFoundError(
             f"{field}: {str(path)!r} begins with ~, but there is no such home folder; write the "
             "whole path"
         ) from error
+    paths.check_can_be_asked(found, field)
+    return found
 
 
 def _in_directory(root: Path, field: str) -> dict[str, Opener]:
@@ -146,6 +175,33 @@ def has_image_name(path: str) -> bool:
     return path.lower().endswith(_EXTENSIONS)
 
 
+def is_in_other_format(path: str) -> bool:
+    """Whether a file is called an image of a kind that is not read."""
+    return _OTHER_EXTENSIONS.search(path) is not None
+
+
+def refuse_other_format(path: str, field: str) -> None:
+    """Raises ValueError for a file that is called so."""
+    if is_in_other_format(path):
+        raise ValueError(
+            f"{field}: {path!r} is in a format that is not read; convert it to {KINDS}, or take it "
+            "out"
+        )
+
+
+def check_is_no_pointer(path: Path, said: str) -> None:
+    """Raises ValueError if a file is what Git keeps in its place where Git LFS is not installed."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        _check_start(file.read(len(_POINTER)), said)
+
+
+def _check_start(content: bytes, said: str) -> None:
+    if content.startswith(_POINTER):
+        raise ValueError(
+            f"{said} is a pointer of Git LFS and not the file itself; run `git lfs pull` there"
+        )
+
+
 def read_image(name: str, open_file: Opener, field: str) -> bytes | None:
     """The content of a file, None if it is no image; raises ValueError as `image_files` does."""
     return read_file(
@@ -172,4 +228,5 @@ def read_file(
         raise ValueError(f"{field}: {name!r} cannot be read: {error}") from error
     if len(content) > MAX_BYTES:
         raise ValueError(f"{field}: {name!r} has more than {MAX_BYTES} bytes, the most allowed")
+    _check_start(content, f"{field}: {name!r}")
     return content

@@ -3,18 +3,17 @@
 Import this only where it is used: TFDS takes most of a second to import.
 """
 
-import contextlib
 import hashlib
 import importlib.util
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import absl.logging
 import numpy as np
 import tensorflow_datasets as tfds
 
+from icm_jax import environment
 from icm_jax.data import bundled
 from icm_jax.data.images import resize, stack
 from icm_jax.data.types import Dataset, Splits
@@ -42,7 +41,8 @@ def load(name: str, data_dir: str = "", size: int = 0) -> Splits:
         or it is not one of uint8 images in two splits.
       FileNotFoundError: if the data set is not prepared and cannot be.
     """
-    with _quiet():
+    # TFDS logs advice on OpenCV and half-prepared folders.
+    with environment.logged_from("error"):
         sources = _open(name, data_dir)
         test = "test" if "test" in sources else "validation"
         if "train" not in sources or test not in sources:
@@ -76,20 +76,31 @@ def _open(name: str, data_dir: str) -> Mapping[str, Any]:
         other_format = _prepared_format(name, data_dir)
         if other_format not in (None, _FORMAT):
             # Over another format TFDS does not build, and what is there may be needed.
-            beside = shlex.quote(os.path.join(os.path.expanduser(folder), _FORMAT))
+            beside = os.path.join(os.path.expanduser(folder), _FORMAT)
             raise ValueError(
                 f"data.name: {name!r} is prepared in {folder} as {other_format}, which only "
-                f"TensorFlow reads; run `pip install tensorflow && tfds build {shlex.quote(name)} "
-                f"--file_format={_FORMAT} --data_dir={beside}` and use --config.data.dir={beside}"
+                f"TensorFlow reads; run {_command(name, beside)} and use "
+                f"--config.data.dir={shlex.quote(beside)}"
             ) from error
         other = "bundled" if name in bundled.NAMES else "folder"
         # Whatever it is, from no network to no room, the way on is the same.
-        at = f" --data_dir={shlex.quote(data_dir)}" if data_dir else ""
         raise FileNotFoundError(
             f"data.name: {name!r} is not prepared in {folder} and cannot be "
-            f"({_first_line(error)}); run `pip install tensorflow && tfds build {name} "
-            f"--file_format={_FORMAT}{at}`, or use --config.data.source={other}"
+            f"({_first_line(error)}); run {_command(name, data_dir)}, or use "
+            f"--config.data.source={other}"
         ) from error
+
+
+def _command(name: str, data_dir: str) -> str:
+    """What prepares a data set, for a shell. `tfds build` needs more packages than TensorFlow."""
+    where = f"data_dir={data_dir!r}, " if data_dir else ""
+    code = (
+        f"import tensorflow_datasets as tfds; tfds.builder({name!r}, {where}"
+        f"file_format={_FORMAT!r}).download_and_prepare()"
+    )
+    # In double quotes, which are easier to read, where nothing in it means something there.
+    quoted = shlex.quote(code) if set(code) & set('"$`\\!') else f'"{code}"'
+    return f"`pip install tensorflow && python -c {quoted}`"
 
 
 def _prepared_format(name: str, data_dir: str) -> str | None:
@@ -174,14 +185,3 @@ def _tensorflow_is_installed() -> bool:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the advice that TFDS logs, on OpenCV and half-prepared folders, to itself."""
-    verbosity = absl.logging.get_verbosity()
-    absl.logging.set_verbosity(absl.logging.ERROR)
-    try:
-        yield
-    finally:
-        absl.logging.set_verbosity(verbosity)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
+from icm_jax import environment
 from icm_jax.training import devices
 from icm_jax.training.workdir import WorkdirError, reasons, write_json
 
@@ -92,15 +93,14 @@ class Checkpoints:
         arguments = ocp.args.Composite(
             state=ocp.args.StandardSave(stored), content=ocp.args.JsonSave(content)
         )
-        good = self.latest
+        last = "there is none before it"
+        if self.latest is not None:
+            last = f"the last good one is {self.path(self.latest)}"
         try:
-            saved = self._manager.save(step, args=arguments, force=True)
+            # Orbax would log, with a traceback, the error that it raises as well.
+            with environment.logged_from("fatal"):
+                saved = self._manager.save(step, args=arguments, force=True)
         except Exception as error:
-            last = (
-                "there is none before it"
-                if good is None
-                else f"the last good one is {self.path(good)}"
-            )
             raise CheckpointError(
                 f"cannot save checkpoint {self.path(step)}: {error}; {last}"
             ) from error

@@ -134,6 +134,11 @@ def _train(
         folder = stack.enter_context(opened(workdir, settings.config))
         summary = read_json(folder / "summary.json")
         if summary is not None:
+            if "system" not in summary:
+                raise WorkdirError(
+                    f"cannot read {folder / 'summary.json'}: it says no system; restore it or "
+                    "delete it"
+                )
             _log.info("%s is finished, there is nothing to do", folder)
             return summary, None
         judges = _judges(runs, lambda name, judges: _judge(judges, folder / name, settings))

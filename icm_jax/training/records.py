@@ -1,5 +1,6 @@
 """The records of a run: `metrics.jsonl`, the same again in TensorBoard, and the figures."""
 
+import contextlib
 import io
 import json
 import logging
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from icm_jax.paths import replaced
 from icm_jax.training import devices
 from icm_jax.training.tensorboard import TensorBoard
-from icm_jax.training.workdir import plain, reasons
+from icm_jax.training.workdir import WorkdirError, plain, reasons
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +46,11 @@ class Records:
         with reasons(folder):
             # Unbuffered: a record is with the operating system when `append` returns.
             self._file = self._path.open("ab+", buffering=0)
-            self._tensorboard = TensorBoard(folder / "tensorboard", step)
-            self._keep(size)
+            with contextlib.ExitStack() as opened:
+                opened.callback(self._file.close)
+                self._keep(size)
+                self._tensorboard = TensorBoard(folder / "tensorboard", step)
+                opened.pop_all()
 
     def append(self, record: Mapping, step: int) -> None:
         """Adds a record, `{"phase", "step", ...}`; `step` counts over all phases.
@@ -120,5 +124,14 @@ class Records:
             kept = kept[: kept.rfind(b"\n") + 1]
             _log.warning("%s is shorter than when the checkpoint was saved", self._path)
         self._file.truncate(len(kept))
-        self.all = [json.loads(line) for line in kept.splitlines()]
+        self.all = [self._read(*numbered) for numbered in enumerate(kept.splitlines(), 1)]
         self.size = len(kept)
+
+    def _read(self, number: int, line: bytes) -> dict:
+        try:
+            return json.loads(line)
+        except ValueError as error:
+            raise WorkdirError(
+                f"cannot read {self._path}, line {number}: {error}; restore it, or delete "
+                f"{self._path.parent} to begin anew"
+            ) from error

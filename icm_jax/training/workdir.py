@@ -46,6 +46,8 @@ def opened(workdir: str | os.PathLike, config: Mapping) -> Iterator[Path]:
         devices.wait_for_all("opened")
         yield folder
         return
+    if folder.exists() and not folder.is_dir():
+        raise WorkdirError(f"workdir: {folder} is no folder; choose another")
     with reasons(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = _locked(folder)
@@ -110,7 +112,10 @@ def reasons(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WorkdirError(f"cannot write {path}: {error.strerror or error}") from error
+        # Of a folder the file or folder in it that the error is of.
+        named = path if error.filename is None else Path(os.fsdecode(error.filename))
+        where = named if named.is_relative_to(path) else path
+        raise WorkdirError(f"cannot write {where}: {error.strerror or error}") from error
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -130,18 +135,21 @@ def write_text(path: Path, text: str) -> None:
         unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def read_json(path: Path) -> Any:
-    """The value in `path`, None where there is no such file.
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in `path`, None where there is no such file.
 
     Raises:
-      WorkdirError: it cannot be read or is no JSON.
+      WorkdirError: it cannot be read or is no JSON object.
     """
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise WorkdirError(f"cannot read {path}: {error}") from error
+        raise WorkdirError(f"cannot read {path}: {error}; restore it or delete it") from error
+    if not isinstance(value, dict):
+        raise WorkdirError(f"cannot read {path}: it is no JSON object; restore it or delete it")
+    return value
 
 
 def plain(value: Any) -> Any:

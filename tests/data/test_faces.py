@@ -219,3 +219,11 @@ def test_one_person_cannot_be_split(tmp_path):
     files = {f"subject01.{condition}": encoded(1, "GIF") for condition in ("happy", "sad")}
     with pytest.raises(ValueError, match="2 image.s. of one person or file cannot be split"):
         faces.load("yale", write(tmp_path, files))
+
+
+def test_formats_that_are_not_read_are_counted(tmp_path, caplog):
+    files = {f"{i:05}.png": encoded(i) for i in range(3)} | {"00003.avif": b"?"}
+    splits = faces.load("ffhq", write(tmp_path, files))
+    assert set(found(splits)) == {"00000.png", "00001.png", "00002.png"}
+    reason = "'00003.avif' is in a format that is not read"
+    assert f"skipped 1 images: 1 damaged ({reason})" in caplog.text

@@ -172,6 +172,8 @@ def test_nothing_there(tmp_path):
     for root in ("", str(tmp_path / "none")):
         with pytest.raises(FileNotFoundError, match=f"data.dir: '{root}'"):
             folder.load(root)
+    with pytest.raises(ValueError, match="data.dir: '/a+' cannot be used: File name too long"):
+        folder.load("/" + "a" * 300)
     with pytest.raises(ValueError, match="data.dir: .* has 0 images; at least 2"):
         folder.load(str(tmp_path))
 
@@ -300,4 +302,73 @@ def test_one_name_twice_in_a_zip(tmp_path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("a/0.png", png(3))
     with pytest.raises(ValueError, match="data.dir: 'a/0.png' is in the zip twice; pack it anew"):
+        folder.load(path)
+
+
+@both
+@pytest.mark.parametrize(
+    "name", ["b/0.avif", "b/0.j2k", "b/0.jpf", "b/0.TGA", "b/0.qoi", "b/0.pcx"]
+)
+def test_formats_that_pillow_alone_reads_are_named(name, write, tmp_path):
+    root = write(tmp_path, {"a/0.png": png(1), "a/1.png": png(2), name: b"?"})
+    with pytest.raises(ValueError, match=f"data.dir: '{name}' is in a format that is not read"):
+        folder.load(root)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+
+
+@both
+def test_a_pointer_of_git_is_no_image(write, tmp_path):
+    root = write(tmp_path, {"a/0.png": png(1), "a/1.png": POINTER})
+    with pytest.raises(ValueError, match="data.dir: 'a/1.png' is a pointer of Git LFS and not"):
+        folder.load(root)
+    (tmp_path / "b.zip").write_bytes(POINTER)
+    with pytest.raises(ValueError, match="data.dir: '.*b.zip' is a pointer of Git LFS .* lfs pull"):
+        folder.load(str(tmp_path / "b.zip"))
+
+
+@both
+@pytest.mark.parametrize(
+    ("full", "empty"), [("train", "test"), ("x/Training", "x/val"), ("a/train", "a/test")]
+)
+def test_an_empty_folder_to_test_on(full, empty, write, tmp_path):
+    files = {f"{full}/c/{i}.png": png(i) for i in range(3)}
+    root = write(tmp_path, files)
+    if root.endswith(".zip"):
+        with zipfile.ZipFile(root, "a") as archive:
+            archive.writestr(f"{empty}/", b"")
+    else:
+        (tmp_path / empty).mkdir(parents=True)
+    message = f"data.dir: the folder '{empty}', to test on, has no images; put some there, or remov"
+    with pytest.raises(ValueError, match=message):
+        folder.load(root)
+
+
+def test_an_empty_folder_beside_full_ones_is_told(tmp_path, caplog):
+    root = write_directory(tmp_path, {f"{s}/c/0.png": png(1) for s in ("train", "val")})
+    for name in ("test", "train/d"):
+        (tmp_path / name).mkdir()
+    train, test = folder.load(root)
+    assert (len(train.labels), len(test.labels)) == (1, 1)
+    message = "data.dir: 'test' and 1 more folders have no image that is read"
+    assert [record.getMessage() for record in caplog.records] == [message]
+
+
+@pytest.mark.parametrize(("one", "other"), [("Cat", "cat"), ("caf\u00e9", "cafe\u0301")])
+def test_classes_that_look_alike_are_told(one, other, tmp_path, caplog):
+    files = {f"{c}/{i}.png": png(i) for i in range(3) for c in (one, other, "dog")}
+    splits = folder.load(write_directory(tmp_path, files))
+    assert {c for split in splits for c in split.attributes["class"]} == {one, other, "dog"}
+    first, second = sorted((one, other))
+    message = f"data.dir: {first!a} and {second!a} differ in case or in how letters are encoded"
+    (record,) = caplog.records
+    assert record.getMessage() == f"{message} alone, and are two classes"
+
+
+def test_a_zip_that_is_cut_off(tmp_path):
+    path = write_zip(tmp_path, {"a/0.png": png(1), "a/1.png": png(2)})
+    content = (tmp_path / "images.zip").read_bytes()
+    (tmp_path / "images.zip").write_bytes(content[:-30])
+    with pytest.raises(ValueError, match="data.dir: '.*images.zip' is no zip, or not all of one"):
         folder.load(path)

@@ -118,6 +118,11 @@ def test_size_resizes(mnist_dir):
     assert tfds_source.load("mnist", mnist_dir, size=14).test.images.shape == (300, 14, 14, 1)
 
 
+def test_the_home_in_a_path_is_found(mnist_dir, monkeypatch):
+    monkeypatch.setenv("HOME", mnist_dir)
+    assert tfds_source.load("mnist", "~").test.images.shape == (300, 28, 28, 1)
+
+
 def test_reading_is_quiet(mnist_dir):
     # In a process of its own, because TFDS gives some advice only once.
     code = f"from icm_jax.data import tfds_source; tfds_source.load('mnist', {mnist_dir!r})"
@@ -179,17 +184,30 @@ def test_damaged_file(tmp_path):
         tfds_source.load("toy_faces", data_dir, size=8)
 
 
-def test_not_prepared_says_what_to_do(tmp_path, monkeypatch):
+def follow(advice, monkeypatch):
+    """Runs the command of Python in a message; what it imports TensorFlow for is not needed."""
+    (command,) = re.findall("run `pip install tensorflow && (.*?)`", advice)
+    python, flag, code = shlex.split(command)
+    assert (python, flag) == ("python", "-c")
+    monkeypatch.setattr(tfds.core.utils.gcs_utils, "is_dataset_on_gcs", lambda _: False)
+    exec(code, {})
+
+
+@pytest.mark.parametrize("name", ["plain", "with 'both' \"quotes\" and $HOME"])
+def test_not_prepared_says_what_to_do_and_that_works(name, tmp_path, monkeypatch):
     monkeypatch.setattr(tfds_source, "_tensorflow_is_installed", lambda: False)
-    command = f"tfds build mnist --file_format=array_record --data_dir={tmp_path}`"
-    with pytest.raises(FileNotFoundError) as error:
-        tfds_source.load("mnist", str(tmp_path))
-    assert f"pip install tensorflow && {command}" in str(error.value)
-    assert "--config.data.source=bundled" in str(error.value)
+    data_dir = str(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="^data.name: 'toy_faces' is not prepared") as error:
+        tfds_source.load("toy_faces", data_dir, size=8)
+    assert str(error.value).endswith(", or use --config.data.source=folder")
+    follow(str(error.value), monkeypatch)
+    assert tfds_source.load("toy_faces", data_dir, size=8).train.images.shape == (5, 8, 8, 3)
+    with pytest.raises(FileNotFoundError, match="'mnist' .* --config.data.source=bundled$"):
+        tfds_source.load("mnist", data_dir)
 
 
 @pytest.mark.parametrize("file_format", ["tfrecord", "riegeli"])
-def test_another_format_says_what_to_do_and_that_works(file_format, tmp_path):
+def test_another_format_says_what_to_do_and_that_works(file_format, tmp_path, monkeypatch):
     data_dir = prepare(ToyFaces, tmp_path / "a folder")
     # The folder is of that format by what its description says.
     (info,) = tmp_path.rglob("dataset_info.json")
@@ -198,14 +216,12 @@ def test_another_format_says_what_to_do_and_that_works(file_format, tmp_path):
     with pytest.raises(ValueError, match=f"'toy_faces' is prepared .* as {file_format}") as error:
         tfds_source.load("toy_faces", data_dir, size=8)
     assert "\n" not in str(error.value)
-    command = shlex.split(re.search("&& (tfds build .*)` and use", str(error.value))[1])
+    follow(str(error.value), monkeypatch)
     (use,) = shlex.split(re.search("and use (.*)$", str(error.value))[1])
     folder = use.removeprefix("--config.data.dir=")
-    options = ["--file_format=array_record", f"--data_dir={folder}"]
-    assert command == ["tfds", "build", "toy_faces", *options]
-    # What the command does, which imports TensorFlow for it.
-    prepare(ToyFaces, folder)
-    assert tfds_source.load("toy_faces", folder, size=8).train.images.shape == (5, 8, 8, 3)
+    assert folder == str(tmp_path / "a folder" / "array_record")
+    images = tfds_source.load("toy_faces", folder, size=8).train.images
+    assert images[:, 0, 0, 0].tolist() == [0, 10, 20, 30, 40]
 
 
 def test_unknown_name(tmp_path):

@@ -1,3 +1,5 @@
+import functools
+
 import chex
 import flax.linen as nn
 import jax
@@ -30,7 +32,7 @@ def test_the_faces_classifier_has_the_parameters_of_its_table_and_one_logit():
     convolutions, dense = 81_328, 332_352 + 14_425 + 26
     assert parameters(FacesClassifier(), (1, 28, 28, 3)) == convolutions + dense == 428_131
     images = jax.random.uniform(jax.random.key(1), (3, 8, 8, 1))
-    logits, variables = FacesClassifier().init_with_output(jax.random.key(0), images)
+    logits, variables = jax.jit(FacesClassifier().init_with_output)(jax.random.key(0), images)
     assert list(variables) == ["params"]
     # A softmax over [0, z] is the sigmoid of z.
     z = logits[:, 1]
@@ -43,8 +45,8 @@ def test_the_faces_classifier_has_the_parameters_of_its_table_and_one_logit():
 def test_shapes_and_ranges(shape):
     images = jax.random.uniform(jax.random.key(1), shape)
     expert, discriminator = ConvExpert(filters=4), ConvDiscriminator(stages=((4,), (4,)), hidden=8)
-    outputs, _ = expert.init_with_output(jax.random.key(0), images)
-    logits, _ = discriminator.init_with_output(jax.random.key(0), images)
+    outputs, _ = jax.jit(expert.init_with_output)(jax.random.key(0), images)
+    logits, _ = jax.jit(discriminator.init_with_output)(jax.random.key(0), images)
     chex.assert_shape(outputs, shape)
     assert outputs.min() >= 0 and outputs.max() <= 1
     chex.assert_shape(logits, shape[:1])
@@ -53,8 +55,9 @@ def test_shapes_and_ranges(shape):
 def test_statistics_of_the_scoring_pass_are_those_of_the_batch_alone():
     images = jax.random.uniform(jax.random.key(1), (4, 8, 8, 1))
     expert = ConvExpert(filters=4)
-    variables = expert.init(jax.random.key(0), images)
-    outputs, updates = expert.apply(variables, images, mutable=["batch_stats"])
+    variables = jax.jit(expert.init)(jax.random.key(0), images)
+    score = functools.partial(expert.apply, mutable=["batch_stats"])
+    outputs, updates = jax.jit(score)(variables, images)
     kernel = variables["params"]["Conv_0"]["kernel"]
     first = jax.lax.conv_general_dilated(
         images, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
@@ -63,15 +66,17 @@ def test_statistics_of_the_scoring_pass_are_those_of_the_batch_alone():
         updates["batch_stats"]["BatchNorm_0"]["mean"], first.mean((0, 1, 2)), atol=1e-6
     )
     # Given those statistics as constants, the network computes the same outputs.
-    again = expert.apply({**variables, **updates}, images, "given")
+    apply = jax.jit(expert.apply, static_argnums=2)
+    again = apply({**variables, **updates}, images, "given")
     chex.assert_trees_all_close(again, outputs, atol=1e-5)
 
 
 def test_a_discriminator_scores_every_image_by_itself():
     images = jax.random.uniform(jax.random.key(1), (3, 16, 16, 1))
     network = ConvDiscriminator(stages=((4,), (4,)), hidden=8)
-    logits, variables = network.init_with_output(jax.random.key(0), images)
-    chex.assert_trees_all_close(network.apply(variables, images[1:2]), logits[1:2], atol=1e-5)
+    logits, variables = jax.jit(network.init_with_output)(jax.random.key(0), images)
+    alone = jax.jit(network.apply)(variables, images[1:2])
+    chex.assert_trees_all_close(alone, logits[1:2], atol=1e-5)
 
 
 @pytest.mark.parametrize("network", [ConvDiscriminator, lambda stages: ConvClassifier(7, stages)])
@@ -85,11 +90,12 @@ def test_more_stages_than_images_have_room_for_are_refused(network):
 def test_dropout_and_batch_statistics_act_in_training_only():
     images = jax.random.uniform(jax.random.key(1), (3, 16, 16, 1))
     network = ConvClassifier(classes=7, stages=((4,), (4,)), hidden=8)
-    logits, variables = network.init_with_output(jax.random.key(0), images)
+    logits, variables = jax.jit(network.init_with_output)(jax.random.key(0), images)
     chex.assert_shape(logits, (3, 7))
     chex.assert_trees_all_equal(network.apply(variables, images), logits)
     rngs = {"dropout": jax.random.key(2)}
-    trained, updates = network.apply(variables, images, True, mutable=["batch_stats"], rngs=rngs)
+    train = functools.partial(network.apply, train=True, mutable=["batch_stats"], rngs=rngs)
+    trained, updates = jax.jit(train)(variables, images)
     assert not jnp.allclose(trained, logits)
     # Running average: 0.9 * 0 + 0.1 * the batch's mean, which is not zero.
     assert jnp.abs(updates["batch_stats"]["BatchNorm_0"]["mean"]).max() > 0
@@ -101,7 +107,7 @@ def test_bfloat16_rounds_and_keeps_parameters_and_results_in_float32():
         (ConvExpert(filters=4, layers=1, compute=Compute("bfloat16")), ("given",)),
         (ConvDiscriminator(stages=((4,), (4,)), hidden=8, compute=Compute("bfloat16")), ()),
     ):
-        variables = network.init(jax.random.key(0), images)
+        variables = jax.jit(network.init)(jax.random.key(0), images)
         chex.assert_trees_all_equal_dtypes(variables, jax.tree.map(jnp.float32, variables))
         outputs = network.apply(variables, images, *arguments)
         assert outputs.dtype == jnp.float32

@@ -1,3 +1,4 @@
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
@@ -77,6 +78,29 @@ def test_a_long_title_wraps_and_a_figure_never_crops_it():
     figure.canvas.draw()
     box = figure._suptitle.get_window_extent()
     assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+
+
+def test_a_users_style_and_latex_change_nothing(tmp_path):
+    def drawn():
+        with style.shipped():
+            figure = style.figure(2, 1, "title")
+            figure.subplots().plot([0, 1])
+            figure.savefig(tmp_path / "a.png")
+        return (tmp_path / "a.png").read_bytes()
+
+    expected = drawn()
+    users = {
+        "text.usetex": True,  # raises where there is no LaTeX
+        "font.size": 30,
+        "axes.facecolor": "black",
+        "lines.linewidth": 9,
+        "savefig.dpi": 30,
+        "savefig.bbox": "tight",
+        "savefig.transparent": True,
+    }
+    with matplotlib.rc_context(users):
+        assert drawn() == expected
+        assert matplotlib.rcParams["font.size"] == 30  # the user's own again
 
 
 def test_lines_are_told_apart_by_colour_and_then_by_dashes():

@@ -74,6 +74,7 @@ SHORTER = {
         "tofu.embedding.steps": (400, 100),
     },
     "risk_regression": {"data.splits": (0, 5)},
+    "risk_faces": {"steps": (1000, 300), "evaluation.every": (250, 100)},
 }
 # The variants of the short form of a study, where it has not all.
 FEWER = {"risk_regression": {"diabetes"}}

@@ -194,6 +194,7 @@ def test_nothing_finished_is_an_error(runner, tmp_path):
 def test_a_real_study_leaves_runs_that_stand_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "load", lambda config: tiny.splits())
     made = make_study(seeds=1)
+    made.base.initialization.steps = 0  # it need not be compiled
     nine, ten = (study_config.variant(made, name) for name in ("9 steps", "10 steps"))
     folders = [tmp_path / "runs" / digest(c) for c in (nine, ten)]
     with opened(folders[1], config.to_dict(ten)):

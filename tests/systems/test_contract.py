@@ -8,6 +8,7 @@ import jax
 import pytest
 from commands import launched
 from systems.icm import tiny as icm
+from systems.risk.detection import tiny as detection
 from systems.risk.regression import tiny as regression
 from systems.stable_features import tiny as stable_features
 from systems.toy_system import TOY
@@ -32,6 +33,8 @@ def tiny_config(name):
         return default_config("toy"), None
     if name == "stable_features":
         return stable_features.stable_features(), stable_features.quarters()
+    if name == "risk_faces":
+        return detection.risk_faces(), detection.blobs()
     if name == "risk_regression":
         wrappers = "ensemble_mve", "controller"
         return regression.regression(wrappers), regression.plane()

@@ -217,7 +217,7 @@ def test_a_temporary_folder_of_such_a_name_is_refused_beside_one(tmp_path, monke
         Checkpoints(folder, keep=2)
 
 
-def test_full_disk_says_so_and_keeps_the_earlier_checkpoints(saved, tmp_path):
+def test_full_disk_says_so_and_keeps_the_earlier_checkpoints(saved, tmp_path, caplog):
     random = np.random.RandomState(0)
     first, second = ({"w": random.bytes(400_000)} for _ in range(2))
     first, second = ({"w": np.frombuffer(x["w"], np.uint8)} for x in (first, second))
@@ -230,6 +230,7 @@ def test_full_disk_says_so_and_keeps_the_earlier_checkpoints(saved, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "File too large" in str(caught.value)
+    assert not caplog.records  # Orbax would add a traceback
     assert f"the last good one is {tmp_path / 'checkpoints' / '1'}" in str(caught.value)
     restored = saved.restore()
     chex.assert_trees_all_equal(restored.leaves, first)

@@ -93,9 +93,10 @@ def test_shapes_runs_nothing():
 
 def test_four_devices_train_as_one(tmp_path):
     root = Path(__file__).parents[2]
+    flags = os.environ.get("XLA_FLAGS", "")
     environment = os.environ | {
         "PYTHONPATH": str(root),
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+        "XLA_FLAGS": f"{flags} --xla_force_host_platform_device_count=4",
     }
     program = [sys.executable, str(root / "tests" / "training" / "toy.py"), str(tmp_path / "four")]
     done = subprocess.run(program, env=environment, capture_output=True, text=True)

@@ -105,3 +105,16 @@ def test_other_processes_write_nothing(tmp_path, monkeypatch):
     records.sync()
     records.close()
     assert not list(tmp_path.iterdir()) and len(records.all) == 1
+
+
+def test_a_damaged_line_is_named(tmp_path):
+    records = Records(tmp_path)
+    records.append(FIRST, 5)
+    records.append(FIRST, 6)
+    records.close()
+    (tmp_path / "metrics.jsonl").write_text(LINE + LINE.replace("{", "?"))
+    message = "cannot read .*metrics.jsonl, line 2: .*; restore it, or delete .* to begin anew"
+    with pytest.raises(WorkdirError, match=message) as error:
+        Records(tmp_path, records.size, 6)
+    assert "\n" not in str(error.value)
+    assert (tmp_path / "metrics.jsonl").read_text() == LINE + LINE.replace("{", "?")

@@ -1,4 +1,7 @@
+import errno
+import fcntl
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +12,7 @@ import pytest
 from training import toy
 
 from icm_jax.training import workdir
-from icm_jax.training.workdir import WorkdirError
+from icm_jax.training.workdir import InUse, WorkdirError
 
 
 def test_another_configuration_is_refused_field_by_field(tmp_path):
@@ -44,11 +47,26 @@ def test_checkpoints_of_an_unknown_configuration_are_refused(tmp_path):
         pass
 
 
-def test_damaged_config_is_named(tmp_path):
-    (tmp_path / "config.json").write_text("{")
-    refused = pytest.raises(WorkdirError, match="cannot read .*config.json")
-    with refused, workdir.opened(tmp_path, {}):
-        pass
+@pytest.mark.parametrize("content", [b"{", b"", b"[1]", b"null", b"\xff"])
+@pytest.mark.parametrize("name", ["config.json", "summary.json"])
+def test_a_damaged_file_is_named(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    message = f"^cannot read .*{name}: .*; restore it or delete it$"
+    with pytest.raises(WorkdirError, match=message):
+        toy.train(tmp_path)
+
+
+def test_a_summary_that_is_not_whole_is_named(tmp_path):
+    (tmp_path / "summary.json").write_text("{}")
+    with pytest.raises(WorkdirError, match="summary.json: it says no system; restore it or delete"):
+        toy.train(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", ".lock"])
+def test_a_folder_in_place_of_a_file_is_named(name, tmp_path):
+    (tmp_path / name).mkdir()
+    with pytest.raises(WorkdirError, match=f"cannot write .*/{name}: Is a directory"):
+        toy.train(tmp_path)
 
 
 HOLDING = """
@@ -77,10 +95,42 @@ def test_second_process_is_refused_until_the_first_is_killed(tmp_path):
             pass
 
 
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOLCK, errno.EINVAL])
+def test_without_locks_a_file_stands_for_one(number, tmp_path, monkeypatch, caplog):
+    def none(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    stands = tmp_path / ".in_use"
+    with workdir.opened(tmp_path, {}):
+        assert stands.exists() and f"has no locks: {stands} stands for one" in caplog.text
+        message = f"another process is using {tmp_path}; if none is alive, on any machine, delete "
+        with pytest.raises(InUse, match=f"^{message}{stands}$"), workdir.opened(tmp_path, {}):
+            pass
+    assert not stands.exists()
+
+
+def test_a_stale_lock_of_another_host_is_named(tmp_path, monkeypatch):
+    held = fcntl.flock
+
+    def remote(file, how):
+        # The server of the file system keeps it for a host that is gone.
+        if how & fcntl.LOCK_NB:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        held(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", remote)
+    message = f"another process is using {tmp_path}; .* delete {tmp_path / '.lock'}$"
+    with pytest.raises(InUse, match=message), workdir.opened(tmp_path, {}):
+        pass
+
+
 def test_unwritable_place_says_why(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkdirError, match="cannot write .*file/run: Not a directory"):
         toy.train(tmp_path / "file" / "run")
+    with pytest.raises(WorkdirError, match="workdir: .*/file is no folder; choose another"):
+        toy.train(tmp_path / "file")
 
 
 def test_failing_write_leaves_the_old_file(tmp_path, monkeypatch):

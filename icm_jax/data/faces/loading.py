@@ -22,7 +22,14 @@ from icm_jax.data.faces import (
 )
 from icm_jax.data.faces.reader import Face, Reader, Unusable
 from icm_jax.data.faces.splits import to_splits
-from icm_jax.data.image_files import Opener, has_image_name, opened, read_file, read_image
+from icm_jax.data.image_files import (
+    Opener,
+    has_image_name,
+    is_in_other_format,
+    opened,
+    read_file,
+    read_image,
+)
 from icm_jax.data.images import decode, resize, stack
 from icm_jax.data.types import Splits
 
@@ -129,6 +136,8 @@ def _faces(
         if cropped is not None:
             yield face, cropped
     skipped.unknown.extend(unknown)
+    others = filter(is_in_other_format, entries)
+    skipped.damaged.extend(f"{path!r} is in a format that is not read" for path in others)
 
 
 def _decoded(path: str, entries: Mapping[str, Opener], skipped: _Skipped) -> np.ndarray | None:

@@ -264,8 +264,9 @@ def _finished(workdir: str | os.PathLike) -> _Finished:
     if "seeds" in summary:
         choice = ", ".join(str(folder / f"seed_{seed}") for seed in summary["seeds"])
         raise WorkdirError(f"workdir: {folder} holds several seeds; choose one of {choice}")
-    if config.system not in ("icm", "oracle"):
-        raise WorkdirError(f"workdir: {folder} holds a system {config.system!r}, without experts")
+    system = config.get("system")  # of a config that is not whole None
+    if system not in ("icm", "oracle"):
+        raise WorkdirError(f"workdir: {folder} holds a system {system!r}, without experts")
     schema.validate(config, SCHEMAS[config.system])  # that of an older version may lack a field
     return _Finished(folder, config, summary)
 

@@ -3,6 +3,7 @@
 import csv
 import functools
 import os
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from icm_jax.data.image_files import KINDS, expand_user, image_files, read_image
+from icm_jax.data.image_files import (
+    KINDS,
+    check_is_no_pointer,
+    expand_user,
+    image_files,
+    read_image,
+    refuse_other_format,
+)
 from icm_jax.data.images import decode
 from icm_jax.systems.icm.restore import Restored, Restorer
 from icm_jax.training.workdir import reasons
@@ -46,7 +54,13 @@ def restore_files(
         (output / "images").mkdir(parents=True, exist_ok=True)
     restored = restorer(images)
     with reasons(output):
-        _write(output, names, pngs, restored)
+        try:
+            _write(output, names, pngs, restored)
+        except OSError:
+            # What is half written would be in the way of the same call.
+            for path in output.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            raise
     return restored
 
 
@@ -68,11 +82,13 @@ def read(restorer: Restorer, source: str | os.PathLike) -> tuple[list[str], np.n
       FileNotFoundError: there is nothing at `source`.
     """
     path = expand_user(source, "input")
+    check_is_no_pointer(path, f"input: {str(path)!r}")
     if path.suffix.lower() == ".npz":
         images = _with_channels(_npz_images(path), restorer.shape[-1])
         images = restorer.fitted(images, f"input: 'images' of {str(path)!r}")
         return [f"{i:05}" for i in range(len(images))], images
-    if path.is_file() and not zipfile.is_zipfile(path):
+    if path.is_file() and not zipfile.is_zipfile(path) and path.suffix.lower() != ".zip":
+        refuse_other_format(path.name, "input")
         content = read_image(path.name, functools.partial(path.open, "rb"), "input")
         files = [(path.name, content or b"")]
     else:

@@ -2,14 +2,13 @@
 
 import csv
 import gzip
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from icm_jax.data import wheels
-from icm_jax.data.image_files import expand_user
+from icm_jax.data.image_files import check_is_no_pointer, expand_user
 
 BUNDLED = "diabetes"
 # What the literature calls the UCI sets -> what their files with the standard splits are called.
@@ -86,6 +85,7 @@ def load_table(name: str, root: str = "") -> Table:
     if name == BUNDLED:
         return _diabetes()
     path = _find(name, root)
+    check_is_no_pointer(path, f"data.dir: {str(path)!r}")
     if path.suffix == ".csv":
         rows = _read_csv(path)
         features, target = rows[:, :-1], rows[:, -1]
@@ -183,7 +183,8 @@ def _read_npz(path: Path) -> list[np.ndarray]:
             missing = [name for name in names if name not in arrays.files]
             found = [arrays[name] for name in names if name not in missing]
             there = ", ".join(arrays.files)
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except Exception as error:
+        # BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError if encrypted, ...
         raise ValueError(f"data.dir: {str(path)!r} cannot be read: {error}") from error
     if missing:
         raise ValueError(

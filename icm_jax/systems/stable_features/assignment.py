@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 
-from icm_jax.data.image_files import expand_user
+from icm_jax.data.image_files import check_is_no_pointer, expand_user
 from icm_jax.data.types import Splits
 
 VALIDATED, TESTED = 0, 1
@@ -39,6 +39,7 @@ def _read(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise FileNotFoundError(f"data.assignment: {str(path)!r} is a folder; {_REMEDY}")
     if not file.is_file():
         raise FileNotFoundError(f"data.assignment: {str(path)!r} does not exist; {_REMEDY}")
+    check_is_no_pointer(file, f"data.assignment: {str(path)!r}")
     if not zipfile.is_zipfile(file):
         raise ValueError(
             f"data.assignment: {str(path)!r} is no .npz file, or not all of one; {_REMEDY}"

@@ -32,7 +32,8 @@ def model():
 @pytest.fixture(scope="module")
 def state(model):
     """Three experts, so that one can lose; apart enough for every expert to win in some batch."""
-    return init(model, 3, jnp.zeros(IMAGES), jax.random.key(0))
+    make_state = functools.partial(init, model, 3, jnp.zeros(IMAGES))
+    return jax.jit(make_state)(jax.random.key(0))
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,12 @@ def batches():
 
 def batch(transformed, canonical, reference):
     return Batch(KeyedImages(transformed), canonical, KeyedImages(reference))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def apply_expert(model, params, images):
+    """What one expert makes of images, normalised by themselves."""
+    return model.expert.apply({"params": params}, images, mutable=["batch_stats"])[0]
 
 
 def comparable(state):
@@ -63,9 +70,7 @@ def test_initialization_fits_each_expert_to_its_input(model, state, batches):
     step = jax.jit(functools.partial(reproduction_step, model, schedule=Schedule(0.9)))
     new, metrics = step(state, Pairs(images, images))
     for e in range(3):
-        outputs, _ = model.expert.apply(
-            {"params": take_expert(state.experts.params, e)}, images, mutable=["batch_stats"]
-        )
+        outputs = apply_expert(model, take_expert(state.experts.params, e), images)
         np.testing.assert_allclose(
             metrics["reproduction_error"].total[e], ((outputs - images) ** 2).mean(), rtol=1e-5
         )
@@ -99,17 +104,16 @@ def test_one_step_moves_winners_and_the_discriminator_alone(model, state, batche
 
 def test_metrics_are_those_of_a_plain_loop(model, state, batches):
     transformed, canonical = batches
-    _, metrics = jax.jit(functools.partial(competition_step, model, schedule=Schedule(0.9)))(
+    step = functools.partial(competition_step, model, schedule=Schedule(0.9))
+    metrics = jax.jit(lambda *args: step(*args)[1])(
         state, batch(transformed, canonical, transformed[:2])
     )
-    logits = []
+    score, logits = jax.jit(model.logits), []
     for e in range(3):
-        outputs, _ = model.expert.apply(
-            {"params": take_expert(state.experts.params, e)}, transformed, mutable=["batch_stats"]
-        )
-        logits.append(model.logits(state.discriminator.params, outputs))
+        outputs = apply_expert(model, take_expert(state.experts.params, e), transformed)
+        logits.append(score(state.discriminator.params, outputs))
     logits = np.stack(logits)
-    real = np.asarray(model.logits(state.discriminator.params, canonical))
+    real = np.asarray(score(state.discriminator.params, canonical))
     winner = logits.argmax(axis=0)
     for e in range(3):
         won = logits[e, winner == e]
@@ -135,6 +139,7 @@ def test_masked_and_gathered_with_all_images_are_the_gradient_of_a_plain_loop(
     images, params = batches[0], state.experts.params
     score = functools.partial(model.logits, state.discriminator.params)
 
+    @jax.jit
     def gradient(reference):
         reference = None if reference is None else KeyedImages(reference)
         made, _, of_winners = model.competing(params, KeyedImages(images), reference)
@@ -144,18 +149,16 @@ def test_masked_and_gathered_with_all_images_are_the_gradient_of_a_plain_loop(
         """The loss of masked losers, through the statistics of the whole batch."""
         losses, loss = [], 0.0
         for e in range(3):
-            outputs, _ = model.expert.apply(
-                {"params": take_expert(params, e)}, images, mutable=["batch_stats"]
-            )
+            outputs = apply_expert(model, take_expert(params, e), images)
             losses.append(jnp.logaddexp(0.0, -score(outputs)))
         winner = jnp.argmin(jnp.stack(losses), axis=0)
         for e in range(3):
             loss += (losses[e] * (winner == e)).sum() / jnp.maximum((winner == e).sum(), 1)
         return loss
 
-    expected = jax.grad(plain)(params)
+    expected = jax.jit(jax.grad(plain))(params)
     for reference in (None, images):
-        chex.assert_trees_all_close(jax.jit(gradient)(reference), expected, rtol=1e-3, atol=1e-6)
+        chex.assert_trees_all_close(gradient(reference), expected, rtol=1e-3, atol=1e-6)
     # Two images of eight give another gradient, though not one of another kind.
     kernels = [g["Conv_0"]["kernel"].ravel() for g in (gradient(images[:2]), expected)]
     assert jnp.abs(kernels[0] - kernels[1]).max() > 1e-3 * jnp.abs(kernels[1]).max()
@@ -189,9 +192,10 @@ def test_four_devices_compute_what_one_does():
 
 
 def test_a_rate_scales_the_step_of_experts_and_discriminator(model, state, batches):
+    step = jax.jit(functools.partial(competition_step, model))
+
     def moved(rate):
-        step = functools.partial(competition_step, model)
-        new, _ = jax.jit(step)(state, batch(*batches, batches[0][:2]), Schedule(0.9, rate))
+        new, _ = step(state, batch(*batches, batches[0][:2]), Schedule(0.9, rate))
         return [
             new.experts.params["Conv_1"]["kernel"] - state.experts.params["Conv_1"]["kernel"],
             new.discriminator.params["Dense_0"]["kernel"]
@@ -215,11 +219,9 @@ def test_an_oracle_learns_each_mechanism_from_pairs(model, state, batches):
     originals = batches[0]
     inputs = jnp.stack([originals, 1 - originals, originals[:, ::-1]])
     step = functools.partial(reproduction_step, model, schedule=Schedule(0.9))
-    new, metrics = jax.jit(step)(state, Pairs(inputs, originals))
+    metrics = jax.jit(lambda *args: step(*args)[1])(state, Pairs(inputs, originals))
     for e in range(3):
-        outputs, _ = model.expert.apply(
-            {"params": take_expert(state.experts.params, e)}, inputs[e], mutable=["batch_stats"]
-        )
+        outputs = apply_expert(model, take_expert(state.experts.params, e), inputs[e])
         np.testing.assert_allclose(
             metrics["reproduction_error"].total[e], ((outputs - originals) ** 2).mean(), rtol=1e-5
         )

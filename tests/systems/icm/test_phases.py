@@ -38,7 +38,7 @@ def test_a_step_keeps_most_of_the_running_shares_and_statistics():
     assert wins.sum() == 8 and new.steps == 1
     np.testing.assert_allclose(new.share, 0.95 * 0.5 + 0.05 * wins / 8, rtol=1e-6)
     assert not np.allclose(wins, 4)  # or it would be what it was
-    _, of_batch = make_model(tiny.icm()).scoring_pass(state.experts.params, images)
+    _, of_batch = jax.jit(make_model(tiny.icm()).scoring_pass)(state.experts.params, images)
     expected = jax.tree.map(lambda old, b: 0.9 * old + 0.1 * b, state.experts.statistics, of_batch)
     chex.assert_trees_all_close(new.experts.statistics, expected, atol=1e-6)
 
@@ -109,17 +109,17 @@ def test_evaluation_is_that_of_a_plain_loop():
     judged = jax.jit(judge.init)(jax.random.key(0))
     summary = system.evaluate(state, {"classifier": judged}, True).summary
     model = make_model(config)
-    restore = jax.jit(model.restore)
+    restore, score = jax.jit(model.restore), jax.jit(model.logits)
     bank = [mechanisms.build(spec) for spec in config.mechanisms]
     wins, errors, right = np.zeros((2, 2)), [[], []], [[], []]
-    classify = classification.make_classifier(config.classifier, 2).predict
+    classify = jax.jit(classification.make_classifier(config.classifier, 2).predict)
     for i, image in enumerate(splits.test.images / np.float32(255)):
         m = i % 2
         inputs = bank[m](jax.random.key(0), image)[None]
         outputs = [
             restore(*jax.tree.map(lambda t, e=e: t[e], state.experts[:2]), inputs) for e in (0, 1)
         ]
-        logits = [model.logits(state.discriminator.params, made)[0] for made in outputs]
+        logits = [score(state.discriminator.params, made)[0] for made in outputs]
         winner = int(logits[1] > logits[0])
         wins[m, winner] += 1 / 20
         errors[m].append(-10 * np.log10(np.square(outputs[winner][0] - image).mean()))

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 from commands import launched
+from processes import full_disk
 from systems.icm import tiny
 
 from icm_jax import classification, experiment, streams, training
@@ -56,7 +57,7 @@ def mixed_images():
 
 def evaluated(state, images):
     """What evaluation makes of images in [0, 1]."""
-    outputs, logits = score_all(make_model(tiny.icm()), state, images)
+    outputs, logits = jax.jit(score_all, static_argnums=0)(make_model(tiny.icm()), state, images)
     logits = np.asarray(logits)
     winner = logits.argmax(axis=0)
     best = np.asarray(outputs)[winner, np.arange(len(images))]
@@ -130,7 +131,7 @@ def test_the_judge_is_the_one_of_each_seed(seeds):
         # It took no step: it is what it started as.
         classifier = classification.make_classifier(config().classifier, 2, size=15)
         key = streams.of_seed(seed, streams.SeedStream.TRAINING)
-        start = classifier.init(images[:1], key)
+        start = jax.jit(classifier.init)(images[:1], key)
         chex.assert_trees_all_close(state.params, start.params)
         states.append(state)
     kernels = [state.params["Dense_1"]["kernel"] for state in states]
@@ -175,6 +176,9 @@ def test_workdirs_that_hold_no_trained_model(run, tmp_path):
     del older["competition"]["keep"]
     (tmp_path / "config.json").write_text(json.dumps(older))
     with pytest.raises(ValueError, match="competition.keep: missing; its default is 0.0"):
+        restore.load(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(training.WorkdirError, match="holds a system None, without experts"):
         restore.load(tmp_path)
 
 
@@ -251,6 +255,15 @@ def test_an_exported_model_is_for_cpu_and_cuda(run, tmp_path):
             restore.export(run[2], path)
 
 
+def test_an_export_on_a_full_disk_leaves_the_older_one(run, tmp_path):
+    (tmp_path / "model.jax").write_text("older")
+    message = "cannot write .*model.jax: File too large"
+    with full_disk(1000), pytest.raises(training.WorkdirError, match=message):
+        restore.export(run[2], tmp_path / "model.jax")
+    assert (tmp_path / "model.jax").read_text() == "older"
+    assert [path.name for path in tmp_path.iterdir()] == ["model.jax"]
+
+
 def test_launch_restores_and_exports(run, tmp_path, capsys):
     images = mixed_images()[:2]
     np.savez(tmp_path / "my.npz", images=images)
@@ -260,7 +273,7 @@ def test_launch_restores_and_exports(run, tmp_path, capsys):
     chex.assert_trees_all_equal(
         dict(np.load(tmp_path / "out/restored.npz")), run[2](images)._asdict()
     )
-    use |= {"mode": "export"}
+    use = {"workdir": str(run[0]), "mode": "export"}
     status, out, _ = launched(capsys, output=str(tmp_path / "model.jax"), **use)
     assert not status and out == f"{tmp_path}/model.jax\n"
     exported = jax.export.deserialize((tmp_path / "model.jax").read_bytes())

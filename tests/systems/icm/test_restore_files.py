@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from processes import full_disk
 from systems.icm import tiny
 
 from icm_jax import training
@@ -140,6 +141,7 @@ def write_npz(root, **arrays):
     return root / "x.npz"
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
 PICKLED = {"images": np.array([{}], object)}
 
 
@@ -158,6 +160,24 @@ PICKLED = {"images": np.array([{}], object)}
         (lambda root: write(root, {"a.png": b"no"}), ValueError, "'a.png' is not a usable image"),
         (lambda root: write(root, {"a.txt": b"no"}) / "a.txt", ValueError, "'a.txt' is not a usa"),
         (lambda root: write(root, {"a.npz": b"no"}) / "a.npz", ValueError, "no array 'images' can"),
+        (
+            lambda root: write(root, {"a.zip": b"no"}) / "a.zip",
+            ValueError,
+            "'.*' is no zip, or not",
+        ),
+        (
+            lambda root: write(root, {"a.npz": POINTER}) / "a.npz",
+            ValueError,
+            "'.*' is a pointer of",
+        ),
+        (
+            lambda root: write(root, {"a.zip": POINTER}) / "a.zip",
+            ValueError,
+            "'.*' is a pointer of",
+        ),
+        (lambda root: write(root, {"a.QOI": b"?"}) / "a.QOI", ValueError, "'a.QOI' is in a format"),
+        (lambda root: write(root, {"a.png": POINTER}), ValueError, "'a.png' is a pointer of Git"),
+        (lambda root: write(root, {"a.avif": b"no"}), ValueError, "'a.avif' is in a format that"),
         (lambda root: write_npz(root, image=np.zeros(3)), ValueError, "no array 'images' can be"),
         (lambda root: write_npz(root, **PICKLED), ValueError, "no array 'images' .*allow_pickle"),
         (
@@ -226,3 +246,12 @@ def test_home_folder(restorer, tmp_path, monkeypatch):
         restore_files(restorer, "~nobody0/in", "~/new")
     with pytest.raises(FileNotFoundError, match="^output: '~nobody0/out' begins with ~"):
         restore_files(restorer, "~/in", "~nobody0/out")
+
+
+def test_a_full_disk_leaves_nothing_in_the_way(restorer, tmp_path):
+    source = write(tmp_path / "in", {"a.png": encoded((12, 12))})
+    with full_disk(100), pytest.raises(training.WorkdirError, match="write .*out: File too large"):
+        restore_files(restorer, source, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+    restore_files(restorer, source, tmp_path / "out")
+    assert (tmp_path / "out/images/a.png").exists()

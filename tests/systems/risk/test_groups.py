@@ -65,9 +65,9 @@ def test_darkening_is_no_isometry():
 def test_each_image_goes_into_its_own_group():
     images = draw_images(count=6)
     group = np.array([0, 2, 1, 1, 0, 2])
-    made = groups.transform(images, group, ("plain", "invert", "upside_down"))
-    np.testing.assert_array_equal(made[[0, 4]], images[[0, 4]])
-    np.testing.assert_array_equal(made[[2, 3]], 255 - images[[2, 3]])
+    made = groups.transform(images, group, ("invert", "plain", "upside_down"))
+    np.testing.assert_array_equal(made[[0, 4]], 255 - images[[0, 4]])
+    np.testing.assert_array_equal(made[[2, 3]], images[[2, 3]])
     np.testing.assert_array_equal(made[[1, 5]], images[[1, 5], ::-1, ::-1])
 
 

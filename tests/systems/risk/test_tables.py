@@ -167,6 +167,28 @@ def test_files_that_cannot_be_used(tmp_path):
         tables.standardize(tables.load_table("energy", folder), 2)
 
 
+def test_no_damage_to_a_file_leaves_a_traceback(tmp_path):
+    file, rng = tmp_path / "a.npz", np.random.RandomState(0)
+    test = np.arange(40)[None] < 4
+    np.savez_compressed(file, features=rng.rand(40, 2), target=rng.rand(40), test=test)
+    whole, told = file.read_bytes(), 0
+    for place in range(0, len(whole), 5):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        try:
+            tables.load_table("a", str(tmp_path))
+        except ValueError as error:
+            assert "\n" not in str(error)
+            told += 1
+    assert told > 100
+
+
+def test_a_pointer_of_git_is_no_table(tmp_path):
+    for name in ("a.csv", "b.npz"):
+        (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
+        with pytest.raises(ValueError, match=f"data.dir: '.*{name}' is a pointer of Git LFS"):
+            tables.load_table(name[0], str(tmp_path))
+
+
 def test_wheel_not_installed(monkeypatch):
     monkeypatch.setattr(tables, "_PACKAGE", "scikit-not-there")
     message = (

@@ -184,6 +184,9 @@ def test_a_file_that_is_no_assignment_is_refused_in_a_line(file):
             tasks(config(assignment=str(folder / name)), parts, [0])
         assert "must be an .npz, as numpy.savez writes it, of train_" in str(raised.value)
         assert "\n" not in str(raised.value)
+    (folder / "pointer.npz").write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
+    with pytest.raises(ValueError, match="pointer.npz' is a pointer of Git LFS .* run `git lfs"):
+        tasks(config(assignment=str(folder / "pointer.npz")), parts, [0])
 
 
 def test_a_home_in_the_path_is_found(file, monkeypatch):

@@ -1,1 +1,1 @@
-"""Networks that risk-aware training starts from."""
+"""Networks of the risk-aware systems."""

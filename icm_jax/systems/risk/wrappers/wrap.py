@@ -137,7 +137,7 @@ def histogram(
     return _with_head(network, heads.histogram(bins, size, smoothing))
 
 
-def density(network: nn.Module | AnyModel, neighbours: int = 50, size: int = 2000) -> AnyModel:
+def density(network: nn.Module | AnyModel, neighbours: int = 10, size: int = 2000) -> AnyModel:
     """Adds density by the distance to the nearest latents that were observed.
 
     It ranks what is common and what is rare where histograms of single latents do not. Latents

@@ -1,0 +1,31 @@
+"""What the studies of faces in worlds with known truth have in common."""
+
+from collections.abc import Sequence
+
+from ml_collections import ConfigDict
+
+from configs.study.common.ten_mechanisms import FORMS
+from icm_jax import default_config
+from icm_jax.study import config as study_config
+from icm_jax.systems.risk.detection.config import METHODS
+
+_SHORT_SEEDS, _SHORT_STEPS = 2, 300
+
+
+def study_world(
+    form: str, world: str, question: str, methods: Sequence[str], seeds: int
+) -> ConfigDict:
+    """A study of methods in a world: the shipped defaults, or in its short form fewer steps.
+
+    Raises:
+      ValueError: there is no such form.
+    """
+    if form not in FORMS:
+        raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
+    base = default_config("risk_faces")
+    base.world.name = world
+    if form == "short":
+        seeds = _SHORT_SEEDS
+        base.steps, base.evaluation.every = _SHORT_STEPS, _SHORT_STEPS // 3
+    variants = {method: METHODS[method] for method in methods}
+    return study_config.study(f"risk_{world}_{form}", question, base, variants, seeds)

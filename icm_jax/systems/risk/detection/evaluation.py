@@ -1,0 +1,188 @@
+"""What a detector is judged by: recall of each group, and whether what it does not know is true."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from icm_jax.data import Dataset
+from icm_jax.system import Evaluation
+from icm_jax.systems.risk import ranking
+from icm_jax.systems.risk.detection.sampling import FACE
+from icm_jax.systems.risk.detection.state import Detector, State
+from icm_jax.systems.risk.worlds import World
+from icm_jax.systems.risk.wrappers import Risk
+
+_BINS = 10
+_SHOWN = 8  # of the least and the most represented faces
+_RARE = 0.03  # share of the faces up to which a group is called rare
+SCORES = ("density", "epistemic", "aleatoric", "novelty")
+
+
+def evaluate(
+    detector: Detector,
+    world: World,
+    state: State,
+    auxiliary: Mapping[str, Any],
+    complete: bool,
+) -> Evaluation:
+    """Evaluates a state on the test images; what is in the report only if `complete`."""
+    del auxiliary
+    test = world.splits.test
+    risk = detector.describe(state.variables, test.images)
+    right = risk.prediction.argmax(axis=1) == test.attributes["true"]
+    accuracy = _accuracy(world, test, right)
+    sampled = sampled_shares(world, np.asarray(state.weights))
+    scalars = {
+        "accuracy": accuracy["all"],
+        "group_recall": accuracy["groups"],
+        "worst_group": accuracy["worst_group"],
+        "non_faces": accuracy["non_faces"],
+        "sampled_share": sampled["groups"],
+        "effective_faces": sampled["effective"],
+    }
+    summary = {
+        "world": detector.config.world.name,
+        "resampling": detector.config.resampling.by,
+        "accuracy": accuracy,
+        "sampling": sampled,
+        "groups": _describe_groups(world, test, risk),
+        "bins": _bin_faces(test, risk, right),
+        "scores": _judge_scores(world, test, risk),
+    }
+    arrays = _show_faces(detector, world, state) if complete else {}
+    return Evaluation(scalars, summary, arrays)
+
+
+def headline(summary: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a summary by which runs are compared."""
+    accuracy = summary["accuracy"]
+    found = {
+        "accuracy": accuracy["all"],
+        "ordinary faces": accuracy["ordinary"],
+        "worst group": accuracy["worst_group"],
+        "non-faces": accuracy["non_faces"],
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def numbers(
+    summary: Mapping[str, Any], records: Sequence[Mapping[str, Any]]
+) -> dict[str, float | None]:
+    """The row of a run in a study: `headline`, and what the scores are worth."""
+    del records
+    scores = summary["scores"]
+    return {**headline(summary), **scores, "effective faces": summary["sampling"]["effective"]}
+
+
+def sampled_shares(world: World, weights: np.ndarray) -> dict[str, Any]:
+    """How often faces of each group are drawn, and how many faces that is worth.
+
+    Args:
+      world: of G groups.
+      weights: float32 `[N]`, of its training images.
+
+    Returns:
+      `groups`, shares `[G]`; `effective`, the effective number of faces, and `of` how many.
+    """
+    train = world.splits.train
+    faces = train.labels == FACE
+    weights = weights[faces].astype(np.float64)
+    group = train.attributes["group"][faces]
+    shares = np.bincount(group, weights, len(world.names)) / max(weights.sum(), 1e-12)
+    return {
+        "groups": shares.tolist(),
+        "effective": float(ranking.effective_sample_size(weights)),
+        "of": int(faces.sum()),
+    }
+
+
+def _accuracy(world: World, test: Dataset, right: np.ndarray) -> dict[str, Any]:
+    """Shares of test images that are called what they are; None of nothing."""
+    true, group = test.attributes["true"], test.attributes["group"]
+    faces = [right[(true == FACE) & (group == g)] for g in range(len(world.names))]
+    groups = [_mean(part) for part in faces]
+    common = int(np.argmax(world.shares))
+    return {
+        "all": _mean(right),
+        "faces": _mean(right[true == FACE]),
+        "non_faces": _mean(right[true != FACE]),
+        "groups": groups,
+        "ordinary": groups[common],
+        "worst_group": min((share for share in groups if share is not None), default=None),
+    }
+
+
+def _describe_groups(world: World, test: Dataset, risk: Risk) -> list[dict[str, Any]]:
+    """Of each group its name, share and rate, and mean scores of its test faces."""
+    faces, group = test.attributes["true"] == FACE, test.attributes["group"]
+    described = []
+    for number, (name, share, rate) in enumerate(
+        zip(world.names, world.shares, world.rates, strict=True)
+    ):
+        here = faces & (group == number)
+        scores = {key: _mean(value[here]) for key, value in _scores(risk).items()}
+        described.append({"name": name, "share": share, "rate": rate, **scores})
+    return described
+
+
+def _bin_faces(test: Dataset, risk: Risk, right: np.ndarray) -> dict[str, list[float]]:
+    """Recall of test faces in ten bins of equal size by each score, from low to high."""
+    faces = test.attributes["true"] == FACE
+    if faces.sum() < _BINS:
+        return {}
+    return {
+        name: ranking.binned(right[faces].astype(float), score[faces], _BINS).tolist()
+        for name, score in _scores(risk).items()
+    }
+
+
+def _judge_scores(world: World, test: Dataset, risk: Risk) -> dict[str, float | None]:
+    """How well the scores rank what is known of a world.
+
+    By name: the rank correlation of groups' mean density with their shares, the area under the
+    curve by which low density tells test faces of rare groups from others, and the rank
+    correlation of groups' mean aleatoric risk with their rates of wrong labels.
+    """
+    described, scores = _describe_groups(world, test, risk), _scores(risk)
+    found: dict[str, float | None] = {}
+    if "density" in scores and len(set(world.shares)) > 1:
+        means = np.array([row["density"] for row in described], float)
+        found["density and share"] = float(ranking.spearman(means, np.array(world.shares)))
+        faces, group = test.attributes["true"] == FACE, test.attributes["group"]
+        rare = np.asarray(world.shares)[group] <= _RARE
+        if (faces & rare).any() and (faces & ~rare).any():
+            low = -scores["density"]
+            found["rare by density"] = float(ranking.auroc(low[faces & rare], low[faces & ~rare]))
+    if len(set(world.rates)) > 1:
+        group = test.attributes["group"]
+        means = [scores["aleatoric"][group == g].mean() for g in range(len(world.names))]
+        found["aleatoric and rate"] = float(
+            ranking.spearman(np.array(means), np.array(world.rates))
+        )
+    return found
+
+
+def _scores(risk: Risk) -> dict[str, np.ndarray]:
+    """What is known of the scores, float64 `[N]` each."""
+    there = {name: getattr(risk, name) for name in SCORES}
+    return {name: np.asarray(of, np.float64) for name, of in there.items() if of is not None}
+
+
+def _show_faces(detector: Detector, world: World, state: State) -> dict[str, np.ndarray]:
+    """Training faces to be drawn: the least and the most represented, and means by percentile."""
+    train = world.splits.train
+    faces = train.images[train.labels == FACE]
+    if not detector.config.model.density or len(faces) < _BINS * _SHOWN:
+        return {}
+    order = np.argsort(np.asarray(detector.describe(state.variables, faces).density))
+    parts = np.array_split(order, _BINS)
+    return {
+        "least": faces[order[:_SHOWN]],
+        "most": faces[order[-_SHOWN:]],
+        "means": np.stack([faces[part].mean(axis=0) for part in parts]) / 255,
+    }
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None

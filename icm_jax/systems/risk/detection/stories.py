@@ -1,0 +1,71 @@
+"""What a run of the face detector came to, as its report tells it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from icm_jax.report.story import Measure, Story, cell
+
+MEASURES = {
+    "accuracy": Measure("test accuracy", "%"),
+    "ordinary faces": Measure("recall of ordinary faces", "%"),
+    "worst group": Measure("recall of the worst group", "%"),
+    "non-faces": Measure("accuracy on non-faces", "%"),
+}
+_BY = {
+    "": "drawn alike",
+    "density": "drawn more often the rarer they are",
+    "epistemic": "drawn more often the more uncertain they are",
+    "both": "drawn more often the rarer and the more uncertain they are",
+    "group": "drawn by their group, which is told",
+}
+_WORDS = {
+    "density and share": "The rank correlation of the groups' mean density with their shares is "
+    "{:.2f}.",
+    "rare by density": "Low density tells faces of rare groups from others, AUROC {:.2f}.",
+    "aleatoric and rate": "The rank correlation of the groups' mean aleatoric uncertainty with "
+    "their share of wrong labels is {:.2f}.",
+}
+
+
+def tell(summary: Mapping[str, Any]) -> Story:
+    """The story of a run by its summary (as in `summary.json`)."""
+    accuracy, sampling = summary["accuracy"], summary["sampling"]
+    sentence = (
+        f"Faces {_BY[summary['resampling']]}: accuracy {cell(accuracy['all'], '%')} %, recall "
+        f"{cell(accuracy['ordinary'], '%')} % of ordinary faces and "
+        f"{cell(accuracy['worst_group'], '%')} % of the worst group, "
+        f"{cell(accuracy['non_faces'], '%')} % of what is no face"
+    )
+    rows = [
+        [
+            str(row["name"]),
+            cell(row["share"], "%"),
+            cell(drawn, "%"),
+            cell(recall, "%"),
+            *(cell(row.get(score)) for score in ("density", "epistemic", "aleatoric")),
+        ]
+        for row, drawn, recall in zip(
+            summary["groups"], sampling["groups"], accuracy["groups"], strict=True
+        )
+    ]
+    return Story(
+        sentence,
+        picture="recall",
+        head=(
+            "faces",
+            "share in training (%)",
+            "drawn (%)",
+            "recall (%)",
+            "log density",
+            "epistemic (nats)",
+            "aleatoric (nats)",
+        ),
+        rows=rows,
+        curves=("sampling", "training"),
+        notes=[
+            "Groups were planted; the world is described in icm_jax.systems.risk.worlds.",
+            f"Faces are drawn as unevenly as {sampling['effective']:.0f} of {sampling['of']} drawn "
+            "alike.",
+            *(_WORDS[name].format(value) for name, value in summary["scores"].items()),
+        ],
+    )
