@@ -25,10 +25,10 @@ def in_turns(
       chunk: iterations that are timed together, as one sample.
 
     Returns:
-      By name: `times`, seconds of one iteration, one for each sample; and `winners`, the mean
-      number of experts that won something.
+      By name: `times`, seconds of one iteration, one for each sample; and of contenders in which
+      experts compete `winners`, the mean number of those that won something.
     """
-    found = {name: {"times": [], "winners": []} for name in contenders}
+    found: dict[str, dict] = {name: {"times": []} for name in contenders}
     for contender in contenders.values():
         contender.run(_WARM_UP)  # compiles
     least = min(_LEAST, iterations)
@@ -44,9 +44,11 @@ def in_turns(
                 began = time.perf_counter()
                 contenders[name].run(chunk)
                 found[name]["times"].append((time.perf_counter() - began) / chunk)
-                found[name]["winners"].append(contenders[name].distinct_winners())
+                if winners := getattr(contenders[name], "distinct_winners", None):
+                    found[name].setdefault("winners", []).append(winners())
     for result in found.values():
-        result["winners"] = statistics.mean(result["winners"])
+        if "winners" in result:
+            result["winners"] = statistics.mean(result["winners"])
     return found
 
 
