@@ -37,6 +37,7 @@ def test_rows_are_drawn_below_the_count_and_all_of_them():
 
 def test_splits_and_members_at_once_learn_what_each_learns_alone():
     config = tiny.regression(["ensemble_mve"])
+    config.optimizer.learning_rate = 0.01
     config.optimizer.weight_decay, config.optimizer.decay = 0.1, 1.0
     made = system(config)
     rows = made.given["train"]
