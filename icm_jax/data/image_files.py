@@ -66,7 +66,7 @@ def empty_folders(root: str, names: Iterable[str], field: str = "data.dir") -> l
 
     Of folders within each other, it is the outermost.
     """
-    path = expand_user(root, field)
+    path = paths.local(root, field)
     if path.is_dir():
         # Links lead in no circle, or `opened` would have refused the directory.
         found = {
@@ -90,7 +90,7 @@ def opened(root: str, field: str = "data.dir") -> Iterator[dict[str, Opener]]:
 
     Sorted by path and without hidden files; arguments and errors are as in `image_files`.
     """
-    path = expand_user(root, field)
+    path = paths.local(root, field)
     with contextlib.ExitStack() as stack:
         if path.is_dir():
             entries = _in_directory(path, field)
@@ -104,19 +104,6 @@ def opened(root: str, field: str = "data.dir") -> Iterator[dict[str, Opener]]:
                 )
             raise FileNotFoundError(f"{field}: {root!r} is neither a directory nor a zip of images")
         yield {name: entries[name] for name in sorted(entries) if not _is_hidden(name)}
-
-
-def expand_user(path: str | os.PathLike, field: str) -> Path:
-    """The path with `~` and `~name` as home folders; raises FileNotFoundError if there is none."""
-    try:
-        found = Path(path).expanduser()
-    except RuntimeError as error:
-        raise FileNotFoundError(
-            f"{field}: {str(path)!r} begins with ~, but there is no such home folder; write the "
-            "whole path"
-        ) from error
-    paths.check_can_be_asked(found, field)
-    return found
 
 
 def _in_directory(root: Path, field: str) -> dict[str, Opener]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from icm_jax import paths
 from icm_jax.data.image_files import (
     KINDS,
     check_is_no_pointer,
-    expand_user,
     image_files,
     read_image,
     refuse_other_format,
@@ -38,7 +38,7 @@ def read(
       ValueError: there is no image, or one is damaged or does not fit.
       FileNotFoundError: there is nothing at `source`.
     """
-    path = expand_user(source, "input")
+    path = paths.local(source, "input")
     check_is_no_pointer(path, f"input: {str(path)!r}")
     if path.suffix.lower() == ".npz":
         images = fit(_npz_images(path), f"input: 'images' of {str(path)!r}")

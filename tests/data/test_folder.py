@@ -292,7 +292,7 @@ def test_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     write_directory(tmp_path / "in", {"train/0.png": png(1), "test/0.png": png(2)})
     assert folder.load("~/in").train.images[0, 0, 0, 0] == 1
-    with pytest.raises(FileNotFoundError, match="data.dir: '~nobody0/in' begins with ~, but there"):
+    with pytest.raises(ValueError, match="data.dir: '~nobody0/in' has a home folder that is not"):
         folder.load("~nobody0/in")
 
 

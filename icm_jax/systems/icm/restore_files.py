@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
+from icm_jax import paths
 from icm_jax.data import own
-from icm_jax.data.image_files import expand_user
 from icm_jax.systems.icm.restore import Restored, Restorer
 from icm_jax.training.workdir import reasons
 
@@ -35,7 +35,7 @@ def restore_files(
       FileNotFoundError: `source` is not there.
       WorkdirError: `output` cannot be written.
     """
-    output = expand_user(output, "output")
+    output = paths.local(output, "output")
     if output.is_file() or (output.is_dir() and any(output.iterdir())):
         raise ValueError(f"output: {str(output)!r} is there and not empty; choose a new folder")
     names, images = read(restorer, source)

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from icm_jax import data
+from icm_jax import data, paths
 from icm_jax.data import wheels
-from icm_jax.data.image_files import expand_user, image_files
+from icm_jax.data.image_files import image_files
 from icm_jax.data.images import decode, resize
 from icm_jax.data.split import held_out
 from icm_jax.data.types import Dataset, Splits
@@ -179,7 +179,7 @@ def _load_non_faces(where: str, crops: int, channels: int) -> _Pictures:
 
 def _read_npz(where: str) -> np.ndarray:
     """The array `images` of a file."""
-    path = expand_user(where, "data.non_faces")
+    path = paths.local(where, "data.non_faces")
     if not path.is_file():
         raise FileNotFoundError(f"data.non_faces: there is no file {where!r}")
     try:

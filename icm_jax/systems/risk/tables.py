@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from icm_jax import paths
 from icm_jax.data import wheels
-from icm_jax.data.image_files import check_is_no_pointer, expand_user
+from icm_jax.data.image_files import check_is_no_pointer
 from icm_jax.systems.risk.table_files import check_finite, read_csv, read_npz
 
 BUNDLED = "diabetes"
@@ -176,7 +177,7 @@ def _find(name: str, root: str) -> Path:
             f"data.dir: '' is empty; data.name {name!r} is a file in a folder, only {BUNDLED!r} "
             "needs none"
         )
-    folder = expand_user(root, "data.dir")
+    folder = paths.local(root, "data.dir")
     for stem in (name, FILES.get(name, name)):
         for suffix in (".npz", ".csv"):
             if (folder / f"{stem}{suffix}").is_file():

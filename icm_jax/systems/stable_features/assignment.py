@@ -5,7 +5,8 @@ import zipfile
 
 import numpy as np
 
-from icm_jax.data.image_files import check_is_no_pointer, expand_user
+from icm_jax import paths
+from icm_jax.data.image_files import check_is_no_pointer
 from icm_jax.data.types import Splits
 
 VALIDATED, TESTED = 0, 1
@@ -34,7 +35,7 @@ def load_assignment(path: str | os.PathLike, splits: Splits, classes: int) -> di
 
 
 def _read(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    file = expand_user(path, "data.assignment")
+    file = paths.local(path, "data.assignment")
     if file.is_dir():
         raise FileNotFoundError(f"data.assignment: {str(path)!r} is a folder; {_REMEDY}")
     if not file.is_file():

@@ -242,9 +242,9 @@ def test_home_folder(restorer, tmp_path, monkeypatch):
     write(tmp_path, {"in/a.png": encoded((12, 12))})
     restore_files(restorer, "~/in", "~/out")
     assert (tmp_path / "out/images/a.png").exists()
-    with pytest.raises(FileNotFoundError, match="^input: '~nobody0/in' begins with ~"):
+    with pytest.raises(ValueError, match="^input: '~nobody0/in' has a home folder that"):
         restore_files(restorer, "~nobody0/in", "~/new")
-    with pytest.raises(FileNotFoundError, match="^output: '~nobody0/out' begins with ~"):
+    with pytest.raises(ValueError, match="^output: '~nobody0/out' has a home folder that"):
         restore_files(restorer, "~/in", "~nobody0/out")
 
 

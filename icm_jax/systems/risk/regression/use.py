@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from icm_jax import schema
-from icm_jax.data.image_files import check_is_no_pointer, expand_user
+from icm_jax import paths, schema
+from icm_jax.data.image_files import check_is_no_pointer
 from icm_jax.system import PyTree
 from icm_jax.systems.kind import Use
 from icm_jax.systems.risk import predictor
@@ -65,7 +65,7 @@ def read(source: str | os.PathLike, width: int) -> np.ndarray:
         number.
       FileNotFoundError: there is no such file.
     """
-    path = expand_user(source, "input")
+    path = paths.local(source, "input")
     where, suffix = f"input: {str(path)!r}", path.suffix.lower()
     if suffix not in (".csv", ".npz"):
         raise ValueError(f"{where} is not allowed; it must be a .csv or an .npz")
