@@ -118,7 +118,12 @@ _FIELDS: Fields = {
             "what makes a face be drawn more often: how rare or how uncertain it is, or (which "
             "knows the answer) its group; '': nothing",
         ),
-        "power": Field(1.0, share(), "faces are drawn by their density to minus this"),
+        "power": Field(
+            0.2,
+            share(),
+            "faces are drawn by their density to minus this; densities of many latents differ by "
+            "more than those of groups do",
+        ),
         "most": Field(
             50.0, at_least(1), "how much more often than the median face one can be drawn"
         ),
