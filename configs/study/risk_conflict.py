@@ -5,7 +5,7 @@
       --config.base.data.source=faces --config.base.data.name=utkface \\
       --config.base.data.dir=FOLDER --config.base.data.non_faces=cifar.npz
 
-Two faces in a hundred are inverted, and half of what is no face. Methods lie between one that does
+One face in a hundred is inverted, and half of what is no face. Methods lie between one that does
 nothing (erm) and one that is told who is rare (oracle). Each run takes 2 to 4 minutes of a core.
 """
 
@@ -23,4 +23,4 @@ def get_config(form: str = "full") -> ConfigDict:
       ValueError: there is no such form.
     """
     question = "How much of what being told would give the rare faces is had without being told?"
-    return study_world(form, "conflict", question, _METHODS, seeds=5)
+    return study_world(form, "conflict", question, _METHODS, 5, {"share": 0.01})

@@ -1,6 +1,7 @@
 """What the studies of faces in worlds with known truth have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -13,9 +14,16 @@ _SHORT_SEEDS, _SHORT_STEPS = 2, 300
 
 
 def study_world(
-    form: str, world: str, question: str, methods: Sequence[str], seeds: int
+    form: str,
+    world: str,
+    question: str,
+    methods: Sequence[str],
+    seeds: int,
+    fields: Mapping[str, Any] | None = None,
 ) -> ConfigDict:
     """A study of methods in a world: the shipped defaults, or in its short form fewer steps.
+
+    `fields` of `world` are other than by default.
 
     Raises:
       ValueError: there is no such form.
@@ -23,7 +31,7 @@ def study_world(
     if form not in FORMS:
         raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
     base = default_config("risk_faces")
-    base.world.name = world
+    base.world.update({"name": world, **(fields or {})})
     if form == "short":
         seeds = _SHORT_SEEDS
         base.steps, base.evaluation.every = _SHORT_STEPS, _SHORT_STEPS // 3
