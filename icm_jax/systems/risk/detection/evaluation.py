@@ -52,6 +52,7 @@ def evaluate(
         "scores": _judge_scores(world, test, risk),
     }
     arrays = _show_faces(detector, world, state) if complete else {}
+    summary["pictures"] = ["bins"] * bool(summary["bins"]) + ["faces", "mean_faces"] * bool(arrays)
     return Evaluation(scalars, summary, arrays)
 
 

@@ -61,11 +61,10 @@ def tell(summary: Mapping[str, Any]) -> Story:
             "aleatoric (nats)",
         ),
         rows=rows,
-        curves=("sampling", "training"),
+        curves=(*summary["pictures"], "sampling", "training"),
         notes=[
             "Groups were planted; the world is described in icm_jax.systems.risk.worlds.",
-            f"Faces are drawn as unevenly as {sampling['effective']:.0f} of {sampling['of']} drawn "
-            "alike.",
+            f"Of {sampling['of']} faces {sampling['effective']:.0f} are drawn, effectively.",
             *(_WORDS[name].format(value) for name, value in summary["scores"].items()),
         ],
     )
