@@ -38,7 +38,6 @@ class _Repeated:
 
     def __init__(self, call: Callable, *arguments):
         self._call, self._arguments = call, arguments
-        self.run(1)  # compiles
 
     def run(self, iterations: int) -> None:
         for _ in range(iterations):

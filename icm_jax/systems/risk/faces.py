@@ -7,7 +7,6 @@ a side, resized to the size asked for and compressed as JPEG, and is grey if the
 
 import io
 import types
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from icm_jax.data.image_files import image_files
 from icm_jax.data.images import decode, resize
 from icm_jax.data.split import held_out
 from icm_jax.data.types import Dataset, Splits
+from icm_jax.systems.risk.table_files import read_npz
 
 COMMON = 32  # pixels a side: no more than any picture has
 READ = 64  # at which faces are read, and kept in the cache
@@ -182,14 +182,7 @@ def _read_npz(where: str) -> np.ndarray:
     path = paths.local(where, "data.non_faces")
     if not path.is_file():
         raise FileNotFoundError(f"data.non_faces: there is no file {where!r}")
-    try:
-        with path.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
-            there = ", ".join(arrays.files)
-            images = arrays["images"] if "images" in arrays.files else None
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"data.non_faces: {where!r} cannot be read: {error}") from error
-    if images is None:
-        raise ValueError(f"data.non_faces: {where!r} has no array images; it has {there or 'none'}")
+    (images,) = read_npz(path, ("images",), "data.non_faces")
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise ValueError(
             f"data.non_faces: {where!r} has images {images.dtype} {images.shape}; uint8 "

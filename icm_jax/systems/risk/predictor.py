@@ -14,10 +14,7 @@ import numpy as np
 from icm_jax import exported, paths
 from icm_jax.chunks import in_chunks
 from icm_jax.systems.risk.wrappers import Risk
-from icm_jax.systems.risk.wrappers.controller import Controller
-from icm_jax.systems.risk.wrappers.model import Ensemble
 from icm_jax.systems.risk.wrappers.result import CLASSES
-from icm_jax.systems.risk.wrappers.wrap import AnyModel
 from icm_jax.training import reasons
 
 PyTree = Any
@@ -25,7 +22,6 @@ Columns = Mapping[str, jax.Array | np.ndarray]
 # (variables, float32 [B, *shape], key) -> title -> Risk
 Describe = Callable[[PyTree, jax.Array, jax.Array], Mapping[str, Risk]]
 
-FIELDS = ("prediction", "aleatoric", "epistemic", "density", "novelty")
 _CHUNK = 250  # inputs a call
 
 
@@ -87,23 +83,12 @@ def columns(risk: Risk, title: str = "") -> dict[str, Any]:
     Of two classes the prediction is the probability of class 1, of numbers the number.
     """
     place = 1 if risk.task == CLASSES else 0
-    found = {field: getattr(risk, field) for field in FIELDS}
     return {
         f"{title}_{field}".strip("_"): values[:, place if field == "prediction" else 0]
         if values.ndim == 2
         else values
-        for field, values in found.items()
-        if values is not None
+        for field, values in risk.known().items()
     }
-
-
-def draws(model: AnyModel | Controller) -> bool:
-    """Whether a model has dropout, so that its predictions need a key."""
-    if isinstance(model, Controller):
-        return any(draws(inner) for inner in model.metrics.values())
-    if isinstance(model, Ensemble):
-        return draws(model.inner)
-    return model.dropout is not None and model.dropout.rate > 0
 
 
 def made(output: str | os.PathLike) -> Path:

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from icm_jax.chunks import in_chunks
 from icm_jax.data import shift, to_float
 from icm_jax.networks.compute import Compute
-from icm_jax.schedules import decayed
+from icm_jax.schedules import decaying
 from icm_jax.supervised import Parameters, apply_in_training, init_parameters
 from icm_jax.system import PyTree
 from icm_jax.systems.stable_features.channels import to_channels
@@ -86,11 +86,8 @@ def make_model(
 
 def make_optimizer(config: ConfigDict, steps: int) -> optax.GradientTransformation:
     """Adam of a phase of `steps` steps; weight decay goes into the gradient, as in PyTorch's."""
-
-    def rate(step: jax.Array) -> jax.Array:
-        return config.learning_rate * decayed(step, steps, config.decay)
-
-    return optax.chain(optax.add_decayed_weights(config.weight_decay), optax.adam(rate))
+    adam = optax.adam(decaying(config, steps))
+    return optax.chain(optax.add_decayed_weights(config.weight_decay), adam)
 
 
 # (parameters, images uint8 [N, H, W, 1], channel int32 [N]) -> outputs on the host

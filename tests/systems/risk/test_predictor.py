@@ -44,7 +44,7 @@ def test_columns_are_what_there_is_of_one_target():
     ],
 )
 def test_models_with_dropout_draw(model, expected):
-    assert predictor.draws(model) is expected
+    assert model.draws is expected
 
 
 def double(variables, x, key):

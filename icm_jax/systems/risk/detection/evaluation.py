@@ -16,6 +16,8 @@ from icm_jax.systems.risk.wrappers import Risk
 _BINS = 10
 _SHOWN = 8  # of the least and the most represented faces
 _RARE = 0.03  # share of the faces up to which a group is called rare
+# name -> float64 [N]
+Scores = Mapping[str, np.ndarray]
 SCORES = ("density", "epistemic", "aleatoric", "novelty")
 
 
@@ -33,6 +35,8 @@ def evaluate(
     right = risk.prediction.argmax(axis=1) == test.attributes["true"]
     accuracy = _accuracy(world, test, right)
     sampled = sampled_shares(world, np.asarray(state.weights))
+    scores = _scores(risk)
+    groups = _describe_groups(world, test, scores)
     scalars = {
         "accuracy": accuracy["all"],
         "group_recall": accuracy["groups"],
@@ -47,9 +51,9 @@ def evaluate(
         "resampling": detector.config.resampling.by,
         "accuracy": accuracy,
         "sampling": sampled,
-        "groups": _describe_groups(world, test, risk),
-        "bins": _bin_faces(test, risk, right),
-        "scores": _judge_scores(world, test, risk),
+        "groups": groups,
+        "bins": _bin_faces(test, scores, right),
+        "scores": _judge_scores(world, test, scores, groups),
     }
     arrays = _show_faces(detector, world, state) if complete else {}
     summary["pictures"] = ["bins"] * bool(summary["bins"]) + ["faces", "mean_faces"] * bool(arrays)
@@ -115,7 +119,7 @@ def _accuracy(world: World, test: Dataset, right: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _describe_groups(world: World, test: Dataset, risk: Risk) -> list[dict[str, Any]]:
+def _describe_groups(world: World, test: Dataset, scores: Scores) -> list[dict[str, Any]]:
     """Of each group its name, share and rate, and mean scores of its test faces."""
     faces, group = test.attributes["true"] == FACE, test.attributes["group"]
     described = []
@@ -123,41 +127,42 @@ def _describe_groups(world: World, test: Dataset, risk: Risk) -> list[dict[str, 
         zip(world.names, world.shares, world.rates, strict=True)
     ):
         here = faces & (group == number)
-        scores = {key: _mean(value[here]) for key, value in _scores(risk).items()}
-        described.append({"name": name, "share": share, "rate": rate, **scores})
+        means = {key: _mean(value[here]) for key, value in scores.items()}
+        described.append({"name": name, "share": share, "rate": rate, **means})
     return described
 
 
-def _bin_faces(test: Dataset, risk: Risk, right: np.ndarray) -> dict[str, list[float]]:
+def _bin_faces(test: Dataset, scores: Scores, right: np.ndarray) -> dict[str, list[float]]:
     """Recall of test faces in ten bins of equal size by each score, from low to high."""
     faces = test.attributes["true"] == FACE
     if faces.sum() < _BINS:
         return {}
     return {
         name: ranking.binned(right[faces].astype(float), score[faces], _BINS).tolist()
-        for name, score in _scores(risk).items()
+        for name, score in scores.items()
     }
 
 
-def _judge_scores(world: World, test: Dataset, risk: Risk) -> dict[str, float | None]:
+def _judge_scores(
+    world: World, test: Dataset, scores: Scores, groups: Sequence[Mapping[str, Any]]
+) -> dict[str, float]:
     """How well the scores rank what is known of a world.
 
     By name: the rank correlation of groups' mean density with their shares, the area under the
     curve by which low density tells test faces of rare groups from others, and the rank
     correlation of groups' mean aleatoric risk with their rates of wrong labels.
     """
-    described, scores = _describe_groups(world, test, risk), _scores(risk)
-    found: dict[str, float | None] = {}
+    found = {}
+    group = test.attributes["group"]
     if "density" in scores and len(set(world.shares)) > 1:
-        means = np.array([row["density"] for row in described], float)
+        means = np.array([row["density"] for row in groups], float)
         found["density and share"] = float(ranking.spearman(means, np.array(world.shares)))
-        faces, group = test.attributes["true"] == FACE, test.attributes["group"]
+        faces = test.attributes["true"] == FACE
         rare = np.asarray(world.shares)[group] <= _RARE
         if (faces & rare).any() and (faces & ~rare).any():
             low = -scores["density"]
             found["rare by density"] = float(ranking.auroc(low[faces & rare], low[faces & ~rare]))
     if len(set(world.rates)) > 1:
-        group = test.attributes["group"]
         means = [scores["aleatoric"][group == g].mean() for g in range(len(world.names))]
         found["aleatoric and rate"] = float(
             ranking.spearman(np.array(means), np.array(world.rates))
@@ -165,10 +170,10 @@ def _judge_scores(world: World, test: Dataset, risk: Risk) -> dict[str, float | 
     return found
 
 
-def _scores(risk: Risk) -> dict[str, np.ndarray]:
+def _scores(risk: Risk) -> Scores:
     """What is known of the scores, float64 `[N]` each."""
-    there = {name: getattr(risk, name) for name in SCORES}
-    return {name: np.asarray(of, np.float64) for name, of in there.items() if of is not None}
+    known = risk.known()
+    return {name: np.asarray(known[name], np.float64) for name in SCORES if name in known}
 
 
 def _show_faces(detector: Detector, world: World, state: State) -> dict[str, np.ndarray]:

@@ -13,7 +13,8 @@ from ml_collections import ConfigDict
 from icm_jax import collectives, objectives
 from icm_jax.chunks import in_chunks
 from icm_jax.data import to_float
-from icm_jax.schedules import decayed
+from icm_jax.schedules import decaying
+from icm_jax.supervised import Learner, Parameters, descend
 from icm_jax.system import Mean, Metrics, Phase
 from icm_jax.systems.risk.detection.model import make_model
 from icm_jax.systems.risk.detection.sampling import (
@@ -124,11 +125,13 @@ def _step(detector: Detector, state: State, data: Data, key: jax.Array) -> tuple
             cells, worst = _weigh_cells(detector, state.cells, losses, cell)
         return worst, (losses, variables, cells)
 
-    gradient, (losses, variables, cells) = jax.grad(value, has_aux=True)(state.variables["params"])
-    gradient = collectives.psum(gradient, axis_name)
     params = state.variables["params"]
-    updates, opt_state = _optimizer(config).update(gradient, state.opt_state, params)
-    variables = {**variables, "params": optax.apply_updates(params, updates)}
+    gradient, (losses, variables, cells) = jax.grad(value, has_aux=True)(params)
+    learner = Learner(Parameters(params, variables["batch_stats"]), state.opt_state)
+    (params, _), opt_state = descend(
+        _optimizer(config), learner, gradient, variables["batch_stats"], axis_name
+    )
+    variables = {**variables, "params": params}
     total = collectives.psum(losses.sum(), axis_name) / config.model.members
     metrics = {"loss": Mean(total, jnp.float32(config.batch_size))}
     return state._replace(variables=variables, opt_state=opt_state, cells=cells), metrics
@@ -200,9 +203,4 @@ def _fill(detector: Detector, variables: PyTree, images: np.ndarray, order: np.n
 
 
 def _optimizer(config: ConfigDict) -> optax.GradientTransformation:
-    settings = config.optimizer
-
-    def rate(step: jax.Array) -> jax.Array:
-        return settings.learning_rate * decayed(step, max(config.steps, 1), settings.decay)
-
-    return optax.adam(rate)
+    return optax.adam(decaying(config.optimizer, max(config.steps, 1)))

@@ -81,7 +81,7 @@ def _load(run: finished.Finished) -> Predictor:
         return {"": model.predict(variables, images, key)}
 
     variables = jax.device_put(trained.variables)
-    return Predictor(describe, variables, shape, predictor.draws(model))
+    return Predictor(describe, variables, shape, model.draws)
 
 
 def _predict(workdir: Path, source: Path, output: Path) -> str:

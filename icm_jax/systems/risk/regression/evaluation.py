@@ -164,8 +164,5 @@ def _compare_with_truth(
     for row, answers in _ask(answer, task, state, truth.rows).items():
         whole = answers.of_split(0, len(truth.x)).whole
         found[row] = measures.measure_truth(whole, truth.curve, truth.sigma, truth.inside)
-        for name in ("prediction", "aleatoric", "epistemic", "density", "novelty"):
-            field = getattr(whole, name)
-            if field is not None:
-                arrays[f"{name}: {row}"] = field.reshape(-1)
+        arrays |= {f"{name}: {row}": field.reshape(-1) for name, field in whole.known().items()}
     return found, arrays

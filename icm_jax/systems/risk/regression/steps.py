@@ -120,9 +120,7 @@ def make_step(
         index = collectives.share(index.T, axis_name).T
         batch = jax.vmap(lambda table, index: table[index])
         x, targets = batch(rows.features, index), batch(rows.targets, index)
-        rate = config.optimizer.learning_rate * schedules.decayed(
-            state.steps, config.steps, config.optimizer.decay
-        )
+        rate = schedules.decaying(config.optimizer, config.steps)(state.steps)
         learners, metrics = {}, {}
         for name, model in models.items():
             keys = jax.random.split(jax.random.fold_in(loss_key, registry.place(name)), len(index))

@@ -109,7 +109,7 @@ def _load(run: finished.Finished) -> Predictor:
         _make_describe(models, known),
         variables,
         (width,),
-        any(map(predictor.draws, models.values())),
+        any(model.draws for model in models.values()),
         tuple(title for name in models for title in _titles(models, name).values()),
     )
 

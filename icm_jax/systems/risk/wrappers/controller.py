@@ -22,6 +22,11 @@ class Controller(NamedTuple):
 
     metrics: Mapping[str, Model]
 
+    @property
+    def draws(self) -> bool:
+        """As `Model.draws`, of any metric."""
+        return any(model.draws for model in self.metrics.values())
+
     def init(self, key: jax.Array, x: jax.Array) -> Variables:
         """As `Model.init`."""
         return self._merge({name: model.init(key, x) for name, model in self.metrics.items()})

@@ -73,19 +73,7 @@ def autoencoder(
         kernel_key, decoder_key = jax.random.split(key)
         kernel = nn.initializers.lecun_normal()(kernel_key, (features.shape[1], 2 * latent))
         params = {"kernel": kernel, "bias": jnp.zeros(2 * latent)}
-        variables = decoder.init(decoder_key, jnp.zeros((1, latent)))
-        if set(variables) != {"params"}:
-            raise ValueError(
-                f"decoder: {type(decoder).__name__} has {', '.join(sorted(variables))}; it must "
-                "have params alone, so no batch norm"
-            )
-        made = jax.eval_shape(decoder.apply, variables, jnp.zeros((1, latent)))
-        if made.shape[1:] != x.shape[1:]:
-            raise ValueError(
-                f"decoder: {type(decoder).__name__} gives {list(made.shape[1:])}, not the inputs' "
-                f"{list(x.shape[1:])}"
-            )
-        return params | {"decoder": variables["params"]}, None
+        return params | {"decoder": _init_decoder(decoder, decoder_key, latent, x.shape)}, None
 
     def decode(params, latents):
         return decoder.apply({"params": params["decoder"]}, latents)
@@ -112,6 +100,29 @@ def autoencoder(
         latents=lambda params, features: encode(params, features)[0],
         of=of,
     )
+
+
+def _init_decoder(
+    decoder: nn.Module, key: jax.Array, latent: int, shape: tuple[int, ...]
+) -> PyTree:
+    """Parameters of a decoder of `latent` numbers to inputs of a shape `[B, ...]`.
+
+    Raises:
+      ValueError: it has more than parameters, or gives another shape.
+    """
+    name, example = type(decoder).__name__, jnp.zeros((1, latent))
+    variables = decoder.init(key, example)
+    if set(variables) != {"params"}:
+        raise ValueError(
+            f"decoder: {name} has {', '.join(sorted(variables))}; it must have params alone, so no "
+            "batch norm"
+        )
+    made = jax.eval_shape(decoder.apply, variables, example)
+    if made.shape[1:] != shape[1:]:
+        raise ValueError(
+            f"decoder: {name} gives {list(made.shape[1:])}, not the inputs' {list(shape[1:])}"
+        )
+    return variables["params"]
 
 
 def histogram(bins: int, size: int, smoothing: float) -> Head:

@@ -6,7 +6,7 @@ Variables are a dict of collections: `params`, which gradients change; `batch_st
 banks of latents, which `observe` fills.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Union
 
 import flax.linen as nn
@@ -42,6 +42,11 @@ class Model(NamedTuple):
     likelihood: Likelihood
     heads: tuple[Head, ...] = ()
     dropout: Dropout | None = None
+
+    @property
+    def draws(self) -> bool:
+        """Whether predictions draw what dropout drops, and so need a key."""
+        return self.dropout is not None and self.dropout.rate > 0
 
     def init(self, key: jax.Array, x: jax.Array) -> Variables:
         """Variables of a network that has learned nothing.
@@ -95,13 +100,10 @@ class Model(NamedTuple):
         seen = self._look(variables, x, train=True, key=seen_key)
         params = variables["params"]
         losses = self.likelihood.loss(params.get(LIKELIHOOD, {}), seen, targets, likelihood_key)
-        latents = seen.features
-        for number, head in enumerate(self.heads):
-            own = params.get(head.name, {})
+        for number, (head, own, latents) in enumerate(self._at_heads(params, seen.features)):
             if head.loss:
                 more = head.loss(own, x, latents, jax.random.fold_in(heads_key, number))
                 losses += more if head.of is None else jnp.where(targets == head.of, more, 0)
-            latents = head.latents(own, latents) if head.latents else latents
         return losses, {**variables, "batch_stats": seen.batch_stats}
 
     def observe(
@@ -114,13 +116,11 @@ class Model(NamedTuple):
           x: `[B, ...]`.
           counts: bool `[B]`, which inputs are taken; None: all.
         """
-        latents = look(self.network, self._of_network(variables), x).features
+        features = look(self.network, self._of_network(variables), x).features
         banks = dict(variables["risk"])
-        for head in self.heads:
+        for head, _, latents in self._at_heads(variables["params"], features):
             if head.observe:
                 banks[head.name] = head.observe(banks[head.name], latents, counts)
-            own = variables["params"].get(head.name, {})
-            latents = head.latents(own, latents) if head.latents else latents
         return {**variables, "risk": banks}
 
     def predict(self, variables: Variables, x: jax.Array, key: jax.Array | None = None) -> Risk:
@@ -138,7 +138,7 @@ class Model(NamedTuple):
 
     def components(self, variables: Variables, x: jax.Array, key: jax.Array | None = None) -> Risk:
         """The risks of each pass, leaves `[passes, B, ...]`; arguments are as in `predict`."""
-        if not self.dropout or self.dropout.rate == 0:
+        if not self.draws:
             one = self._describe(variables, x, None)
             return jax.tree.map(lambda field: field[None], one)
         if key is None:
@@ -152,15 +152,22 @@ class Model(NamedTuple):
         # Banks and reconstructions are of latents without dropout, see `observe`.
         alike = key is None or not self.heads
         whole = seen if alike else self._look(variables, x, train=False, key=None)
-        fields, latents = {}, whole.features
-        for head in self.heads:
-            own, bank = params.get(head.name, {}), variables["risk"].get(head.name)
-            fields |= head.describe(own, bank, x, latents)
-            latents = head.latents(own, latents) if head.latents else latents
+        fields = {}
+        for head, own, latents in self._at_heads(params, whole.features):
+            fields |= head.describe(own, variables["risk"].get(head.name), x, latents)
         return self.likelihood.describe(params.get(LIKELIHOOD, {}), seen).replace(**fields)
 
+    def _at_heads(
+        self, params: PyTree, latents: jax.Array
+    ) -> Iterator[tuple[Head, PyTree, jax.Array]]:
+        """Each head with its parameters and the latents that it looks at, features at first."""
+        for head in self.heads:
+            own = params.get(head.name, {})
+            yield head, own, latents
+            latents = head.latents(own, latents) if head.latents else latents
+
     def _look(self, variables: Variables, x: jax.Array, train: bool, key: jax.Array | None) -> Seen:
-        dropout = self.dropout if self.dropout and self.dropout.rate > 0 else None
+        dropout = self.dropout if self.draws else None
         network = self._of_network(variables)
         return look(self.network, network, x, train=train, key=key, dropout=dropout)
 
@@ -182,6 +189,11 @@ class Ensemble(NamedTuple):
 
     inner: Union[Model, "Ensemble"]
     members: int
+
+    @property
+    def draws(self) -> bool:
+        """As `Model.draws`."""
+        return self.inner.draws
 
     def init(self, key: jax.Array, x: jax.Array) -> Variables:
         """As `Model.init`, with a key of its own for each member."""

@@ -43,6 +43,12 @@ class Risk:
         """The inputs at `index`, of all fields."""
         return jax.tree.map(lambda field: field[index], self)
 
+    def known(self) -> dict[str, jax.Array]:
+        """The fields that are there, by name, in the order in which they stand above."""
+        names = ("prediction", "aleatoric", "epistemic", "density", "novelty")
+        there = {name: getattr(self, name) for name in names}
+        return {name: values for name, values in there.items() if values is not None}
+
     def total(self) -> jax.Array:
         """The predictive variance, or entropy: `aleatoric` and `epistemic`, what is there of them.
 
