@@ -1,7 +1,7 @@
 """How networks compute: number formats and convolutions. Parameters are float32 always."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -43,10 +43,13 @@ class Compute(NamedTuple):
         """Of activations."""
         return _FORMATS[self.precision][0]
 
-    def conv(self, features: int, size: int = 3, stride: int = 1, padding: str = "SAME") -> nn.Conv:
+    def conv(
+        self, features: int, size: int = 3, stride: int = 1, padding: str = "SAME", **others: Any
+    ) -> nn.Conv:
         """A convolution of `size` x `size`: `[B, H, W, C]` to `[B, H', W', features]` in `dtype`.
 
-        With 'SAME' there are zeros around, and H' is H / stride, rounded up.
+        With 'SAME' there are zeros around, and H' is H / stride, rounded up. `others` are further
+        attributes of `flax.linen.Conv`.
         """
         dtype, precision = _FORMATS[self.precision]
         lowering = choose_lowering(self.convolution, self.on_cpu)
@@ -58,6 +61,7 @@ class Compute(NamedTuple):
             dtype=dtype,
             precision=precision,
             conv_general_dilated=functools.partial(conv_general_dilated, lowering=lowering),
+            **others,
         )
 
     def dense(self, features: int, use_bias: bool = True, name: str | None = None) -> nn.Dense:

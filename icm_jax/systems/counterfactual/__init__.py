@@ -1,0 +1,1 @@
+"""Counterfactual generation: shape, foreground and background that can be told apart."""

@@ -1,0 +1,1 @@
+"""The generator: mechanisms that learn from images and their labels."""

@@ -1,0 +1,62 @@
+"""Losses of a Counterfactual Generative Network: one for each image, reduced elsewhere."""
+
+from collections.abc import Sequence
+
+import chex
+import jax
+import jax.numpy as jnp
+
+_FRAME = 3  # pixels
+_GRAM_SCALE = 5e3  # of the published code
+
+
+def least_squares(scores: jax.Array, target: float) -> jax.Array:
+    """Squared distance of scores `[B]` from a target (LSGAN, Mao et al. 2017), `[B]`."""
+    chex.assert_rank(scores, 1)
+    return jnp.square(scores - target)
+
+
+def mask_entropy(mask: jax.Array) -> jax.Array:
+    """Mean binary entropy of the pixels of masks `[B, S, S, 1]` in (0, 1), in bits, `[B]`."""
+    chex.assert_rank(mask, 4)
+    entropy = -mask * jnp.log2(mask) - (1 - mask) * jnp.log2(1 - mask)
+    return entropy.mean((1, 2, 3))
+
+
+def mask_edge(mask: jax.Array) -> jax.Array:
+    """How much of a mask `[B, S, S, 1]` lies in the outer frame of 3 pixels, a share `[B]`.
+
+    The sum over the frame by the number of all pixels. A public reproduction added a tenth of it
+    for each of three equal channels, so that foreground and background would not change places.
+    """
+    chex.assert_rank(mask, 4)
+    inside = mask[:, _FRAME:-_FRAME, _FRAME:-_FRAME]
+    return (mask.sum((1, 2, 3)) - inside.sum((1, 2, 3))) / (mask.shape[1] * mask.shape[2])
+
+
+def gram(features: jax.Array) -> jax.Array:
+    """Gram matrices of features `[B, H, W, C]` by the number of their entries, `[B, C, C]`."""
+    chex.assert_rank(features, 4)
+    rows = features.reshape(features.shape[0], -1, features.shape[-1])
+    product = jnp.einsum("bic,bid->bcd", rows, rows, precision=jax.lax.Precision.HIGHEST)
+    return product / (rows.shape[1] * rows.shape[2])
+
+
+def gram_distance(
+    features: Sequence[jax.Array], targets: Sequence[jax.Array], weights: Sequence[float]
+) -> jax.Array:
+    """How far textures are from those of other images, `[B]` (Gatys et al. 2016).
+
+    The mean absolute difference of Gram matrices of each layer times 5000 w^2, as published.
+
+    Args:
+      features: of each layer, `[B, H, W, C]`; layers without weight may be left out at the end.
+      targets: those of the other images.
+      weights: w of each layer.
+    """
+    total = jnp.zeros(len(features[0]) if features else 0)
+    for ours, theirs, weight in zip(features, targets, weights, strict=False):
+        if weight:
+            off = jnp.abs(gram(ours) - gram(theirs)).mean((1, 2))
+            total += _GRAM_SCALE * weight**2 * off
+    return total

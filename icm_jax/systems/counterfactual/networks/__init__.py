@@ -1,0 +1,1 @@
+"""Networks of counterfactual generation: mechanisms, discriminators, features, classifiers."""

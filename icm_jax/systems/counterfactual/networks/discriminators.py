@@ -1,0 +1,98 @@
+"""Discriminators: how real an image of a label looks. Layers are those of the published code."""
+
+import math
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from icm_jax.networks.compute import Compute
+from icm_jax.systems.counterfactual.networks.normalization import BatchNorm
+
+_EMBEDDING = 10
+
+
+class LinearDiscriminator(nn.Module):
+    """Dense layers on pixels and the embedding of the label.
+
+    Initial weights are those of PyTorch: uniform within 1 / sqrt(inputs).
+
+    Attributes:
+      classes: L, labels are 0 to L - 1.
+      width: of the three hidden layers.
+      dropout: share of the second's and third's outputs that is dropped in training.
+    """
+
+    classes: int
+    width: int = 512
+    dropout: float = 0.4
+
+    @nn.compact
+    def __call__(self, images: jax.Array, labels: jax.Array, train: bool = False) -> jax.Array:
+        """Maps images `[B, S, S, C]` in [-1, 1] and labels int32 `[B]` to scores `[B]`.
+
+        With `train` a `dropout` key is needed.
+        """
+        chex.assert_rank([images, labels], [4, 1])
+        embed = nn.Embed(self.classes, _EMBEDDING, embedding_init=nn.initializers.normal(1.0))
+        x = jnp.concatenate([images.reshape(len(images), -1), embed(labels)], axis=1)
+        x = nn.leaky_relu(_dense(x, self.width), 0.2)
+        for _ in range(2):
+            x = nn.Dropout(self.dropout, deterministic=not train)(_dense(x, self.width))
+            x = nn.leaky_relu(x, 0.2)
+        return _dense(x, 1)[:, 0]
+
+
+class ConvDiscriminator(nn.Module):
+    """Convolutions on pixels and a fourth channel, the label's number.
+
+    Attributes:
+      classes: L, labels are 0 to L - 1.
+      width: channels of the first convolution.
+      axis_name: device axis, or None.
+      compute: number formats and convolutions.
+    """
+
+    classes: int
+    width: int = 32
+    axis_name: str | None = None
+    compute: Compute = Compute()
+
+    @nn.compact
+    def __call__(self, images: jax.Array, labels: jax.Array, train: bool = False) -> jax.Array:
+        """Maps images `[B, S, S, C]` in [-1, 1] and labels int32 `[B]` to scores `[B]`.
+
+        With `train`, `batch_stats` is mutable. The scores of all places are averaged; at 32
+        pixels there is one.
+        """
+        chex.assert_rank([images, labels], [4, 1])
+        init = nn.initializers.normal(0.02)
+        number = nn.Embed(self.classes, 1, embedding_init=nn.initializers.normal(1.0))(labels)
+        plane = jnp.broadcast_to(number[:, None, None], (*images.shape[:3], 1))
+        x = jnp.concatenate([images, plane], axis=3)
+        width = self.width
+        for features, size, stride in ((width, 3, 1), (2 * width, 3, 1)) + ((4 * width, 4, 2),) * 2:
+            x = self.compute.conv(
+                features, size, stride, "VALID", use_bias=False, kernel_init=init
+            )(x)
+            norm = BatchNorm(_around_one, self.axis_name)
+            x = nn.leaky_relu(norm(x, train), 0.2)
+        x = nn.avg_pool(x, (3, 3), (3, 3))
+        return self.compute.conv(1, 1, 1, "VALID", use_bias=False, kernel_init=init)(x).mean(
+            (1, 2, 3)
+        )
+
+
+def _dense(x: jax.Array, features: int) -> jax.Array:
+    """A dense layer within the module that calls it, with PyTorch's initial weights."""
+    bound = 1 / math.sqrt(x.shape[-1])
+
+    def uniform(key, shape, dtype=jnp.float32):
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return nn.Dense(features, kernel_init=uniform, bias_init=uniform)(x)
+
+
+def _around_one(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+    return 1 + 0.02 * jax.random.normal(key, shape, dtype)
