@@ -1,0 +1,191 @@
+"""The step of a generator: mechanisms learn to fool the discriminator, which learns to tell."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from icm_jax import collectives
+from icm_jax.system import Mean, Metrics, PyTree
+from icm_jax.systems.counterfactual import losses
+from icm_jax.systems.counterfactual.biased import BiasedData
+from icm_jax.systems.counterfactual.composition import clamp_mask, compose, shuffle
+from icm_jax.systems.counterfactual.generation.state import Networks, Player, State
+from icm_jax.systems.counterfactual.networks import vgg
+from icm_jax.systems.counterfactual.networks.mechanisms import Each
+
+Data = Mapping[str, Any]
+
+
+class Training(NamedTuple):
+    """How a generator learns.
+
+    Attributes:
+      config: see `icm_jax.systems.counterfactual.generation.config`.
+      networks: with their optimizers.
+      biased: how images are rendered, and of how many classes.
+      axis_name: device axis, or None.
+    """
+
+    config: ConfigDict
+    networks: Networks
+    biased: BiasedData
+    axis_name: str | None
+
+
+class _Batch(NamedTuple):
+    """This device's share of what a step draws: b real images and their labels, noise, labels."""
+
+    images: jax.Array
+    labels: jax.Array
+    noise: jax.Array
+    wanted: jax.Array
+
+
+def step(training: Training, state: State, data: Data, key: jax.Array) -> tuple[State, Metrics]:
+    """Draws a batch; first the mechanisms learn from it, then the discriminator.
+
+    Args:
+      training: networks, losses and rates.
+      state: before the step.
+      data: `parts` and `labels` of the images, what `render` shares, `vgg` where it is needed.
+      key: typed key `[]` of this step.
+    """
+    draw_key, *keys = jax.random.split(key, 3)
+    if training.axis_name is not None:
+        place = jax.lax.axis_index(training.axis_name)
+        keys = [jax.random.fold_in(key, place) for key in keys]
+    batch = _draw(training, data, draw_key)
+    generator, fake, metrics = _learn_to_make(training, state, data, batch, keys[0])
+    discriminator, told = _learn_to_tell(training, state.discriminator, batch, fake, keys[1])
+    sums = collectives.psum({**metrics, **told}, training.axis_name)
+    size = jnp.float32(training.config.batch_size)
+    return State(generator, discriminator), {k: Mean(total, size) for k, total in sums.items()}
+
+
+def _draw(training: Training, data: Data, key: jax.Array) -> _Batch:
+    config = training.config
+    index_key, render_key, noise_key, label_key = jax.random.split(key, 4)
+    size = config.batch_size
+    index = jax.random.randint(index_key, (size,), 0, len(data["labels"]))
+    noise = jax.random.normal(noise_key, (size, training.networks.latent))
+    wanted = jax.random.randint(label_key, (size,), 0, training.biased.classes)
+    index, noise, wanted = collectives.share((index, noise, wanted), training.axis_name)
+    if training.axis_name is not None:
+        render_key = jax.random.fold_in(render_key, jax.lax.axis_index(training.axis_name))
+    parts = jax.tree.map(lambda part: part[index], data["parts"])
+    images = training.biased.render(parts, data["shared"], render_key)
+    return _Batch(images, data["labels"][index], noise, wanted)
+
+
+def _learn_to_make(
+    training: Training, state: State, data: Data, batch: _Batch, key: jax.Array
+) -> tuple[Player, jax.Array, dict[str, jax.Array]]:
+    """The mechanisms after the step, the images they made before it, sums of losses."""
+    variables = state.generator.variables
+
+    def value(params: PyTree):
+        fake, mask, stats = _make(training, {**variables, "params": params}, batch, key)
+        terms = _terms(training, state.discriminator.variables, data, batch, fake, mask, key)
+        return sum(terms.values()) / training.config.batch_size, (fake, stats, terms)
+
+    gradient, (fake, stats, terms) = jax.grad(value, has_aux=True)(variables["params"])
+    optimizer = training.networks.generator_optimizer
+    player = _descend(optimizer, state.generator, gradient, stats, training.axis_name)
+    return player, fake, terms
+
+
+def _make(
+    training: Training, variables: PyTree, batch: _Batch, key: jax.Array
+) -> tuple[jax.Array, jax.Array, PyTree]:
+    """Images, masks, and running statistics after them."""
+    layers, updates = training.networks.mechanisms.apply(
+        variables,
+        Each(*[batch.noise] * 3),
+        Each(*[batch.wanted] * 3),
+        train=True,
+        mutable=["batch_stats"],
+    )
+    fore_key, back_key = jax.random.split(jax.random.fold_in(key, 0))
+    mask = clamp_mask(layers.mask)
+    foreground = shuffle(layers.foreground, fore_key)
+    background = shuffle(layers.background, back_key)
+    return compose(mask, foreground, background), mask, updates["batch_stats"]
+
+
+def _terms(
+    training: Training,
+    discriminator: PyTree,
+    data: Data,
+    batch: _Batch,
+    fake: jax.Array,
+    mask: jax.Array,
+    key: jax.Array,
+) -> dict[str, jax.Array]:
+    """Sums over this device's images of each weighted loss of the mechanisms."""
+    weights = training.config.losses
+    scores, _ = _tell(training, discriminator, fake, batch.wanted, jax.random.fold_in(key, 1))
+    terms = {"adversarial": losses.least_squares(scores, 1.0).sum()}
+    terms["mask_entropy"] = weights.mask * losses.mask_entropy(mask).sum()
+    if weights.edge:
+        terms["edge"] = weights.edge * losses.mask_edge(mask).sum()
+    blocks = vgg.blocks_needed(weights.perceptual)
+    if blocks:
+        count = max(1, round(len(fake) * weights.perceptual_share))
+        ours, theirs = (
+            vgg.features(data["vgg"], images[:count], blocks) for images in (fake, batch.images)
+        )
+        off = losses.gram_distance(ours, theirs, weights.perceptual[:blocks])
+        terms["perceptual"] = off.sum() * (len(fake) / count)
+    return terms
+
+
+def _learn_to_tell(
+    training: Training, player: Player, batch: _Batch, fake: jax.Array, key: jax.Array
+) -> tuple[Player, dict[str, jax.Array]]:
+    """The discriminator after the step, and the sum of its losses."""
+    real_key, fake_key = jax.random.split(key)
+    tell = functools.partial(_tell, training)
+
+    def value(params: PyTree):
+        variables = {**player.variables, "params": params}
+        on_real, stats = tell(variables, batch.images, batch.labels, real_key)
+        on_fake, stats = tell({**variables, **stats}, fake, batch.wanted, fake_key)
+        each = losses.least_squares(on_real, 1.0) + losses.least_squares(on_fake, 0.0)
+        total = each.sum() / 2
+        return total / training.config.batch_size, (stats, total)
+
+    gradient, (stats, total) = jax.grad(value, has_aux=True)(player.variables["params"])
+    optimizer = training.networks.discriminator_optimizer
+    player = _descend(optimizer, player, gradient, stats.get("batch_stats"), training.axis_name)
+    return player, {"discriminator": total}
+
+
+def _tell(
+    training: Training, variables: PyTree, images: jax.Array, labels: jax.Array, key: jax.Array
+) -> tuple[jax.Array, PyTree]:
+    """Scores `[b]` of images of labels, and running statistics after them, where there are any."""
+    return training.networks.discriminator.apply(
+        variables, images, labels, train=True, mutable=["batch_stats"], rngs={"dropout": key}
+    )
+
+
+def _descend(
+    optimizer: optax.GradientTransformation,
+    player: Player,
+    gradient: PyTree,
+    stats: PyTree | None,
+    axis_name: str | None,
+) -> Player:
+    """The player after a step along a gradient of which every device has its share."""
+    params = player.variables["params"]
+    gradient = collectives.psum(gradient, axis_name)
+    updates, opt_state = optimizer.update(gradient, player.opt_state, params)
+    variables = {"params": optax.apply_updates(params, updates)}
+    if stats is not None:
+        variables["batch_stats"] = stats
+    return Player(variables, opt_state)
