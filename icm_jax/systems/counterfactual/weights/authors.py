@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
@@ -114,8 +115,7 @@ def from_authors(arrays: Mapping[str, np.ndarray], template: PyTree, said: str) 
             raise ValueError(
                 f"{said}: {name!r} is {list(given.shape)}; this generator's is {list(needed)}"
             )
-        # bfloat16 is of no kind that NumPy knows.
-        if given.dtype.kind not in "fV":
+        if not jnp.issubdtype(given.dtype, jnp.floating):  # bfloat16 too
             raise ValueError(f"{said}: {name!r} is {given.dtype}; it must be float")
         found[array.path] = np.ascontiguousarray(array.ours(given), np.float32)
     return traverse_util.unflatten_dict(found)
