@@ -1,8 +1,13 @@
 """Where things are kept that can be made again, of all runs of a user."""
 
+import contextlib
 import logging
 import os
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from icm_jax import paths
 
@@ -16,6 +21,25 @@ def folder(name: str) -> Path:
     """
     root = _home()
     return (root / ".cache" if root else Path(os.devnull)) / "icm_jax" / name
+
+
+def write_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes an `.npz` whole or not at all, whoever else writes it; makes its folder.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, unfinished = tempfile.mkstemp(suffix=".tmp", dir=file.parent)
+    try:
+        with os.fdopen(handle, "wb") as output:
+            np.savez(output, **arrays)
+            output.flush()
+            os.fsync(output.fileno())
+        os.replace(unfinished, file)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(unfinished)
 
 
 def compiled() -> str | None:

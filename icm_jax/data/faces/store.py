@@ -1,11 +1,9 @@
 """Faces that were read once, kept on the disk: the next run does not decode them again."""
 
-import contextlib
 import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,16 +98,6 @@ def _load(file: Path) -> Table:
 
 
 def _save(file: Path, table: Table) -> None:
-    """Writes the whole file or nothing, whoever else writes it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(suffix=".tmp", dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as output:
-            attributes = {_ATTRIBUTE + key: values for key, values in table.attributes.items()}
-            np.savez(output, images=table.images, skipped=np.array(table.skipped), **attributes)
-            output.flush()
-            os.fsync(output.fileno())
-        os.replace(unfinished, file)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(unfinished)
+    attributes = {_ATTRIBUTE + key: values for key, values in table.attributes.items()}
+    arrays = {"images": table.images, "skipped": np.array(table.skipped), **attributes}
+    cache.write_arrays(file, arrays)

@@ -18,9 +18,9 @@ from icm_jax import data, paths
 from icm_jax.data import wheels
 from icm_jax.data.image_files import image_files
 from icm_jax.data.images import decode, resize
+from icm_jax.data.npz import read_npz
 from icm_jax.data.split import held_out
 from icm_jax.data.types import Dataset, Splits
-from icm_jax.systems.risk.table_files import read_npz
 
 COMMON = 32  # pixels a side: no more than any picture has
 READ = 64  # at which faces are read, and kept in the cache

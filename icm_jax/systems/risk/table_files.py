@@ -1,34 +1,9 @@
 """Files with numbers in them, read without trust: errors name the field, the file and the place."""
 
 import csv
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-
-
-def read_npz(path: Path, names: Sequence[str], field: str) -> list[np.ndarray]:
-    """The arrays of these names in a file.
-
-    Raises:
-      ValueError: beginning with `field`; it cannot be read, or lacks one.
-    """
-    try:
-        # NumPy would leave a damaged file open that it opened itself.
-        with path.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
-            missing = [name for name in names if name not in arrays.files]
-            found = [arrays[name] for name in names if name not in missing]
-            there = ", ".join(arrays.files)
-    except Exception as error:
-        # BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError if encrypted, ...
-        raise ValueError(f"{field}: {str(path)!r} cannot be read: {error}") from error
-    if missing:
-        needed = f"{', '.join(names)} {'are' if len(names) > 1 else 'is'} needed"
-        raise ValueError(
-            f"{field}: {str(path)!r} has no array {', '.join(missing)}; it has {there or 'none'}, "
-            f"and {needed}"
-        )
-    return found
 
 
 def read_csv(path: Path, least: int, needed: str, field: str) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 from icm_jax import paths
 from icm_jax.data import wheels
 from icm_jax.data.image_files import check_is_no_pointer
-from icm_jax.systems.risk.table_files import check_finite, read_csv, read_npz
+from icm_jax.data.npz import read_npz
+from icm_jax.systems.risk.table_files import check_finite, read_csv
 
 BUNDLED = "diabetes"
 # What the literature calls the UCI sets -> what their files with the standard splits are called.

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from icm_jax.networks.compute import Compute
 from icm_jax.systems.counterfactual.networks.normalization import BatchNorm, normalize_instances
 
-_START = 8  # pixels a side of the first layer
+START = 8  # pixels a side of the first layer
 _INITIALIZERS = {"orthogonal": nn.initializers.orthogonal, "normal": nn.initializers.normal}
 INITIALIZERS = tuple(_INITIALIZERS)
 
@@ -79,8 +79,8 @@ class Settings(NamedTuple):
 
     def start(self, x: jax.Array, features: int) -> jax.Array:
         """The dense layer: `[B, Z]` to `[B, 8, 8, features]`, within the module that calls it."""
-        dense = nn.Dense(_START**2 * features, kernel_init=self.kernel_init)
-        return dense(x).reshape(-1, _START, _START, features)
+        dense = nn.Dense(START**2 * features, kernel_init=self.kernel_init)
+        return dense(x).reshape(-1, START, START, features)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -94,8 +94,8 @@ def doublings(size: int) -> int:
     Raises:
       ValueError: never, or not to `size`.
     """
-    count = (size // _START).bit_length() - 1
-    if count < 2 or size != _START << count:
+    count = (size // START).bit_length() - 1
+    if count < 2 or size != START << count:
         raise ValueError(f"data.size: {size} is not allowed; it must be 32, 64 or 128")
     return count
 
@@ -153,6 +153,7 @@ class Mechanisms(nn.Module):
     embedding: int = 10
 
     def setup(self):
+        """Makes the networks and what they share."""
         self.labels = nn.Embed(
             self.classes, self.embedding, embedding_init=nn.initializers.normal(1.0)
         )

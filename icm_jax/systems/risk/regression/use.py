@@ -10,6 +10,7 @@ import numpy as np
 
 from icm_jax import paths, schema
 from icm_jax.data.image_files import check_is_no_pointer
+from icm_jax.data.npz import read_npz
 from icm_jax.system import PyTree
 from icm_jax.systems.kind import Use
 from icm_jax.systems.risk import predictor
@@ -17,7 +18,7 @@ from icm_jax.systems.risk.predictor import Describe, Predictor
 from icm_jax.systems.risk.regression.config import SCHEMA
 from icm_jax.systems.risk.regression.registry import make_models
 from icm_jax.systems.risk.regression.steps import Models
-from icm_jax.systems.risk.table_files import check_finite, read_csv, read_npz
+from icm_jax.systems.risk.table_files import check_finite, read_csv
 from icm_jax.systems.risk.wrappers.controller import Controller
 from icm_jax.training import finished
 

@@ -1,0 +1,1 @@
+"""Weights that others trained: files of PyTorch, the authors' generators, VGG16."""
