@@ -61,7 +61,7 @@ def render(
     """Images `[B, 32, 32, 3]` in [-1, 1], see `BiasedData.render`."""
     del shared, key
     foreground, background = (
-        colors.as_images(parts[name]) for name in ("foreground", "background")
+        2 * parts[name][:, None, None] - 1 for name in ("foreground", "background")
     )
     return compose(unpack_ink(parts["ink"]), foreground, background)
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from icm_jax.data import Dataset, Splits, to_float
+from icm_jax.data import Dataset, Splits
 from icm_jax.data.checks import check_classes
 from icm_jax.systems.counterfactual.biased.colors import to_signed
 from icm_jax.systems.counterfactual.biased.types import BiasedData, Split
@@ -36,7 +36,7 @@ def render(
 ) -> jax.Array:
     """Images `[B, S, S, 3]` in [-1, 1], see `BiasedData.render`; grey ones get three channels."""
     del shared, key
-    images = to_signed(to_float(parts["image"]))
+    images = to_signed(parts["image"])
     return jnp.broadcast_to(images, (*images.shape[:-1], 3))
 
 

@@ -5,13 +5,12 @@ from pathlib import PurePosixPath
 import chex
 import jax
 import numpy as np
+from PIL import Image
 
-from icm_jax.data import to_float
 from icm_jax.data.image_files import image_files
 from icm_jax.data.images import decode
 from icm_jax.systems.counterfactual.biased import procedural
 from icm_jax.systems.counterfactual.biased.colors import to_signed
-from icm_jax.systems.counterfactual.biased.resizing import nearest_of_pillow, resize
 
 SIDE = 150  # pixels, before the margin
 _MARGIN = 3  # pixels that are reflected at each side
@@ -63,7 +62,7 @@ def draw_crops(textures: jax.Array, whose: jax.Array, size: int, key: jax.Array)
     def cut(index, corner):
         return jax.lax.dynamic_slice(textures, (index, *corner, 0), (1, size, size, 3))[0]
 
-    return to_signed(to_float(jax.vmap(cut)(whose, corners)))
+    return to_signed(jax.vmap(cut)(whose, corners))
 
 
 def _read(root: str, folder: str, classes: int) -> np.ndarray:
@@ -81,5 +80,6 @@ def _read(root: str, folder: str, classes: int) -> np.ndarray:
     images = np.empty((classes, SIDE, SIDE, 3), np.uint8)
     for image, (path, content) in zip(images, found, strict=False):
         picture = decode(content, f"data.textures: {path!r}")
-        image[...] = resize(picture[None], SIDE, nearest_of_pillow)[0]
+        colored = Image.fromarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
+        image[...] = colored.resize((SIDE, SIDE), Image.Resampling.NEAREST)
     return images
