@@ -23,11 +23,12 @@ def make_striped(side: int, classes: int) -> np.ndarray:
 
 def _vein(side: int, number: int) -> np.ndarray:
     rng = np.random.RandomState(number)
-    width = 5 + 2 * (number % 3)  # pixels between veins, roughly
+    width = 4 + 1.5 * (number % 3)  # pixels between veins, roughly
     # Where smooth noise crosses zero there is a vein; finer noise gives the finer ones.
     coarse, fine = (_draw_noise(rng, side, scale) for scale in (width, width / 2))
     veins = np.maximum(np.exp(-((coarse / 0.15) ** 2)), 0.6 * np.exp(-((fine / 0.2) ** 2)))
-    ground, vein = _color(number, 0.75, 0.45), _color(number + 0.5, 0.35, 0.95)
+    # Neighbours in hue differ in brightness.
+    ground, vein = _color(number, 0.75, (0.55, 0.3)[number % 2]), _color(number + 0.5, 0.35, 0.95)
     return _mix(ground, vein, veins, 0.06 * _draw_noise(rng, side, 1))
 
 
