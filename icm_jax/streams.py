@@ -55,9 +55,13 @@ class HostStream(enum.IntEnum):
 
     Attributes:
       HELD_OUT: which training images are held out.
+      TRAIN_COLORS: colours and textures of biased images to train on.
+      TEST_COLORS: the same of images to test on.
     """
 
     HELD_OUT = 1
+    TRAIN_COLORS = 2
+    TEST_COLORS = 3
 
 
 def of_seed(seed: int, stream: SeedStream) -> jax.Array:

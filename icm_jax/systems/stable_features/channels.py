@@ -14,6 +14,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from icm_jax.data.batches import to_float
+from icm_jax.data.checks import check_classes, check_grey
 from icm_jax.data.types import Dataset, Splits
 from icm_jax.systems.stable_features.assignment import TESTED, UNKNOWN, VALIDATED, load_assignment
 
@@ -71,9 +72,7 @@ def tasks(config: ConfigDict, splits: Splits, seeds: Sequence[int]) -> tuple[Tas
       ValueError: images have several channels, a class has no image, or the file does not fit.
       FileNotFoundError: there is no such file.
     """
-    if splits.train.images.shape[-1] != 1:
-        shape = list(splits.train.images.shape[1:])
-        raise ValueError(f"data.name: images of {shape} are not grey; they need one channel")
+    check_grey(splits)
     return (_same if config.task == "same" else _transfer)(config, splits, seeds)
 
 
@@ -95,8 +94,7 @@ def noisy(labels: np.ndarray, classes: int, noise: float, rng: np.random.RandomS
 
 
 def _same(config: ConfigDict, splits: Splits, seeds: Sequence[int]) -> tuple[Task, ...]:
-    _check_classes(splits)
-    classes = int(splits.train.labels.max()) + 1
+    classes = check_classes(splits)
     if config.assignment:
         known = load_assignment(config.assignment, splits, classes)
         _check_parts(known)
@@ -125,25 +123,6 @@ def _same(config: ConfigDict, splits: Splits, seeds: Sequence[int]) -> tuple[Tas
     return tuple(of_seed(seed) for seed in seeds)
 
 
-def _check_classes(splits: Splits) -> None:
-    """Refuses images of which a channel cannot tell the label."""
-    trained, tested = (np.unique(split.labels) for split in splits)
-    if not len(trained):
-        raise ValueError("data.name: there is no train image; choose data that have some")
-    if trained[0] < 0:
-        raise ValueError(f"data.name: the label {trained[0]} is negative; labels count from 0")
-    if len(trained) < 2:
-        raise ValueError(
-            f"data.name: all train images have the label {trained[0]}; choose data of 2 or more"
-        )
-    alone = np.setdiff1d(tested, trained)
-    if len(alone):
-        raise ValueError(
-            f"data.name: the label {alone[0]} is in the test split alone; choose data whose test "
-            f"images have labels of the train images ({_listed(trained)})"
-        )
-
-
 def _check_parts(known: Mapping[str, np.ndarray]) -> None:
     """Refuses an assignment that leaves nothing to validate by or to test on."""
     validated = known["test_split"] == VALIDATED
@@ -158,12 +137,6 @@ def _check_parts(known: Mapping[str, np.ndarray]) -> None:
             f"data.assignment: val_given_label is -1 for image {unlabelled[0]}, whose test_split "
             "is 0; images for validation need a label"
         )
-
-
-def _listed(labels: np.ndarray) -> str:
-    """The first labels in words."""
-    shown = ", ".join(map(str, labels[:10]))
-    return f"{shown} and {len(labels) - 10} more" if len(labels) > 10 else shown
 
 
 def _draw_assignment(

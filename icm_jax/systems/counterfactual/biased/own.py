@@ -1,0 +1,44 @@
+"""Images of one's own with their labels: nothing is known of colours or textures."""
+
+from collections.abc import Mapping
+
+import chex
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from icm_jax.data import Dataset, Splits
+from icm_jax.data.checks import check_classes
+from icm_jax.systems.counterfactual.biased.colors import to_signed
+from icm_jax.systems.counterfactual.biased.types import BiasedData, Split
+
+
+def make(settings: ConfigDict, splits: Splits, seed: int) -> BiasedData:
+    """Takes images as they are: no attributes, and the same for each seed.
+
+    Args:
+      settings: `config.data`, with `size`: pixels a side of the images, S.
+      splits: images `[N, S, S, 1]` or `[N, S, S, 3]`.
+      seed: unused.
+
+    Raises:
+      ValueError: there are labels that cannot be learned.
+    """
+    del seed
+    size = settings.size
+    chex.assert_shape([split.images for split in splits], (None, size, size, None))
+    classes = check_classes(splits)
+    return BiasedData(*map(_keep, splits), {}, render, classes, size)
+
+
+def render(
+    parts: Mapping[str, jax.Array], shared: Mapping[str, jax.Array], key: jax.Array
+) -> jax.Array:
+    """Images `[B, S, S, 3]` in [-1, 1], see `BiasedData.render`; grey ones get three channels."""
+    del shared, key
+    images = to_signed(parts["image"])
+    return jnp.broadcast_to(images, (*images.shape[:-1], 3))
+
+
+def _keep(dataset: Dataset) -> Split:
+    return Split({"image": dataset.images}, dataset.labels, {})

@@ -1,0 +1,47 @@
+"""What a data set is whose colours or textures tell the class in training only."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Split(NamedTuple):
+    """N images as what they are rendered from, and what is known of each.
+
+    Attributes:
+      parts: name -> array `[N, ...]`, what `BiasedData.render` takes.
+      labels: int32 `[N]`.
+      attributes: where a set has them, `foreground` and `background`, int32 `[N]`: the class whose
+        colour or texture the image has, its own in training; `foreground_color` and
+        `background_color`, float32 `[N, 3]`: the colour itself, as a share of 255.
+    """
+
+    parts: Arrays
+    labels: np.ndarray
+    attributes: Arrays
+
+
+class BiasedData(NamedTuple):
+    """A data set.
+
+    Attributes:
+      train: to learn from.
+      test: to test on; what told the class there is drawn independently of it.
+      shared: arrays that all images are rendered from: textures of wildlife, {} elsewhere.
+      render: `(parts of b images, shared, key) -> images`, float32 `[b, S, S, 3]` in [-1, 1]
+        (jittered colours of double-coloured MNIST leave it by a little, as published). Pure; the
+        key draws the crops of textures, others do not use it.
+      classes: how many there are.
+      size: pixels a side, S.
+    """
+
+    train: Split
+    test: Split
+    shared: Arrays
+    render: Callable[[Mapping[str, jax.Array], Mapping[str, jax.Array], jax.Array], jax.Array]
+    classes: int
+    size: int

@@ -1,0 +1,69 @@
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+from systems.counterfactual.biased.digits import SCHEMA, settings
+
+from icm_jax.schema import validate
+from icm_jax.systems.counterfactual import biased
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes, grey 51 and 255, four pictures each, of two sizes."""
+    for label, grey in (("cat", 51), ("dog", 255)):
+        for i in range(4):
+            path = tmp_path / ("test" if i == 3 else "train") / label / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (40 + i, 50), grey).save(path)
+    return tmp_path
+
+
+def test_images_of_a_folder_are_taken_as_they_are(folder):
+    data = settings(set="folder", source="folder", dir=str(folder), size=64)
+    made = biased.make(data, biased.load(data), 5)
+    assert (made.classes, made.size) == (2, 64)
+    np.testing.assert_array_equal(made.train.labels, [0, 0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(made.test.labels, [0, 1])
+    assert made.train.attributes == {} and made.train.parts["image"].dtype == np.uint8
+    images = np.asarray(made.render(made.train.parts, made.shared, jax.random.key(0)))
+    assert images.shape == (6, 64, 64, 3) and images.dtype == np.float32
+    # 51 of 255 is .2, and 2 * .2 - 1 = -.6.
+    np.testing.assert_allclose(images[0], np.full((64, 64, 3), -0.6), atol=1e-6)
+    np.testing.assert_array_equal(images[-1], np.ones((64, 64, 3)))
+
+
+def test_digits_of_a_folder_keep_their_size_until_they_grow(folder):
+    for path in folder.rglob("*.png"):
+        image = np.asarray(Image.open(path))[:28, :28].copy()
+        image[3:, :] = 0
+        Image.fromarray(image).save(path)
+    data = settings(source="folder", dir=str(folder), variance=0.0)
+    splits = biased.load(data)
+    assert splits.train.images.shape == (6, 28, 28, 1) and data.size == 32
+    made = biased.make(data, splits, 0)
+    images = np.asarray(made.render(made.train.parts, {}, jax.random.key(0)))
+    # Grey 51 is no ink; of 255 three rows, which Pillow leaves three: 0, 1, 2, then 3.
+    assert (images[0] == -1).all()
+    teal = np.array([-1, 128 / 255 * 2 - 1, 128 / 255 * 2 - 1], np.float32)
+    np.testing.assert_allclose(images[-1, :3], np.broadcast_to(teal, (3, 32, 3)), atol=1e-6)
+    assert (images[-1, 3:] == -1).all()
+
+
+def test_drawings_are_made_like_digits(folder):
+    for path in folder.rglob("*.png"):
+        Image.open(path).resize((105, 105)).save(path)
+    data = settings(source="folder", dir=str(folder), box=24)
+    assert biased.load(data).train.images.shape == (6, 32, 32, 1)
+
+
+def test_settings_that_do_not_go_together_are_refused():
+    config = SCHEMA.defaults()
+    validate(config, SCHEMA)
+    biased.check_data(config.data)
+    config.data.size = 31
+    with pytest.raises(ValueError, match="^data.size: 31 is not allowed; it must be .*32 or 64$"):
+        validate(config, SCHEMA)
+    with pytest.raises(ValueError, match="^data.size: 64 is not allowed with data.set 'wildlife'"):
+        biased.check_data(settings(set="wildlife", size=64))
+    biased.check_data(settings(set="folder", size=64))
