@@ -6,13 +6,14 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from icm_jax import schema
-from icm_jax.systems import icm, risk, stable_features
+from icm_jax.systems import counterfactual, icm, risk, stable_features
 from icm_jax.systems.kind import Kind, Use
 
 SYSTEMS: dict[str, Kind] = {
     **icm.KINDS,
     **stable_features.KINDS,
     **risk.KINDS,
+    **counterfactual.KINDS,
 }
 
 

@@ -1,1 +1,5 @@
 """Counterfactual generation: shape, foreground and background that can be told apart."""
+
+from icm_jax.systems.counterfactual import generation
+
+KINDS = {"counterfactual": generation.KIND}

