@@ -7,6 +7,7 @@ import numbers
 import jax
 import pytest
 from commands import launched
+from systems.counterfactual.generation import tiny as counterfactual
 from systems.icm import tiny as icm
 from systems.risk.detection import tiny as detection
 from systems.risk.regression import tiny as regression
@@ -31,6 +32,8 @@ def tiny_config(name):
     """A config of each kind, and data for it."""
     if name == "toy":
         return default_config("toy"), None
+    if name == "counterfactual":
+        return counterfactual.counterfactual(), counterfactual.squares()
     if name == "stable_features":
         return stable_features.stable_features(), stable_features.quarters()
     if name == "risk_faces":

@@ -13,7 +13,7 @@ from icm_jax import collectives
 from icm_jax.system import Mean, Metrics, PyTree
 from icm_jax.systems.counterfactual import losses
 from icm_jax.systems.counterfactual.biased import BiasedData
-from icm_jax.systems.counterfactual.composition import clamp_mask, compose, shuffle
+from icm_jax.systems.counterfactual.composition import clamp_mask, compose, roll
 from icm_jax.systems.counterfactual.generation.state import Networks, Player, State
 from icm_jax.systems.counterfactual.networks import vgg
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
@@ -38,12 +38,21 @@ class Training(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """This device's share of what a step draws: b real images and their labels, noise, labels."""
+    """This device's share of what a step draws.
+
+    Attributes:
+      images: real ones, float32 `[b, S, S, 3]` in [-1, 1].
+      labels: of these, int32 `[b]`.
+      noise: of the images that are made, float32 `[b, Z]`.
+      wanted: labels of these, int32 `[b]`.
+      offsets: by which their foregrounds and backgrounds are shifted, int32 `[b, 2, 2]`.
+    """
 
     images: jax.Array
     labels: jax.Array
     noise: jax.Array
     wanted: jax.Array
+    offsets: jax.Array
 
 
 def step(training: Training, state: State, data: Data, key: jax.Array) -> tuple[State, Metrics]:
@@ -68,18 +77,19 @@ def step(training: Training, state: State, data: Data, key: jax.Array) -> tuple[
 
 
 def _draw(training: Training, data: Data, key: jax.Array) -> _Batch:
-    config = training.config
-    index_key, render_key, noise_key, label_key = jax.random.split(key, 4)
-    size = config.batch_size
-    index = jax.random.randint(index_key, (size,), 0, len(data["labels"]))
-    noise = jax.random.normal(noise_key, (size, training.networks.latent))
-    wanted = jax.random.randint(label_key, (size,), 0, training.biased.classes)
-    index, noise, wanted = collectives.share((index, noise, wanted), training.axis_name)
-    if training.axis_name is not None:
-        render_key = jax.random.fold_in(render_key, jax.lax.axis_index(training.axis_name))
+    """Draws for all devices alike, so that their number changes nothing."""
+    keys = jax.random.split(key, 5)
+    size, biased = training.config.batch_size, training.biased
+    index = jax.random.randint(keys[0], (size,), 0, len(data["labels"]))
     parts = jax.tree.map(lambda part: part[index], data["parts"])
-    images = training.biased.render(parts, data["shared"], render_key)
-    return _Batch(images, data["labels"][index], noise, wanted)
+    batch = _Batch(
+        biased.render(parts, data["shared"], keys[1]),
+        data["labels"][index],
+        jax.random.normal(keys[2], (size, training.networks.latent)),
+        jax.random.randint(keys[3], (size,), 0, biased.classes),
+        jax.random.randint(keys[4], (size, 2, 2), 0, biased.size + 1),
+    )
+    return collectives.share(batch, training.axis_name)
 
 
 def _learn_to_make(
@@ -89,7 +99,7 @@ def _learn_to_make(
     variables = state.generator.variables
 
     def value(params: PyTree):
-        fake, mask, stats = _make(training, {**variables, "params": params}, batch, key)
+        fake, mask, stats = _make(training, {**variables, "params": params}, batch)
         terms = _terms(training, state.discriminator.variables, data, batch, fake, mask, key)
         return sum(terms.values()) / training.config.batch_size, (fake, stats, terms)
 
@@ -100,7 +110,7 @@ def _learn_to_make(
 
 
 def _make(
-    training: Training, variables: PyTree, batch: _Batch, key: jax.Array
+    training: Training, variables: PyTree, batch: _Batch
 ) -> tuple[jax.Array, jax.Array, PyTree]:
     """Images, masks, and running statistics after them."""
     layers, updates = training.networks.mechanisms.apply(
@@ -110,11 +120,10 @@ def _make(
         train=True,
         mutable=["batch_stats"],
     )
-    fore_key, back_key = jax.random.split(jax.random.fold_in(key, 0))
     mask = clamp_mask(layers.mask)
-    foreground = shuffle(layers.foreground, fore_key)
-    background = shuffle(layers.background, back_key)
-    return compose(mask, foreground, background), mask, updates["batch_stats"]
+    textures = layers.foreground, layers.background
+    shifted = (jax.vmap(roll)(t, batch.offsets[:, i]) for i, t in enumerate(textures))
+    return compose(mask, *shifted), mask, updates["batch_stats"]
 
 
 def _terms(
@@ -128,7 +137,7 @@ def _terms(
 ) -> dict[str, jax.Array]:
     """Sums over this device's images of each weighted loss of the mechanisms."""
     weights = training.config.losses
-    scores, _ = _tell(training, discriminator, fake, batch.wanted, jax.random.fold_in(key, 1))
+    scores, _ = _tell(training, discriminator, fake, batch.wanted, key)
     terms = {"adversarial": losses.least_squares(scores, 1.0).sum()}
     terms["mask_entropy"] = weights.mask * losses.mask_entropy(mask).sum()
     if weights.edge:

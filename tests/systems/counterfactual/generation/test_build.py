@@ -1,0 +1,187 @@
+"""The generator as a system: its step by hand, on several devices, killed and resumed."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from crashes import Crash, crashing
+from systems.counterfactual.generation import tiny
+
+from icm_jax import experiment
+from icm_jax.systems.counterfactual import generation, losses
+from icm_jax.systems.counterfactual.composition import clamp_mask, compose, roll
+from icm_jax.systems.counterfactual.generation import build, steps, use
+from icm_jax.systems.counterfactual.networks import vgg
+from icm_jax.systems.counterfactual.networks.mechanisms import Each
+from icm_jax.training.checkpoints import Checkpoints
+from icm_jax.training.progress import Progress
+
+
+def build_one(choice="colored", axis_name=None, **fields):
+    config = tiny.counterfactual(choice)
+    config.update_from_flattened_dict(fields)
+    return build.build_seeds(config, tiny.squares(), [config.seed], axis_name)[0]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("run")
+    return workdir, experiment.run(tiny.counterfactual(), workdir, data=tiny.squares())
+
+
+def first_of(system):
+    return jax.jit(system.init)(jax.random.key(0))
+
+
+def tiny_vgg():
+    """VGG16 of two blocks and few channels."""
+    rng, weights, channels = np.random.RandomState(0), {}, 3
+    for names in vgg.BLOCKS[:2]:
+        for name in names:
+            kernel = rng.normal(0, 0.3, (3, 3, channels, 4)).astype(np.float32)
+            weights[name] = {"kernel": kernel, "bias": np.zeros(4, np.float32)}
+            channels = 4
+    return weights
+
+
+def test_a_step_is_that_of_the_two_losses(monkeypatch):
+    """Both sides by the losses written out, in the published order, with plain gradient steps."""
+    monkeypatch.setattr(build.vgg16, "load", lambda file, blocks: tiny_vgg())
+    system = build_one(
+        **{
+            "discriminator.dropout": 0.0,
+            "losses.perceptual": (0.2, 0.1, 0.0, 0.0),
+            "losses.perceptual_share": 0.5,
+        }
+    )
+    training = system.phases[0].step.args[0]
+    sgd = optax.sgd(0.1)
+    networks = training.networks._replace(generator_optimizer=sgd, discriminator_optimizer=sgd)
+    training = training._replace(networks=networks)
+    state = first_of(system)
+    state = jax.tree.map(lambda x: x, state)._replace(
+        generator=state.generator._replace(opt_state=sgd.init(())),
+        discriminator=state.discriminator._replace(opt_state=sgd.init(())),
+    )
+    data, key = jax.tree.map(jnp.asarray, system.given), jax.random.key(7)
+    batch = steps._draw(training, data, jax.random.split(key, 3)[0])
+    ours, theirs = state.generator.variables, state.discriminator.variables
+
+    def tell(params, images, labels):
+        return networks.discriminator.apply({"params": params}, images, labels)
+
+    def make(params):
+        layers, _ = networks.mechanisms.apply(
+            {**ours, "params": params},
+            Each(*[batch.noise] * 3),
+            Each(*[batch.wanted] * 3),
+            train=True,
+            mutable=["batch_stats"],
+        )
+        mask = clamp_mask(layers.mask)
+        fore, back = (
+            jnp.stack([roll(t[i], batch.offsets[i, which]) for i in range(4)])
+            for which, t in enumerate((layers.foreground, layers.background))
+        )
+        return compose(mask, fore, back), mask
+
+    def making(params):
+        fake, mask = make(params)
+        of_two = losses.gram_distance(
+            vgg.features(data["vgg"], fake[:2], 2),
+            vgg.features(data["vgg"], batch.images[:2], 2),
+            (0.2, 0.1),
+        ).mean()
+        return (
+            jnp.square(tell(theirs["params"], fake, batch.wanted) - 1).mean()
+            + 0.1 * losses.mask_entropy(mask).mean()
+            + training.config.losses.edge * losses.mask_edge(mask).mean()
+            + of_two
+        )
+
+    def telling(params):
+        fake, _ = make(ours["params"])
+        real = jnp.square(tell(params, batch.images, batch.labels) - 1).mean()
+        return (real + jnp.square(tell(params, fake, batch.wanted)).mean()) / 2
+
+    @jax.jit
+    def both(state):
+        gradients = jax.grad(making)(ours["params"]), jax.grad(telling)(theirs["params"])
+        return gradients, steps.step(training, state, data, key)
+
+    gradients, (after, metrics) = jax.device_get(both(state))
+    pairs = zip(gradients, (ours, theirs), (after.generator, after.discriminator), strict=True)
+    for gradient, before, player in pairs:
+        wanted = jax.tree.map(lambda p, g: p - 0.1 * g, before["params"], gradient)
+        chex.assert_trees_all_close(player.variables["params"], wanted, rtol=1e-3, atol=1e-5)
+        assert max(float(np.abs(g).max()) for g in jax.tree.leaves(gradient)) > 1e-3
+    total = sum(float(metric.total / metric.count) for metric in metrics.values())
+    assert total == pytest.approx(
+        float(making(ours["params"]) + telling(theirs["params"])), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("choice", ["colored", "wildlife"])
+def test_two_devices_learn_what_one_does(choice):
+    # Devices would drop other units than one does.
+    one, two = (
+        build_one(choice, axis, **{"discriminator.dropout": 0.0}) for axis in (None, "devices")
+    )
+    first, data = first_of(one), jax.tree.map(jnp.asarray, one.given)
+
+    @jax.jit
+    def both(state, key):
+        call = jax.vmap(
+            lambda state, key, _: two.phases[0].step(state, data, key),
+            in_axes=(None, None, 0),
+            axis_name="devices",
+        )
+        return one.phases[0].step(state, data, key), call(state, key, jnp.arange(2))
+
+    (alone, metrics), everyone = jax.device_get(both(first, jax.random.key(1)))
+    of_first, of_second = (jax.tree.map(lambda x, d=d: x[d], everyone) for d in range(2))
+    chex.assert_trees_all_equal(of_first, of_second)
+    chex.assert_trees_all_close(of_first[1], metrics, rtol=1e-4)
+    for name in ("generator", "discriminator"):
+        ours, theirs = getattr(alone, name), getattr(of_first[0], name)
+        moments = [player.opt_state[0].mu for player in (ours, theirs)]
+        chex.assert_trees_all_close(*moments, rtol=1e-2, atol=1e-5)
+        stats = [player.variables.get("batch_stats", {}) for player in (ours, theirs)]
+        chex.assert_trees_all_close(*stats, rtol=1e-4, atol=1e-5)
+
+
+def test_a_killed_run_goes_on_bit_for_bit(tmp_path, monkeypatch, run):
+    crashes = [
+        (Progress, "advance", 0, False),  # nothing is saved
+        (Checkpoints, "save", 0, True),
+        (Progress, "advance", 0, True),
+    ]
+    for owner, name, at, after in crashes:
+        with monkeypatch.context() as patch, pytest.raises(Crash):
+            crashing(patch, owner, name, at, after)
+            experiment.run(tiny.counterfactual(), tmp_path, data=tiny.squares())
+    resumed = experiment.run(tiny.counterfactual(), tmp_path, data=tiny.squares())
+    workdir, result = run
+    chex.assert_trees_all_equal(resumed.state, result.state)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == (workdir / "metrics.jsonl").read_bytes()
+
+
+def test_a_finished_generator_draws_what_its_labels_say(run, tmp_path, monkeypatch):
+    workdir, result = run
+    generator = use.load(workdir)
+    chex.assert_trees_all_equal(generator.variables, result.state.generator.variables)
+    drawn = generator.draw(5, seed=3, labels=(7, None, 2))
+    assert drawn["images"].shape == (5, 32, 32, 3) and drawn["images"].dtype == np.uint8
+    assert set(drawn["shape"]) == {7} and set(drawn["background"]) == {2}
+    assert len(set(drawn["foreground"])) > 1
+    again = generator.draw(5, seed=3, labels=(7, None, 2))
+    chex.assert_trees_all_equal(drawn, again)
+    assert (generator.draw(5, seed=4)["images"] != drawn["images"]).any()
+
+    monkeypatch.setattr(use, "_COUNT", 100)
+    said = generation.KIND.uses["generate"].use(workdir, None, tmp_path / "made")
+    assert said == f"100 images generated\n{tmp_path / 'made' / 'counterfactuals.npz'}"
+    with np.load(tmp_path / "made" / "counterfactuals.npz") as file:
+        chex.assert_trees_all_equal(dict(file), generator.draw(100))
