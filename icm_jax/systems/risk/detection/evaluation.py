@@ -8,13 +8,13 @@ import numpy as np
 from icm_jax.data import Dataset
 from icm_jax.system import Evaluation
 from icm_jax.systems.risk import ranking
+from icm_jax.systems.risk.detection.representation import show_faces
 from icm_jax.systems.risk.detection.sampling import FACE
 from icm_jax.systems.risk.detection.state import Detector, State
 from icm_jax.systems.risk.worlds import World
 from icm_jax.systems.risk.wrappers import Risk
 
 _BINS = 10
-_SHOWN = 8  # of the least and the most represented faces
 _RARE = 0.03  # share of the faces up to which a group is called rare
 # name -> float64 [N]
 Scores = Mapping[str, np.ndarray]
@@ -37,6 +37,7 @@ def evaluate(
     sampled = sampled_shares(world, np.asarray(state.weights))
     scores = _scores(risk)
     groups = _describe_groups(world, test, scores)
+    bins = _bin_faces(test, scores, right)
     scalars = {
         "accuracy": accuracy["all"],
         "group_recall": accuracy["groups"],
@@ -44,6 +45,7 @@ def evaluate(
         "non_faces": accuracy["non_faces"],
         "sampled_share": sampled["groups"],
         "effective_faces": sampled["effective"],
+        **{f"recall_by_{name}": recall for name, recall in bins.items()},
     }
     summary = {
         "image_shape": list(test.images.shape[1:]),
@@ -52,11 +54,11 @@ def evaluate(
         "accuracy": accuracy,
         "sampling": sampled,
         "groups": groups,
-        "bins": _bin_faces(test, scores, right),
+        "bins": bins,
         "scores": _judge_scores(world, test, scores, groups),
     }
-    arrays = _show_faces(detector, world, state) if complete else {}
-    summary["pictures"] = ["bins"] * bool(summary["bins"]) + ["faces", "mean_faces"] * bool(arrays)
+    arrays = show_faces(detector, world, state) if complete else {}
+    summary["pictures"] = ["bins"] * bool(bins) + ["faces", "mean_faces"] * bool(arrays)
     return Evaluation(scalars, summary, arrays)
 
 
@@ -174,21 +176,6 @@ def _scores(risk: Risk) -> Scores:
     """What is known of the scores, float64 `[N]` each."""
     known = risk.known()
     return {name: np.asarray(known[name], np.float64) for name in SCORES if name in known}
-
-
-def _show_faces(detector: Detector, world: World, state: State) -> dict[str, np.ndarray]:
-    """Training faces to be drawn: the least and the most represented, and means by percentile."""
-    train = world.splits.train
-    faces = train.images[train.labels == FACE]
-    if not detector.config.model.density or len(faces) < _BINS * _SHOWN:
-        return {}
-    order = np.argsort(np.asarray(detector.describe(state.variables, faces).density))
-    parts = np.array_split(order, _BINS)
-    return {
-        "least": faces[order[:_SHOWN]],
-        "most": faces[order[-_SHOWN:]],
-        "means": np.stack([faces[part].mean(axis=0) for part in parts]) / 255,
-    }
 
 
 def _mean(values: np.ndarray) -> float | None:

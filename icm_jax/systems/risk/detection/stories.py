@@ -25,6 +25,10 @@ _WORDS = {
     "aleatoric and rate": "The rank correlation of the groups' mean aleatoric uncertainty with "
     "their share of wrong labels is {:.2f}.",
 }
+_BEFORE = (
+    "In the first epoch all faces were drawn alike: bins and faces of then are before resampling, "
+    "but also of shorter training. A run with erm has all of it without resampling."
+)
 
 
 def tell(summary: Mapping[str, Any]) -> Story:
@@ -65,6 +69,7 @@ def tell(summary: Mapping[str, Any]) -> Story:
         notes=[
             "Groups were planted; the world is described in icm_jax.systems.risk.worlds.",
             f"Of {sampling['of']} faces {sampling['effective']:.0f} are drawn, effectively.",
+            *[_BEFORE] * (summary["resampling"] in ("density", "epistemic", "both")),
             *(_WORDS[name].format(value) for name, value in summary["scores"].items()),
         ],
     )

@@ -45,6 +45,8 @@ def test_banks_hold_faces_alone_and_rare_ones_are_drawn_more_often(run):
     weights = np.asarray(result.state.weights)
     assert (weights[~faces] == 1).all()
     assert weights[faces].min() == 1 and 1 < weights[faces].max() <= 50
+    first = np.asarray(result.state.first_density)
+    assert not first[~faces].any() and first[faces].all()
 
 
 def test_a_run_killed_within_an_epoch_goes_on_bit_for_bit(tmp_path, monkeypatch, run):
@@ -67,7 +69,7 @@ def test_a_run_killed_within_an_epoch_goes_on_bit_for_bit(tmp_path, monkeypatch,
 def test_groups_that_are_told_are_drawn_equally_often():
     system = build("conflict,oracle")
     (phase,) = system.phases
-    begun = phase.begin(state.State((), (), np.ones(60), ()), system.given, None)
+    begun = phase.begin(state.State((), (), np.ones(60), (), ()), system.given, None)
     faces, group = system.given["labels"] == 1, system.given["group"]
     for part in (faces, ~faces):
         sums = [begun.weights[part & (group == g)].sum() for g in (0, 1)]
