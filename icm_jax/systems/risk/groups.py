@@ -121,20 +121,15 @@ def luminance(images: np.ndarray) -> np.ndarray:
 
 
 def luminance_groups(
-    images: np.ndarray,
-    quantiles: Sequence[float] = (0.25, 0.5, 0.75),
-    reference: np.ndarray | None = None,
+    measured: np.ndarray, known: np.ndarray, quantiles: Sequence[float] = (0.25, 0.5, 0.75)
 ) -> np.ndarray:
     """Groups faces by luminance: int32 `[N]`, 0 for the darkest.
 
     Args:
-      images: uint8 `[N, H, W, C]`.
+      measured: of the faces, `[N]`.
+      known: of the faces whose quantiles count, such as those of training, `[M]`.
       quantiles: rising, where one group ends and the next begins.
-      reference: the images whose quantiles these are, such as those of training; by default
-        `images`.
     """
-    measured = luminance(images)
-    known = measured if reference is None else luminance(reference)
     return np.searchsorted(np.quantile(known, quantiles), measured, "right").astype(np.int32)
 
 

@@ -10,6 +10,7 @@ from icm_jax.system import Evaluation
 from icm_jax.systems.risk import ranking
 from icm_jax.systems.risk.detection.representation import show_faces
 from icm_jax.systems.risk.detection.sampling import FACE
+from icm_jax.systems.risk.detection.skin import describe_luminance
 from icm_jax.systems.risk.detection.state import Detector, State
 from icm_jax.systems.risk.worlds import World
 from icm_jax.systems.risk.wrappers import Risk
@@ -54,11 +55,16 @@ def evaluate(
         "accuracy": accuracy,
         "sampling": sampled,
         "groups": groups,
+        "luminance": describe_luminance(world, right, scores),
         "bins": bins,
         "scores": _judge_scores(world, test, scores, groups),
     }
     arrays = show_faces(detector, world, state) if complete else {}
-    summary["pictures"] = ["bins"] * bool(bins) + ["faces", "mean_faces"] * bool(arrays)
+    summary["pictures"] = (
+        ["luminance"] * bool(summary["luminance"])
+        + ["bins"] * bool(bins)
+        + ["faces", "mean_faces"] * bool(arrays)
+    )
     return Evaluation(scalars, summary, arrays)
 
 
@@ -77,10 +83,11 @@ def headline(summary: Mapping[str, Any]) -> dict[str, float]:
 def numbers(
     summary: Mapping[str, Any], records: Sequence[Mapping[str, Any]]
 ) -> dict[str, float | None]:
-    """The row of a run in a study: `headline`, and what the scores are worth."""
+    """The row of a run in a study: `headline`, what scores are worth, recall by luminance."""
     del records
-    scores = summary["scores"]
-    return {**headline(summary), **scores, "effective faces": summary["sampling"]["effective"]}
+    quarters = {f"{row['name']} quarter": row["recall"] for row in summary["luminance"]}
+    effective = {"effective faces": summary["sampling"]["effective"]}
+    return {**headline(summary), **summary["scores"], **effective, **quarters}
 
 
 def sampled_shares(world: World, weights: np.ndarray) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A detector in pictures: groups along training, recall by score, rare and common faces."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -37,6 +38,8 @@ def draw(evaluation: Evaluation, records: list[dict]) -> dict[str, Figure]:
     }
     if evaluation.summary["bins"]:
         drawn["bins"] = _draw_bins(tuple(evaluation.summary["bins"]), records)
+    if evaluation.summary["luminance"]:
+        drawn["luminance"] = _draw_luminance(evaluation.summary["luminance"])
     return drawn | _draw_faces(evaluation.arrays)
 
 
@@ -45,6 +48,19 @@ def _of_groups(names, records, scalar: str) -> lines.Series:
     return {
         str(name): (steps, [value[number] for value in values]) for number, name in enumerate(names)
     }
+
+
+def _draw_luminance(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Recall and each score of the quarters at their mean luminance."""
+    rows = [row for row in rows if row["faces"]]
+    at = [row["luminance"] for row in rows]
+    charts = {
+        {"recall": "recall", **LABELS}[name]: {"": (at, [row[name] for row in rows])}
+        for name in ("recall", *LABELS)
+        if rows and name in rows[0]
+    }
+    title = "Test faces that nothing was done to, by quarters of luminance"
+    return lines.panels(charts, title, "mean", "luminance (0 to 255)")
 
 
 def _draw_bins(scores: Sequence[str], records: list[dict]) -> Figure:

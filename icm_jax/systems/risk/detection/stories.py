@@ -1,6 +1,6 @@
 """What a run of the face detector came to, as its report tells it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from icm_jax.report.story import Measure, Story, cell
@@ -70,6 +70,21 @@ def tell(summary: Mapping[str, Any]) -> Story:
             "Groups were planted; the world is described in icm_jax.systems.risk.worlds.",
             f"Of {sampling['of']} faces {sampling['effective']:.0f} are drawn, effectively.",
             *[_BEFORE] * (summary["resampling"] in ("density", "epistemic", "both")),
+            *_tell_luminance(summary["luminance"]),
             *(_WORDS[name].format(value) for name, value in summary["scores"].items()),
         ],
     )
+
+
+def _tell_luminance(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Recall, and density where there is one, of the quarters in words; [] of none."""
+    if not rows:
+        return []
+    recall = ", ".join(f"{cell(row['recall'], '%')} of {row['faces']}" for row in rows)
+    said = (
+        "Of faces that nothing was done to, by luminance from the darkest quarter to the "
+        f"brightest, these percentages are found: {recall}"
+    )
+    if "density" in rows[0]:
+        said += f"; mean log density: {', '.join(cell(row['density']) for row in rows)}"
+    return [f"{said}."]
