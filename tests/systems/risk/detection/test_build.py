@@ -40,7 +40,7 @@ def test_banks_hold_faces_alone_and_rare_ones_are_drawn_more_often(run):
     _, result = run
     (world,) = (build().given,)
     faces = world["labels"] == 1
-    bank = result.state.variables["risk"]["density"]
+    bank = result.state.variables["risk"]["density"].bank
     assert bank.count == 20 * 2  # two evaluations, each of as many as it holds of 30 faces
     weights = np.asarray(result.state.weights)
     assert (weights[~faces] == 1).all()
