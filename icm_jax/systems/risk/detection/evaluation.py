@@ -8,6 +8,7 @@ import numpy as np
 from icm_jax.data import Dataset
 from icm_jax.system import Evaluation
 from icm_jax.systems.risk import ranking
+from icm_jax.systems.risk.detection.cleaning import describe_cleaning
 from icm_jax.systems.risk.detection.representation import show_faces
 from icm_jax.systems.risk.detection.sampling import FACE
 from icm_jax.systems.risk.detection.skin import describe_luminance
@@ -54,6 +55,7 @@ def evaluate(
         "resampling": detector.config.resampling.by,
         "accuracy": accuracy,
         "sampling": sampled,
+        "cleaning": describe_cleaning(world, np.asarray(state.weights)),
         "groups": groups,
         "luminance": describe_luminance(world, right, scores),
         "bins": bins,
@@ -115,14 +117,17 @@ def sampled_shares(world: World, weights: np.ndarray) -> dict[str, Any]:
 def _accuracy(world: World, test: Dataset, right: np.ndarray) -> dict[str, Any]:
     """Shares of test images that are called what they are; None of nothing."""
     true, group = test.attributes["true"], test.attributes["group"]
-    faces = [right[(true == FACE) & (group == g)] for g in range(len(world.names))]
-    groups = [_mean(part) for part in faces]
+    groups, non_face_groups = (
+        [ranking.mean(right[of_class & (group == g)]) for g in range(len(world.names))]
+        for of_class in (true == FACE, true != FACE)
+    )
     common = int(np.argmax(world.shares))
     return {
-        "all": _mean(right),
-        "faces": _mean(right[true == FACE]),
-        "non_faces": _mean(right[true != FACE]),
+        "all": ranking.mean(right),
+        "faces": ranking.mean(right[true == FACE]),
+        "non_faces": ranking.mean(right[true != FACE]),
         "groups": groups,
+        "non_face_groups": non_face_groups,
         "ordinary": groups[common],
         "worst_group": min((share for share in groups if share is not None), default=None),
     }
@@ -136,7 +141,7 @@ def _describe_groups(world: World, test: Dataset, scores: Scores) -> list[dict[s
         zip(world.names, world.shares, world.rates, strict=True)
     ):
         here = faces & (group == number)
-        means = {key: _mean(value[here]) for key, value in scores.items()}
+        means = {key: ranking.mean(value[here]) for key, value in scores.items()}
         described.append({"name": name, "share": share, "rate": rate, **means})
     return described
 
@@ -183,7 +188,3 @@ def _scores(risk: Risk) -> Scores:
     """What is known of the scores, float64 `[N]` each."""
     known = risk.known()
     return {name: np.asarray(known[name], np.float64) for name in SCORES if name in known}
-
-
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None

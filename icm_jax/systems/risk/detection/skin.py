@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from icm_jax.systems.risk import ranking
 from icm_jax.systems.risk.detection.sampling import FACE
 from icm_jax.systems.risk.groups import luminance_groups
 from icm_jax.systems.risk.worlds import World
@@ -42,9 +43,6 @@ def describe_luminance(
     rows = []
     for number, name in enumerate(QUARTERS):
         here = faces & (quarter == number)
-        means = {
-            key: float(values[here].mean()) if here.any() else None
-            for key, values in measured.items()
-        }
+        means = {key: ranking.mean(values[here]) for key, values in measured.items()}
         rows.append({"name": name, "faces": int(here.sum()), **means})
     return rows

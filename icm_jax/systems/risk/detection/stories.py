@@ -70,6 +70,7 @@ def tell(summary: Mapping[str, Any]) -> Story:
             "Groups were planted; the world is described in icm_jax.systems.risk.worlds.",
             f"Of {sampling['of']} faces {sampling['effective']:.0f} are drawn, effectively.",
             *[_BEFORE] * (summary["resampling"] in ("density", "epistemic", "both")),
+            *_tell_cleaning(summary["cleaning"]),
             *_tell_luminance(summary["luminance"]),
             *(_WORDS[name].format(value) for name, value in summary["scores"].items()),
         ],
@@ -88,3 +89,16 @@ def _tell_luminance(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if "density" in rows[0]:
         said += f"; mean log density: {', '.join(cell(row['density']) for row in rows)}"
     return [f"{said}."]
+
+
+def _tell_cleaning(found: Mapping[str, Any]) -> list[str]:
+    """What was left out in words; [] where nothing was."""
+    if not found:
+        return []
+    return [
+        f"{found['left_out']} of {found['of']} training images were left out for their uncertainty;"
+        f" {cell(found['wrong'], '%')} % of them had a wrong label, which is "
+        f"{cell(found['found'], '%')} % of all wrong labels: before "
+        f"{cell(found['wrong_before'], '%')} % of the labels were wrong, after "
+        f"{cell(found['wrong_after'], '%')} %."
+    ]

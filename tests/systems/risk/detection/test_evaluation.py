@@ -47,6 +47,7 @@ def test_recall_is_of_each_group():
         "faces": pytest.approx(18 / 20),
         "non_faces": pytest.approx(9 / 10),
         "groups": [1.0, pytest.approx(0.8)],
+        "non_face_groups": [pytest.approx(9 / 10), None],
         "ordinary": 1.0,
         "worst_group": pytest.approx(0.8),
     }
