@@ -122,10 +122,13 @@ def _step(detector: Detector, state: State, data: Data, key: jax.Array) -> tuple
 
     def value(params):
         variables = {**state.variables, "params": params}
-        losses, variables = detector.model.loss(variables, images, labels, loss_key)
+        of_output, beside, variables = detector.model.losses(variables, images, labels, loss_key)
+        losses = of_output + beside
         cells, worst = state.cells, losses.sum() / config.batch_size
         if config.group_dro.rate:
-            cells, worst = _weigh_cells(detector, state.cells, losses, cell)
+            # The autoencoder's loss, which faces alone have, must not pass for theirs.
+            cells, worst = _weigh_cells(detector, state.cells, of_output, cell)
+            worst += beside.sum() / config.batch_size
         return worst, (losses, variables, cells)
 
     params = state.variables["params"]
