@@ -36,4 +36,5 @@ def study_world(
         seeds = _SHORT_SEEDS
         base.steps, base.evaluation.every = _SHORT_STEPS, _SHORT_STEPS // 3
     variants = {method: METHODS[method] for method in methods}
-    return study_config.study(f"risk_{world}_{form}", question, base, variants, seeds)
+    name, examinations = f"risk_{world}_{form}", {"bins": {"kind": "bins"}}
+    return study_config.study(name, question, base, variants, seeds, examinations)

@@ -6,6 +6,7 @@ not overlap. All of `ISOMETRIES` are isometries: pixels change their places or a
 Mechanisms that darken or cover a face are none: a rare dark group can be denser than a common one.
 """
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -94,18 +95,23 @@ def transform(
     return made
 
 
-def _apply(steps: Sequence[Mechanism], images: np.ndarray, key: jax.Array) -> np.ndarray:
+def _apply(steps: tuple[Spec | Mechanism, ...], images: np.ndarray, key: jax.Array) -> np.ndarray:
     """What mechanisms, one after the other, make of images: uint8 `[N, H, W, C]`, as they are."""
+    return in_chunks(
+        lambda i: _apply_chunk(steps, key, i.astype(np.int32), images[i]), len(images), _CHUNK
+    )
 
-    @jax.jit
-    def call(index: jax.Array, pixels: jax.Array) -> jax.Array:
-        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
-        made = pixels.astype(jnp.float32) / 255
-        for step in steps:
-            made = jax.vmap(step)(keys, made)
-        return jnp.rint(made * 255).astype(jnp.uint8)
 
-    return in_chunks(lambda i: call(i.astype(np.int32), images[i]), len(images), _CHUNK)
+@functools.partial(jax.jit, static_argnums=0)
+def _apply_chunk(
+    steps: tuple[Spec | Mechanism, ...], key: jax.Array, index: jax.Array, pixels: jax.Array
+) -> jax.Array:
+    # By name, so that what one split or world compiled serves all.
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
+    made = pixels.astype(jnp.float32) / 255
+    for step in steps:
+        made = jax.vmap(step if callable(step) else mechanisms.build(step))(keys, made)
+    return jnp.rint(made * 255).astype(jnp.uint8)
 
 
 def luminance(images: np.ndarray) -> np.ndarray:
@@ -121,20 +127,15 @@ def luminance(images: np.ndarray) -> np.ndarray:
 
 
 def luminance_groups(
-    images: np.ndarray,
-    quantiles: Sequence[float] = (0.25, 0.5, 0.75),
-    reference: np.ndarray | None = None,
+    measured: np.ndarray, known: np.ndarray, quantiles: Sequence[float] = (0.25, 0.5, 0.75)
 ) -> np.ndarray:
     """Groups faces by luminance: int32 `[N]`, 0 for the darkest.
 
     Args:
-      images: uint8 `[N, H, W, C]`.
+      measured: of the faces, `[N]`.
+      known: of the faces whose quantiles count, such as those of training, `[M]`.
       quantiles: rising, where one group ends and the next begins.
-      reference: the images whose quantiles these are, such as those of training; by default
-        `images`.
     """
-    measured = luminance(images)
-    known = measured if reference is None else luminance(reference)
     return np.searchsorted(np.quantile(known, quantiles), measured, "right").astype(np.int32)
 
 
@@ -162,10 +163,11 @@ def draw_groups(
     return group
 
 
-def _steps(name: Spec) -> list[Mechanism]:
-    """What is done to the images of a group, one after the other."""
-    steps = ISOMETRIES.get(name, (name,)) if isinstance(name, str) else (name,)
-    return [step if callable(step) else mechanisms.build(step) for step in steps]
+def _steps(name: Spec) -> tuple[Spec | Mechanism, ...]:
+    """What is done to the images of a group, one after the other: names, or functions."""
+    if isinstance(name, str):
+        return ISOMETRIES.get(name, (name,))
+    return (mechanisms.build(name),)
 
 
 def _check_mechanism(name: Spec, shape: tuple[int, ...]) -> None:

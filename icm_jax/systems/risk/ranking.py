@@ -97,6 +97,11 @@ def ause_of_random(error: np.ndarray) -> float:
     return ause(error, np.zeros_like(error))
 
 
+def mean(values: np.ndarray) -> float | None:
+    """The mean of values `[N]`; None of nothing."""
+    return float(np.mean(values)) if len(values) else None
+
+
 def binned(values: np.ndarray, by: np.ndarray, bins: int = 10) -> np.ndarray:
     """Means of values in bins of equal count along a score, lowest first, float64 `[bins]`.
 

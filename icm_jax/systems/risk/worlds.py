@@ -20,7 +20,7 @@ import numpy as np
 from icm_jax import mechanisms
 from icm_jax.data.types import Dataset, Splits
 from icm_jax.mechanisms import Spec
-from icm_jax.systems.risk.groups import draw_groups, isometries, transform
+from icm_jax.systems.risk.groups import draw_groups, isometries, luminance, transform
 
 SHARES = (0.60, 0.20, 0.10, 0.06, 0.03, 0.01)
 RATES = (0.0, 0.1, 0.2, 0.3)
@@ -32,7 +32,8 @@ class World(NamedTuple):
     Attributes:
       splits: images, and labels as a network sees them. Attributes are those that there were, and
         `group`, int32 `[N]`, which of the G groups an image was put into, be it a face or not,
-        and `true`, int32 `[N]`, its label before any was flipped.
+        `true`, int32 `[N]`, its label before any was flipped, and of images in colour `luminance`,
+        float32 `[N]`, as it was before anything was done to them.
       names: of the groups.
       shares: `[G]`, of the faces in training that were put into each.
       rates: `[G]`, of labels flipped in each.
@@ -171,6 +172,8 @@ def _build_world(
     made = []
     for number, (split, group) in enumerate(zip(splits, groups, strict=True)):
         known = {**split.attributes, "group": group, "true": split.labels.astype(np.int32)}
+        if split.images.shape[-1] == 3:
+            known["luminance"] = luminance(split.images)
         # A mechanism that draws shall not draw the same for both splits.
         key = jax.random.fold_in(jax.random.key(seed), number)
         images = transform(split.images, group, names, key)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from icm_jax import risk
 from icm_jax.systems.risk import conformal, metrics
 
 
@@ -51,6 +52,16 @@ def test_interval():
     np.testing.assert_allclose([lower, upper], [[-5, 4], [7, 6]])
     lower, upper = conformal.interval(conformal.Conformal(np.inf, 0.9), [1, 5], [9, 0.25])
     np.testing.assert_array_equal([lower, upper], [[-np.inf] * 2, [np.inf] * 2])
+
+
+def test_intervals_of_a_risk():
+    """By the public name, of what a model says: sigma 2 and scores 1/2, 1, 3/2 of three rows."""
+    target = np.array([1.0, -2.0, 3.0])
+    kept = risk.Risk(np.zeros((3, 1)), aleatoric=np.full((3, 1), 3.0), epistemic=np.ones((3, 1)))
+    found = risk.conformal.calibrate(kept.prediction[:, 0], kept.total()[:, 0], target, level=0.5)
+    new = risk.Risk(np.full((1, 1), 7.0), aleatoric=np.full((1, 1), 9.0))
+    ends = risk.conformal.interval(found, new.prediction[:, 0], new.total()[:, 0])
+    np.testing.assert_allclose(ends, [[4], [10]])  # 7 -+ 1 * 3
 
 
 def test_a_common_factor_of_sigma_cancels():

@@ -123,10 +123,10 @@ def test_luminance_is_of_the_middle():
 
 
 def test_groups_by_luminance():
-    images = np.arange(100, dtype=np.uint8)[::-1, None, None, None] * np.ones((8, 8, 1), np.uint8)
-    group = groups.luminance_groups(images, (0.25, 0.5, 0.75))
+    measured = np.arange(100, dtype=np.float32)[::-1]
+    group = groups.luminance_groups(measured, measured)
     assert group.dtype == np.int32 and np.bincount(group).tolist() == [25, 25, 25, 25]
     assert group[0] == 3 and group[-1] == 0
-    # By the quantiles of others: all of 60 and more are above the median of 0 to 59.
-    below = groups.luminance_groups(images, (0.5,), reference=images[40:])
+    # By the quantiles of others: all of 30 and more are above the median of 0 to 59.
+    below = groups.luminance_groups(measured, measured[40:], (0.5,))
     assert below.tolist() == [1] * 70 + [0] * 30

@@ -3,6 +3,7 @@ import pytest
 
 from icm_jax.data.types import Dataset, Splits
 from icm_jax.systems.risk import worlds
+from icm_jax.systems.risk.groups import luminance
 
 FACES, NON_FACES, TEST = 200, 100, 60
 
@@ -61,6 +62,15 @@ def test_density_plants_the_shares_exactly(channels):
         np.testing.assert_array_equal(made.images[plain], split.images[plain])
         np.testing.assert_array_equal(made.labels, split.labels)
     assert ("channels_rolled" in world.names) == (channels == 3)
+
+
+def test_luminance_is_that_of_before_in_colour_alone():
+    splits = draw_splits()
+    world = worlds.conflict(splits, 0, share=0.5)
+    assert world.splits.train.attributes["group"].any()
+    for made, split in zip(world.splits, splits, strict=True):
+        np.testing.assert_array_equal(made.attributes["luminance"], luminance(split.images))
+    assert "luminance" not in worlds.plain(draw_splits(1), 0).splits.train.attributes
 
 
 def test_shares_are_permuted_by_the_seed():

@@ -8,13 +8,15 @@ import numpy as np
 from icm_jax.data import Dataset
 from icm_jax.system import Evaluation
 from icm_jax.systems.risk import ranking
+from icm_jax.systems.risk.detection.cleaning import describe_cleaning
+from icm_jax.systems.risk.detection.representation import show_faces
 from icm_jax.systems.risk.detection.sampling import FACE
+from icm_jax.systems.risk.detection.skin import describe_luminance
 from icm_jax.systems.risk.detection.state import Detector, State
 from icm_jax.systems.risk.worlds import World
 from icm_jax.systems.risk.wrappers import Risk
 
 _BINS = 10
-_SHOWN = 8  # of the least and the most represented faces
 _RARE = 0.03  # share of the faces up to which a group is called rare
 # name -> float64 [N]
 Scores = Mapping[str, np.ndarray]
@@ -37,6 +39,7 @@ def evaluate(
     sampled = sampled_shares(world, np.asarray(state.weights))
     scores = _scores(risk)
     groups = _describe_groups(world, test, scores)
+    bins = _bin_faces(test, scores, right)
     scalars = {
         "accuracy": accuracy["all"],
         "group_recall": accuracy["groups"],
@@ -44,6 +47,7 @@ def evaluate(
         "non_faces": accuracy["non_faces"],
         "sampled_share": sampled["groups"],
         "effective_faces": sampled["effective"],
+        **{f"recall_by_{name}": recall for name, recall in bins.items()},
     }
     summary = {
         "image_shape": list(test.images.shape[1:]),
@@ -51,12 +55,18 @@ def evaluate(
         "resampling": detector.config.resampling.by,
         "accuracy": accuracy,
         "sampling": sampled,
+        "cleaning": describe_cleaning(world, np.asarray(state.weights)),
         "groups": groups,
-        "bins": _bin_faces(test, scores, right),
+        "luminance": describe_luminance(world, right, scores),
+        "bins": bins,
         "scores": _judge_scores(world, test, scores, groups),
     }
-    arrays = _show_faces(detector, world, state) if complete else {}
-    summary["pictures"] = ["bins"] * bool(summary["bins"]) + ["faces", "mean_faces"] * bool(arrays)
+    arrays = show_faces(detector, world, state) if complete else {}
+    summary["pictures"] = (
+        ["luminance"] * bool(summary["luminance"])
+        + ["bins"] * bool(bins)
+        + ["faces", "mean_faces"] * bool(arrays)
+    )
     return Evaluation(scalars, summary, arrays)
 
 
@@ -75,10 +85,11 @@ def headline(summary: Mapping[str, Any]) -> dict[str, float]:
 def numbers(
     summary: Mapping[str, Any], records: Sequence[Mapping[str, Any]]
 ) -> dict[str, float | None]:
-    """The row of a run in a study: `headline`, and what the scores are worth."""
+    """The row of a run in a study: `headline`, what scores are worth, recall by luminance."""
     del records
-    scores = summary["scores"]
-    return {**headline(summary), **scores, "effective faces": summary["sampling"]["effective"]}
+    quarters = {f"{row['name']} quarter": row["recall"] for row in summary["luminance"]}
+    effective = {"effective faces": summary["sampling"]["effective"]}
+    return {**headline(summary), **summary["scores"], **effective, **quarters}
 
 
 def sampled_shares(world: World, weights: np.ndarray) -> dict[str, Any]:
@@ -106,14 +117,17 @@ def sampled_shares(world: World, weights: np.ndarray) -> dict[str, Any]:
 def _accuracy(world: World, test: Dataset, right: np.ndarray) -> dict[str, Any]:
     """Shares of test images that are called what they are; None of nothing."""
     true, group = test.attributes["true"], test.attributes["group"]
-    faces = [right[(true == FACE) & (group == g)] for g in range(len(world.names))]
-    groups = [_mean(part) for part in faces]
+    groups, non_face_groups = (
+        [ranking.mean(right[of_class & (group == g)]) for g in range(len(world.names))]
+        for of_class in (true == FACE, true != FACE)
+    )
     common = int(np.argmax(world.shares))
     return {
-        "all": _mean(right),
-        "faces": _mean(right[true == FACE]),
-        "non_faces": _mean(right[true != FACE]),
+        "all": ranking.mean(right),
+        "faces": ranking.mean(right[true == FACE]),
+        "non_faces": ranking.mean(right[true != FACE]),
         "groups": groups,
+        "non_face_groups": non_face_groups,
         "ordinary": groups[common],
         "worst_group": min((share for share in groups if share is not None), default=None),
     }
@@ -127,7 +141,7 @@ def _describe_groups(world: World, test: Dataset, scores: Scores) -> list[dict[s
         zip(world.names, world.shares, world.rates, strict=True)
     ):
         here = faces & (group == number)
-        means = {key: _mean(value[here]) for key, value in scores.items()}
+        means = {key: ranking.mean(value[here]) for key, value in scores.items()}
         described.append({"name": name, "share": share, "rate": rate, **means})
     return described
 
@@ -174,22 +188,3 @@ def _scores(risk: Risk) -> Scores:
     """What is known of the scores, float64 `[N]` each."""
     known = risk.known()
     return {name: np.asarray(known[name], np.float64) for name in SCORES if name in known}
-
-
-def _show_faces(detector: Detector, world: World, state: State) -> dict[str, np.ndarray]:
-    """Training faces to be drawn: the least and the most represented, and means by percentile."""
-    train = world.splits.train
-    faces = train.images[train.labels == FACE]
-    if not detector.config.model.density or len(faces) < _BINS * _SHOWN:
-        return {}
-    order = np.argsort(np.asarray(detector.describe(state.variables, faces).density))
-    parts = np.array_split(order, _BINS)
-    return {
-        "least": faces[order[:_SHOWN]],
-        "most": faces[order[-_SHOWN:]],
-        "means": np.stack([faces[part].mean(axis=0) for part in parts]) / 255,
-    }
-
-
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None

@@ -38,12 +38,15 @@ class State(NamedTuple):
       opt_state: of Adam.
       weights: float32 `[N]`, by which training images are drawn, apart for faces and others.
       cells: float32 `[2 G]`, what the mean loss of each class and group counts (group DRO).
+      first_density: float32 `[N]`, the log density of training faces after the first epoch, before
+        it changed any weight; 0 of others, and of all before that.
     """
 
     variables: PyTree
     opt_state: PyTree
     weights: jax.Array
     cells: jax.Array
+    first_density: jax.Array
 
 
 class Detector(NamedTuple):
@@ -91,7 +94,7 @@ def init_state(detector: Detector, count: int, key: jax.Array) -> State:
     variables = detector.model.init(key, jnp.zeros((1, *detector.shape)))
     opt_state = _optimizer(detector.config).init(variables["params"])
     cells = jnp.full(2 * detector.groups, 0.5 / detector.groups)
-    return State(variables, opt_state, jnp.ones(count), cells)
+    return State(variables, opt_state, jnp.ones(count), cells, jnp.zeros(count))
 
 
 def make_phases(detector: Detector) -> tuple[Phase, ...]:
@@ -119,10 +122,13 @@ def _step(detector: Detector, state: State, data: Data, key: jax.Array) -> tuple
 
     def value(params):
         variables = {**state.variables, "params": params}
-        losses, variables = detector.model.loss(variables, images, labels, loss_key)
+        of_output, beside, variables = detector.model.losses(variables, images, labels, loss_key)
+        losses = of_output + beside
         cells, worst = state.cells, losses.sum() / config.batch_size
         if config.group_dro.rate:
-            cells, worst = _weigh_cells(detector, state.cells, losses, cell)
+            # The autoencoder's loss, which faces alone have, must not pass for theirs.
+            cells, worst = _weigh_cells(detector, state.cells, of_output, cell)
+            worst += beside.sum() / config.batch_size
         return worst, (losses, variables, cells)
 
     params = state.variables["params"]
@@ -167,14 +173,22 @@ def _observe(detector: Detector, state: State, data: Data) -> State:
     order = np.random.RandomState(0).permutation(faces)
     variables = _fill(detector, state.variables, data["images"], order)
     state = state._replace(variables=variables)
-    if settings.by in ("", "group"):
+    is_first = bool(detector.config.model.density) and not np.any(state.first_density)
+    is_weighed = settings.by not in ("", "group")
+    if not (is_first or is_weighed):
         return state
     risk = detector.describe(variables, data["images"][faces])
-    weights = np.array(state.weights)
-    # Images that were taken out stay out.
-    chosen = weigh_risk(risk, settings.by, settings.power, settings.most)
-    weights[faces] = np.where(weights[faces] > 0, chosen, 0)
-    return state._replace(weights=weights)
+    if is_first:
+        first = np.zeros(len(data["labels"]), np.float32)
+        first[faces] = risk.density
+        state = state._replace(first_density=first)
+    if is_weighed:
+        weights = np.array(state.weights)
+        # Images that were taken out stay out.
+        chosen = weigh_risk(risk, settings.by, settings.power, settings.most)
+        weights[faces] = np.where(weights[faces] > 0, chosen, 0)
+        state = state._replace(weights=weights)
+    return state
 
 
 def _clean(detector: Detector, state: State, data: Data, key: jax.Array) -> State:

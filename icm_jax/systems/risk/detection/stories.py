@@ -1,6 +1,6 @@
 """What a run of the face detector came to, as its report tells it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from icm_jax.report.story import Measure, Story, cell
@@ -25,6 +25,10 @@ _WORDS = {
     "aleatoric and rate": "The rank correlation of the groups' mean aleatoric uncertainty with "
     "their share of wrong labels is {:.2f}.",
 }
+_BEFORE = (
+    "In the first epoch all faces were drawn alike: bins and faces of then are before resampling, "
+    "but also of shorter training. A run with erm has all of it without resampling."
+)
 
 
 def tell(summary: Mapping[str, Any]) -> Story:
@@ -65,6 +69,36 @@ def tell(summary: Mapping[str, Any]) -> Story:
         notes=[
             "Groups were planted; the world is described in icm_jax.systems.risk.worlds.",
             f"Of {sampling['of']} faces {sampling['effective']:.0f} are drawn, effectively.",
+            *[_BEFORE] * (summary["resampling"] in ("density", "epistemic", "both")),
+            *_tell_cleaning(summary["cleaning"]),
+            *_tell_luminance(summary["luminance"]),
             *(_WORDS[name].format(value) for name, value in summary["scores"].items()),
         ],
     )
+
+
+def _tell_luminance(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Recall, and density where there is one, of the quarters in words; [] of none."""
+    if not rows:
+        return []
+    recall = ", ".join(f"{cell(row['recall'], '%')} of {row['faces']}" for row in rows)
+    said = (
+        "Of faces that nothing was done to, by luminance from the darkest quarter to the "
+        f"brightest, these percentages are found: {recall}"
+    )
+    if "density" in rows[0]:
+        said += f"; mean log density: {', '.join(cell(row['density']) for row in rows)}"
+    return [f"{said}."]
+
+
+def _tell_cleaning(found: Mapping[str, Any]) -> list[str]:
+    """What was left out in words; [] where nothing was."""
+    if not found:
+        return []
+    return [
+        f"{found['left_out']} of {found['of']} training images were left out for their uncertainty;"
+        f" {cell(found['wrong'], '%')} % of them had a wrong label, which is "
+        f"{cell(found['found'], '%')} % of all wrong labels: before "
+        f"{cell(found['wrong_before'], '%')} % of the labels were wrong, after "
+        f"{cell(found['wrong_after'], '%')} %."
+    ]

@@ -134,8 +134,8 @@ def make_observe(models: Models) -> Callable[[State, Mapping[str, Rows]], State]
 
 def _bank_size(variables: Variables) -> int:
     """Rows that the largest bank of a model holds; 0 without any."""
-    banks = jax.tree.leaves(variables["risk"], is_leaf=lambda node: isinstance(node, Bank))
-    return max((bank.latents.shape[-2] for bank in banks), default=0)
+    leaves = jax.tree.leaves(variables["risk"], is_leaf=lambda node: isinstance(node, Bank))
+    return max((leaf.latents.shape[-2] for leaf in leaves if isinstance(leaf, Bank)), default=0)
 
 
 def _components(

@@ -4,8 +4,10 @@ plain, mve, dropout, ensemble, vae, histogram, density, controller
               make models of networks and of models; see `icm_jax.systems.risk.wrappers.wrap`
 Risk          what a model's `predict` gives
 combine       the law by which risks of equals become one
+conformal     intervals and sets of classes that cover what they promise, on top of any model
 """
 
+from icm_jax.systems.risk import conformal
 from icm_jax.systems.risk.wrappers.controller import controller
 from icm_jax.systems.risk.wrappers.result import Risk, combine
 from icm_jax.systems.risk.wrappers.wrap import (
@@ -21,6 +23,7 @@ from icm_jax.systems.risk.wrappers.wrap import (
 __all__ = [
     "Risk",
     "combine",
+    "conformal",
     "controller",
     "density",
     "dropout",

@@ -25,9 +25,44 @@ class Bank(NamedTuple):
         return jnp.arange(len(self.latents)) < self.count
 
 
+class WhitenedBank(NamedTuple):
+    """A bank with its latents whitened by its own covariance, once for all that is looked up.
+
+    Attributes:
+      bank: the latents as they came in.
+      mean: float32 `[1, F]`, of those.
+      whiten: float32 `[F, F]`, the inverse of a root of their covariance.
+      latents: float32 `[Q, F]`, whitened.
+    """
+
+    bank: Bank
+    mean: jax.Array
+    whiten: jax.Array
+    latents: jax.Array
+
+
 def empty_bank(size: int, width: int) -> Bank:
     """A bank without latents, for `size` of `width` numbers."""
     return Bank(jnp.zeros((size, width)), jnp.int32(0))
+
+
+def empty_whitened(size: int, width: int) -> WhitenedBank:
+    """As `empty_bank`, of one that whitens."""
+    bank = empty_bank(size, width)
+    return WhitenedBank(bank, jnp.zeros((1, width)), jnp.eye(width), bank.latents)
+
+
+def whiten(bank: Bank) -> WhitenedBank:
+    """A bank with its latents whitened, so that no direction counts for its unit."""
+    mean, matrix = _whitening(bank)
+    return WhitenedBank(bank, mean, matrix, _product(bank.latents - mean, matrix))
+
+
+def push_whitened(
+    bank: WhitenedBank, latents: jax.Array, weights: jax.Array | None = None
+) -> WhitenedBank:
+    """As `push`; all that is in the bank is whitened anew."""
+    return whiten(push(bank.bank, latents, weights))
 
 
 def push(bank: Bank, latents: jax.Array, weights: jax.Array | None = None) -> Bank:
@@ -77,23 +112,24 @@ def log_histogram(bank: Bank, latents: jax.Array, bins: int, smoothing: float) -
     return jnp.take_along_axis(log_share.T, bin_of(latents), axis=0).sum(axis=1)
 
 
-def log_density_of_neighbours(bank: Bank, latents: jax.Array, neighbours: int) -> jax.Array:
+def log_density_of_neighbours(
+    whitened: WhitenedBank, latents: jax.Array, neighbours: int
+) -> jax.Array:
     """The log density at latents `[B, F]` by the k-th nearest of a bank: `[B]`.
 
     log k/n - log V - F log r, where r is the distance to the k-th nearest of n latents and V the
     volume of the unit ball (Loftsgaarden and Quesenberry 1965). Latents are whitened first by the
-    bank's own covariance, so that no direction counts for its unit; the density is of whitened
-    latents. A latent that lies in the bank is its own nearest.
+    bank's own covariance; the density is of whitened latents. A latent that lies in the bank is its
+    own nearest.
 
     Args:
-      bank: of latents, more than `neighbours` for a meaning; while it has fewer all densities are
-        0.
+      whitened: a bank of latents, more than `neighbours` for a meaning; while it has fewer all
+        densities are 0.
       latents: to look up.
       neighbours: k.
     """
-    mean, whiten = _whitening(bank)
-    known = _product(bank.latents - mean, whiten)
-    asked = _product(latents - mean, whiten)
+    bank, mean, matrix, known = whitened
+    asked = _product(latents - mean, matrix)
     products = _product(asked, known.T)
     square = jnp.square(asked).sum(1)[:, None] + jnp.square(known).sum(1)[None] - 2 * products
     square = jnp.where(bank.filled[None], square, jnp.inf)

@@ -1,5 +1,6 @@
 """What looks at a network's features beside its output: an autoencoder, and banks of latents."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -9,9 +10,11 @@ import jax.numpy as jnp
 
 from icm_jax.systems.risk.wrappers.bank import (
     empty_bank,
+    empty_whitened,
     log_density_of_neighbours,
     log_histogram,
     push,
+    push_whitened,
 )
 from icm_jax.systems.risk.wrappers.network import linear
 
@@ -127,24 +130,33 @@ def _init_decoder(
 
 def histogram(bins: int, size: int, smoothing: float) -> Head:
     """Density by marginal histograms of the latents, see `bank.log_histogram`."""
-    return _banked(
-        "histogram", size, lambda bank, latents: log_histogram(bank, latents, bins, smoothing)
-    )
+
+    def look_up(bank, latents):
+        return log_histogram(bank, latents, bins, smoothing)
+
+    return _banked("histogram", functools.partial(empty_bank, size), push, look_up)
 
 
 def nearest(neighbours: int, size: int) -> Head:
     """Density by the k-th nearest latent, see `bank.log_density_of_neighbours`."""
-    return _banked(
-        "density", size, lambda bank, latents: log_density_of_neighbours(bank, latents, neighbours)
-    )
+
+    def look_up(bank, latents):
+        return log_density_of_neighbours(bank, latents, neighbours)
+
+    return _banked("density", functools.partial(empty_whitened, size), push_whitened, look_up)
 
 
-def _banked(name: str, size: int, look_up: Callable[..., jax.Array]) -> Head:
+def _banked(
+    name: str,
+    make_empty: Callable[[int], PyTree],
+    observe: Callable[..., PyTree],
+    look_up: Callable[[PyTree, jax.Array], jax.Array],
+) -> Head:
     return Head(
         name,
-        init=lambda key, x, latents: ({}, empty_bank(size, latents.shape[1])),
+        init=lambda key, x, latents: ({}, make_empty(latents.shape[1])),
         describe=lambda params, bank, x, latents: {"density": look_up(bank, latents)},
-        observe=push,
+        observe=observe,
     )
 
 

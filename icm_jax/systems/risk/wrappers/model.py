@@ -96,15 +96,23 @@ class Model(NamedTuple):
         Returns:
           Losses, float32 `[B]`, and the variables with batch statistics after the batch.
         """
+        of_output, of_heads, variables = self.losses(variables, x, targets, key)
+        return of_output + of_heads, variables
+
+    def losses(
+        self, variables: Variables, x: jax.Array, targets: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, jax.Array, Variables]:
+        """As `loss`, with what the output costs apart from what is beside it, `[B]` each."""
         seen_key, likelihood_key, heads_key = jax.random.split(key, 3)
         seen = self._look(variables, x, train=True, key=seen_key)
         params = variables["params"]
-        losses = self.likelihood.loss(params.get(LIKELIHOOD, {}), seen, targets, likelihood_key)
+        of_output = self.likelihood.loss(params.get(LIKELIHOOD, {}), seen, targets, likelihood_key)
+        of_heads = jnp.zeros_like(of_output)
         for number, (head, own, latents) in enumerate(self._at_heads(params, seen.features)):
             if head.loss:
                 more = head.loss(own, x, latents, jax.random.fold_in(heads_key, number))
-                losses += more if head.of is None else jnp.where(targets == head.of, more, 0)
-        return losses, {**variables, "batch_stats": seen.batch_stats}
+                of_heads += more if head.of is None else jnp.where(targets == head.of, more, 0)
+        return of_output, of_heads, {**variables, "batch_stats": seen.batch_stats}
 
     def observe(
         self, variables: Variables, x: jax.Array, counts: jax.Array | None = None
@@ -216,10 +224,17 @@ class Ensemble(NamedTuple):
         self, variables: Variables, x: jax.Array, targets: jax.Array, key: jax.Array
     ) -> tuple[jax.Array, Variables]:
         """As `Model.loss`; losses are the sum of the members', each of which learns as if alone."""
-        losses, variables = self._map(
-            lambda v, key: self.inner.loss(v, x, targets, key), variables, self._keys(key)
+        of_output, of_heads, variables = self.losses(variables, x, targets, key)
+        return of_output + of_heads, variables
+
+    def losses(
+        self, variables: Variables, x: jax.Array, targets: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, jax.Array, Variables]:
+        """As `Model.losses`, sums of the members'."""
+        of_output, of_heads, variables = self._map(
+            lambda v, key: self.inner.losses(v, x, targets, key), variables, self._keys(key)
         )
-        return losses.sum(axis=0), variables
+        return of_output.sum(axis=0), of_heads.sum(axis=0), variables
 
     def observe(
         self, variables: Variables, x: jax.Array, counts: jax.Array | None = None

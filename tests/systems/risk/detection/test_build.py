@@ -40,11 +40,13 @@ def test_banks_hold_faces_alone_and_rare_ones_are_drawn_more_often(run):
     _, result = run
     (world,) = (build().given,)
     faces = world["labels"] == 1
-    bank = result.state.variables["risk"]["density"]
+    bank = result.state.variables["risk"]["density"].bank
     assert bank.count == 20 * 2  # two evaluations, each of as many as it holds of 30 faces
     weights = np.asarray(result.state.weights)
     assert (weights[~faces] == 1).all()
     assert weights[faces].min() == 1 and 1 < weights[faces].max() <= 50
+    first = np.asarray(result.state.first_density)
+    assert not first[~faces].any() and first[faces].all()
 
 
 def test_a_run_killed_within_an_epoch_goes_on_bit_for_bit(tmp_path, monkeypatch, run):
@@ -67,7 +69,7 @@ def test_a_run_killed_within_an_epoch_goes_on_bit_for_bit(tmp_path, monkeypatch,
 def test_groups_that_are_told_are_drawn_equally_often():
     system = build("conflict,oracle")
     (phase,) = system.phases
-    begun = phase.begin(state.State((), (), np.ones(60), ()), system.given, None)
+    begun = phase.begin(state.State((), (), np.ones(60), (), ()), system.given, None)
     faces, group = system.given["labels"] == 1, system.given["group"]
     for part in (faces, ~faces):
         sums = [begun.weights[part & (group == g)].sum() for g in (0, 1)]
@@ -119,3 +121,17 @@ def test_four_devices_learn_what_one_does(method):
     if method == "group_dro":
         chex.assert_trees_all_close(of_first[0].cells, alone.cells, rtol=1e-4)
         assert np.abs(alone.cells - 0.25).max() > 1e-4
+
+
+def test_group_dro_weighs_what_is_detected_not_what_is_reconstructed():
+    """The autoencoder's loss, of faces alone, is a thousand times that of the output."""
+    system = build("conflict,group_dro", **{"model.weight": 1000.0})
+    first = jax.jit(system.init)(jax.random.key(0))
+    data = jax.tree.map(jnp.asarray, system.given)
+    after, metrics = jax.jit(system.phases[0].step)(first, data, jax.random.key(1))
+    assert metrics["loss"].total / metrics["loss"].count > 1000
+    # Each of four cells had 1/4; losses of the output are near log 2 for all, the rate is 0.05.
+    np.testing.assert_allclose(after.cells, np.full(4, 0.25), atol=0.02)
+    assert np.ptp(after.cells) > 0
+    decoder = [s.variables["params"]["vae"]["bias"] for s in (first, after)]
+    assert np.abs(decoder[0] - decoder[1]).max() > 0  # it learns all the same

@@ -7,7 +7,7 @@ import pytest
 from systems.risk.detection import tiny
 
 from icm_jax.data import Dataset, Splits
-from icm_jax.systems.risk.detection import evaluation, figures
+from icm_jax.systems.risk.detection import evaluation, figures, representation
 from icm_jax.systems.risk.detection.stories import tell
 from icm_jax.systems.risk.worlds import World
 from icm_jax.systems.risk.wrappers import Risk
@@ -47,6 +47,7 @@ def test_recall_is_of_each_group():
         "faces": pytest.approx(18 / 20),
         "non_faces": pytest.approx(9 / 10),
         "groups": [1.0, pytest.approx(0.8)],
+        "non_face_groups": [pytest.approx(9 / 10), None],
         "ordinary": 1.0,
         "worst_group": pytest.approx(0.8),
     }
@@ -98,3 +99,51 @@ def test_figures_have_a_line_for_each_group():
     labels = [line.get_label() for line in drawn["recall"].axes[0].get_lines()]
     assert labels == ["plain", "rare"]
     assert {"recall", "sampling", "training", "bins"} == set(drawn)
+
+
+def test_bins_of_the_first_epoch_stand_beside_those_of_the_end():
+    missed = {0: range(20), 2: (0, 1, 9), 4: (), 6: (0,)}  # by step; none is learned at 0
+    made = {step: judge(missed=who, density=np.arange(30.0)) for step, who in missed.items()}
+    records = [
+        {"phase": "training", "step": step, "evaluation": each.scalars}
+        for step, each in made.items()
+    ]
+    axes = figures.draw(made[6], records)["bins"].axes[0]
+    found = {line.get_label(): line.get_ydata().tolist() for line in axes.get_lines()}
+    assert axes.get_title() == "log density"
+    assert found == {
+        "step 2": [0, 1, 1, 1, 0.5, 1, 1, 1, 1, 1],
+        "step 6": [0.5, 1, 1, 1, 1, 1, 1, 1, 1, 1],
+    }
+
+
+def ranked(first, last):
+    """What is shown of 100 faces of growing brightness, by densities then and at the end."""
+    images = np.arange(101, dtype=np.uint8)[:, None, None, None] * np.ones((32, 32, 1), np.uint8)
+    train = Dataset(images, np.array([1] * 100 + [0]), {})
+    config = tiny.risk_faces()
+    risk = Risk(np.zeros((100, 2)), density=np.asarray(last))
+    detector = SimpleNamespace(config=config, describe=lambda variables, images: risk)
+    state = SimpleNamespace(variables={}, first_density=np.append(first, 0))
+    world = World(Splits(train, train), ("plain",), (1.0,), (0.0,))
+    return representation.show_faces(detector, world, state)
+
+
+def test_faces_are_ranked_then_and_at_the_end():
+    # Then the darkest face was the rarest, at the end it is the most common one.
+    shown = ranked(np.arange(1.0, 101.0), -np.arange(100.0))
+    brightness = {name: values[..., 0, 0, 0].tolist() for name, values in shown.items()}
+    assert brightness["least"] == [list(range(8)), list(range(99, 91, -1))]
+    assert brightness["most"] == [list(range(92, 100)), list(range(7, -1, -1))]
+    # Means of 0 to 9, 10 to 19, ...
+    means = np.arange(4.5, 100, 10) / 255
+    np.testing.assert_allclose(brightness["means"], [means, means[::-1]])
+    drawn = figures._draw_faces(shown)
+    assert {
+        name: figure.axes[0].get_images()[0].get_array().shape[:2] for name, figure in drawn.items()
+    } == {"faces": (4 * 35 + 3, 8 * 35 + 3), "mean_faces": (73, 353)}
+
+
+def test_without_a_first_epoch_there_is_the_end_alone():
+    shown = ranked(np.zeros(100), np.arange(100.0))
+    assert {name: len(values) for name, values in shown.items()} == dict.fromkeys(shown, 1)

@@ -85,7 +85,7 @@ def test_banks_hold_rows_evenly_from_all_that_are_no_filling(size):
     observe = make_observe(models)
     data = {"train": task.train}
     seen = observe(state, data)
-    bank = seen.learners["density"].variables["risk"]["density"]
+    bank = seen.learners["density"].variables["risk"]["density"].bank
     model, variables = models["density"], state.learners["density"].variables
     for split, count in enumerate(task.train.count):
         held = min(size, count)
@@ -93,7 +93,7 @@ def test_banks_hold_rows_evenly_from_all_that_are_no_filling(size):
         index = (np.arange(held) * (count / held)).astype(int)
         assert len(set(index)) == held and count - 3 <= index[-1] < count
         own = jax.tree.map(lambda leaf, s=split: leaf[s], variables)
-        by_hand = model.observe(own, task.train.features[split, index])["risk"]["density"]
+        by_hand = model.observe(own, task.train.features[split, index])["risk"]["density"].bank
         np.testing.assert_allclose(
             bank.latents[split, :held], by_hand.latents[:held], rtol=1e-6, atol=1e-6
         )

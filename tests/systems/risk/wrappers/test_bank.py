@@ -1,5 +1,7 @@
 """The bank of latents and both densities, against NumPy, SciPy and planted truth."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -13,7 +15,13 @@ from icm_jax.systems.risk.wrappers.bank import Bank
 close = np.testing.assert_allclose
 push = program(banks.push)
 log_histogram = program(banks.log_histogram, static_argnums=(2, 3))
-log_density = program(banks.log_density_of_neighbours, static_argnums=2)
+push_whitened = program(banks.push_whitened)
+log_density_of_whitened = program(banks.log_density_of_neighbours, static_argnums=2)
+
+
+@functools.partial(program, static_argnums=2)
+def log_density(bank, asked, k):
+    return banks.log_density_of_neighbours(banks.whiten(bank), asked, k)
 
 
 def rows(*numbers):
@@ -153,6 +161,30 @@ def test_density_is_that_of_a_tree(k):
     skew = np.array([[3, 1], [0, 0.1]], np.float32)  # units and directions do not matter
     known, asked = normal(5, 80, 2) @ skew + 7, 2 * normal(6, 40, 2) @ skew + 7
     close(log_density(poisoned(known), asked, k), by_tree(known, asked, k), rtol=2e-3, atol=2e-3)
+
+
+def test_what_comes_in_is_whitened_with_what_was_there():
+    """Twice some latents, of which the last are not taken, are those in one bank."""
+    known, asked = 3 * normal(16, 60, 2) + 7, normal(17, 20, 2)
+    bank = program(banks.empty_whitened, static_argnums=(0, 1))(50, 2)
+    np.testing.assert_array_equal(log_density_of_whitened(bank, asked, 5), np.zeros(20))
+    bank = push_whitened(bank, known[:20])
+    bank = push_whitened(bank, known[20:], np.arange(40) < 25)
+    assert bank.bank.count == 45
+    density = log_density_of_whitened(bank, asked, 5)
+    close(density, by_tree(known[:45], asked, 5), rtol=2e-3, atol=2e-3)
+    whitened = np.asarray(bank.latents[:45])
+    close(whitened.mean(0), [0, 0], atol=1e-5)
+    close(np.cov(whitened.T, bias=True), np.eye(2), atol=1e-3)
+
+
+def test_looking_up_whitens_nothing_anew():
+    bank, asked = banks.empty_whitened(50, 4), np.zeros((3, 4), np.float32)
+    looked_up = jax.make_jaxpr(lambda b, x: banks.log_density_of_neighbours(b, x, 5))(bank, asked)
+    came_in = jax.make_jaxpr(banks.push_whitened)(bank, asked)
+    assert "cholesky" in str(came_in) and "cholesky" not in str(looked_up)
+    # Of the sizes that occur, no product is of the whole bank with the matrix.
+    assert "f32[50,4] = dot_general" not in str(looked_up)
 
 
 def test_density_of_near_points_far_from_the_mean():

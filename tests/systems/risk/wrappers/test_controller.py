@@ -80,7 +80,7 @@ def test_trained_networks_are_kept():
     both = risk.controller({"a": risk.mve(net), "b": risk.density(net, neighbours=2, size=8)})
     variables = program(both.wrap)(trained, KEY, x)
     same(variables["params"]["network"], trained["params"])
-    np.testing.assert_array_equal(variables["risk"]["b"]["density"].count, 0)
+    np.testing.assert_array_equal(variables["risk"]["b"]["density"].bank.count, 0)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_banks_look_up_what_they_observed():
         full = bank.push(bank.empty_bank(8, 3), seen)
         truth = (
             bank.log_histogram(full, asked, 5, 1e-3),
-            bank.log_density_of_neighbours(full, asked, 2),
+            bank.log_density_of_neighbours(bank.whiten(full), asked, 2),
         )
         return both, [{"density": density} for density in truth]
 

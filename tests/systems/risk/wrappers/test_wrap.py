@@ -88,7 +88,7 @@ def test_trained_networks_are_kept():
         same(variables["batch_stats"], trained["batch_stats"])
     assert sorted(got["vae"][0]["params"]) == ["network", "vae"]
     assert sorted(got["mve"][0]["params"]) == ["likelihood", "network"]
-    assert got["density"][0]["risk"]["density"].count == 0
+    assert got["density"][0]["risk"]["density"].bank.count == 0
 
 
 def test_trained_members_are_kept():
