@@ -4,6 +4,7 @@
   run             trains a config in a folder, or evaluates what was trained there
   mechanisms      what transforms images; `mechanisms.register` adds one
   Dataset, Splits images and labels of one's own
+  counterfactual  images that a trained generator makes: `counterfactual.load(workdir).draw(...)`
   risk            wrappers that make a network say what it does not know: `risk.mve`, ...
   restore         what a trained model makes of images; `restore.load`, `restore.export`
 
@@ -14,6 +15,7 @@ import importlib
 from typing import Any
 
 _MODULES = {
+    "counterfactual": "icm_jax.systems.counterfactual.generation.use",
     "mechanisms": "icm_jax.mechanisms",
     "restore": "icm_jax.systems.icm.restore",
     "risk": "icm_jax.systems.risk.wrappers",
@@ -25,7 +27,16 @@ _PLACES = {
     "run": "icm_jax.experiment",
 }
 
-__all__ = ["Dataset", "Splits", "default_config", "mechanisms", "restore", "risk", "run"]  # noqa: F822
+__all__ = [  # noqa: F822
+    "Dataset",
+    "Splits",
+    "counterfactual",
+    "default_config",
+    "mechanisms",
+    "restore",
+    "risk",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

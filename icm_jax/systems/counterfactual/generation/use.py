@@ -82,8 +82,35 @@ class Generator(NamedTuple):
             return self.generate(self.variables, *parts, key).images
 
         images = in_chunks(call, count, _CHUNK, "images")
-        pixels = np.round((images.clip(-1, 1) + 1) * 127.5).astype(np.uint8)
-        return {"images": pixels, **chosen._asdict()}
+        return {"images": _to_pixels(images), **chosen._asdict()}
+
+    def walk(self, mechanism: str, label: int, frames: int = 48, seed: int = 0) -> np.ndarray:
+        """Walks round a circle in one mechanism's noise, the others standing still.
+
+        Args:
+          mechanism: 'shape', 'foreground' or 'background'.
+          label: of all three.
+          frames: N, the last of which leads to the first.
+          seed: of the noise.
+
+        Returns:
+          uint8 `[N, S, S, 3]`.
+        """
+        start, other = np.asarray(jax.random.normal(jax.random.key(seed), (2, self.latent)))
+        turn = np.linspace(0, 2 * np.pi, frames, endpoint=False, dtype=np.float32)[:, None]
+        still = np.tile(start, (frames, 1))
+        noise = Each(*[still] * 3)._replace(
+            **{mechanism: np.cos(turn) * start + np.sin(turn) * other}
+        )
+        labels = Each(*[np.full(frames, label, np.int32)] * 3)
+        # The shift of textures is drawn for each image: one at a time they are all shifted alike.
+        images = [
+            self.generate(
+                self.variables, *_one((noise, labels), frame), jax.random.key(seed)
+            ).images
+            for frame in range(frames)
+        ]
+        return _to_pixels(np.concatenate(images))
 
 
 def load(workdir: str | os.PathLike) -> Generator:
@@ -110,7 +137,7 @@ def load(workdir: str | os.PathLike) -> Generator:
 
 
 def _generate(workdir: Path, source: None, output: Path) -> str:
-    """Writes `counterfactuals.npz` and a sheet of the first hundred."""
+    """Writes `counterfactuals.npz`, a sheet of the first hundred, and a walk of each mechanism."""
     del source
     generator = load(workdir)
     folder = paths.local(output, "output")
@@ -125,7 +152,27 @@ def _generate(workdir: Path, source: None, output: Path) -> str:
         ):
             np.savez_compressed(file, **drawn)
         Image.fromarray(_sheet(drawn["images"][:100])).save(folder / "counterfactuals.png")
+        for mechanism in Each._fields:
+            _save_walks(generator, mechanism, folder / f"walk_{mechanism}.gif")
     return f"{_COUNT} images generated\n{folder / 'counterfactuals.npz'}"
+
+
+def _save_walks(generator: Generator, mechanism: str, path: Path) -> None:
+    """Writes the walks of up to ten classes, side by side, as an animation."""
+    classes = range(min(generator.classes, 10))
+    walks = np.concatenate([generator.walk(mechanism, label) for label in classes], axis=2)
+    first, *others = (Image.fromarray(frame) for frame in walks)
+    first.save(path, save_all=True, append_images=others, duration=80, loop=0)
+
+
+def _one(tree: PyTree, index: int) -> PyTree:
+    """The arrays of one image, `[1, ...]`."""
+    return jax.tree.map(lambda array: array[index : index + 1], tree)
+
+
+def _to_pixels(images: np.ndarray) -> np.ndarray:
+    """Images in [-1, 1] as uint8."""
+    return np.round((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
 
 
 def _sheet(images: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 import optax
 import pytest
 from crashes import Crash, crashing
+from PIL import Image
 from systems.counterfactual.generation import tiny
 
 from icm_jax import experiment
@@ -185,3 +186,18 @@ def test_a_finished_generator_draws_what_its_labels_say(run, tmp_path, monkeypat
     assert said == f"100 images generated\n{tmp_path / 'made' / 'counterfactuals.npz'}"
     with np.load(tmp_path / "made" / "counterfactuals.npz") as file:
         chex.assert_trees_all_equal(dict(file), generator.draw(100))
+    with Image.open(tmp_path / "made" / "walk_shape.gif") as walk:
+        assert walk.size == (320, 32) and walk.n_frames > 1
+
+
+def test_a_walk_is_a_circle_of_one_mechanism(run):
+    generator = use.load(run[0])
+    walk = generator.walk("shape", label=3, frames=4, seed=1)
+    start, other = np.asarray(jax.random.normal(jax.random.key(1), (2, 3)))
+    points = (start, other, -start, -other)  # at 0, 90, 180 and 270 degrees
+    for frame, point in zip(walk, points, strict=True):
+        noise = Each(point[None], start[None], start[None])
+        labels = Each(*[np.int32([3])] * 3)
+        made = generator.generate(generator.variables, noise, labels, jax.random.key(1)).images[0]
+        pixels = np.round((np.clip(made, -1, 1) + 1) * 127.5)
+        assert np.abs(frame.astype(int) - pixels).max() <= 1
