@@ -47,10 +47,10 @@ _FIELDS: Fields = {
     "losses": {
         "mask": Field(0.1, at_least(0), "weight of the masks' entropy in bits"),
         "edge": Field(
-            0.3,
+            3.0,
             at_least(0),
-            "weight of the mask's share of the frame; 0 as published, with which foreground and "
-            "background often change places",
+            "weight of the share of the image that is mask and frame; 0 as published, with which "
+            "foreground and background often change places",
         ),
         "perceptual": Field(
             (0.05, 0.1, 0.0, 0.0),
