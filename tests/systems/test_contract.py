@@ -8,6 +8,7 @@ import jax
 import pytest
 from commands import launched
 from systems.counterfactual.generation import tiny as counterfactual
+from systems.counterfactual.invariance import tiny as invariance
 from systems.icm import tiny as icm
 from systems.risk.detection import tiny as detection
 from systems.risk.regression import tiny as regression
@@ -34,6 +35,8 @@ def tiny_config(name):
         return default_config("toy"), None
     if name == "counterfactual":
         return counterfactual.counterfactual(), counterfactual.squares()
+    if name == "invariant_classifier":
+        return invariance.classifier(), counterfactual.squares()
     if name == "stable_features":
         return stable_features.stable_features(), stable_features.quarters()
     if name == "risk_faces":

@@ -1,5 +1,6 @@
 """Use of a finished generator: counterfactual data sets."""
 
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,19 +14,20 @@ from icm_jax import paths, schema
 from icm_jax.chunks import in_chunks
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.generate import (
-    Generate,
     draw_labels,
     draw_noise,
     make_generate,
 )
 from icm_jax.systems.counterfactual.generation.config import SCHEMA
 from icm_jax.systems.counterfactual.generation.state import init_state, make_networks
-from icm_jax.systems.counterfactual.networks.mechanisms import Each
+from icm_jax.systems.counterfactual.networks.mechanisms import Each, Mechanisms
+from icm_jax.systems.counterfactual.weights import authors
 from icm_jax.systems.kind import Use
 from icm_jax.training import finished, reasons
 
 _COUNT = 10_000  # images that the mode writes
 _CHUNK = 100
+_CLASSES, _SIZE = 10, 32  # of published generators
 
 
 class _Player(NamedTuple):
@@ -44,13 +46,13 @@ class Generator(NamedTuple):
     """A finished generator.
 
     Attributes:
-      generate: see `icm_jax.systems.counterfactual.generate.Generate`.
-      variables: of the mechanisms.
+      mechanisms: its networks.
+      variables: of these.
       latent: Z.
       classes: L.
     """
 
-    generate: Generate
+    mechanisms: Mechanisms
     variables: PyTree
     latent: int
     classes: int
@@ -79,8 +81,9 @@ class Generator(NamedTuple):
         def call(index: np.ndarray) -> jax.Array:
             parts = jax.tree.map(lambda array: array[index], (noise, chosen))
             key = jax.random.fold_in(keys[2], index[0])
-            return self.generate(self.variables, *parts, key).images
+            return make(self.variables, *parts, key).images
 
+        make = make_generate(self.mechanisms)
         images = in_chunks(call, count, _CHUNK, "images")
         return {"images": _to_pixels(images), **chosen._asdict()}
 
@@ -104,27 +107,30 @@ class Generator(NamedTuple):
         )
         labels = Each(*[np.full(frames, label, np.int32)] * 3)
         # The shift of textures is drawn for each image: one at a time they are all shifted alike.
-        images = [
-            self.generate(
-                self.variables, *_one((noise, labels), frame), jax.random.key(seed)
-            ).images
-            for frame in range(frames)
-        ]
+        make, key = make_generate(self.mechanisms), jax.random.key(seed)
+        each = (_one((noise, labels), frame) for frame in range(frames))
+        images = [make(self.variables, *of, key).images for of in each]
         return _to_pixels(np.concatenate(images))
 
 
-def load(workdir: str | os.PathLike) -> Generator:
-    """The generator of a finished run.
+def load(place: str | os.PathLike, field: str = "workdir") -> Generator:
+    """The generator of a finished run, or of a file of the published code.
 
     Args:
-      workdir: its folder; of a run of several seeds the folder of one, such as `<run>/seed_0`.
+      place: the run's folder; of a run of several seeds the folder of one, such as
+        `<run>/seed_0`. Or a `.pth` or `.npz` of the published code, of ten classes and 32 pixels.
+      field: what gives it, for errors.
 
     Raises:
-      ValueError: there is no config of a generator in it.
+      ValueError: there is no config of a generator in it, or the file is of something else.
+      FileNotFoundError: there is no such file.
       WorkdirError: the run is not finished, or of several seeds.
       CheckpointError: there is no undamaged checkpoint.
     """
-    run = finished.read(workdir)
+    path = paths.local(place, field)
+    if path.suffix in (".pth", ".npz"):
+        return _load_published(path, field)
+    run = finished.read(path)
     schema.validate(run.config, SCHEMA)
     classes, size = run.said("classes"), run.said("size")
     networks = make_networks(run.config, classes, size)
@@ -133,7 +139,15 @@ def load(workdir: str | os.PathLike) -> Generator:
         return _State(_Player(init_state(networks, size, key).generator.variables))
 
     variables = jax.device_put(run.saved().state(init).generator.variables)
-    return Generator(make_generate(networks.mechanisms), variables, networks.latent, classes)
+    return Generator(networks.mechanisms, variables, networks.latent, classes)
+
+
+def _load_published(path: Path, field: str) -> Generator:
+    networks = make_networks(SCHEMA.defaults(), _CLASSES, _SIZE)
+    init = functools.partial(init_state, networks, _SIZE)
+    template = jax.eval_shape(init, jax.random.key(0)).generator.variables
+    variables = jax.device_put(authors.load(path, template, field))
+    return Generator(networks.mechanisms, variables, networks.latent, _CLASSES)
 
 
 def _generate(workdir: Path, source: None, output: Path) -> str:

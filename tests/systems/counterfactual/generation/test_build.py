@@ -13,6 +13,7 @@ from systems.counterfactual.generation import tiny
 from icm_jax import experiment
 from icm_jax.systems.counterfactual import generation, losses
 from icm_jax.systems.counterfactual.composition import clamp_mask, compose, roll
+from icm_jax.systems.counterfactual.generate import generate
 from icm_jax.systems.counterfactual.generation import build, steps, use
 from icm_jax.systems.counterfactual.networks import vgg
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
@@ -198,6 +199,7 @@ def test_a_walk_is_a_circle_of_one_mechanism(run):
     for frame, point in zip(walk, points, strict=True):
         noise = Each(point[None], start[None], start[None])
         labels = Each(*[np.int32([3])] * 3)
-        made = generator.generate(generator.variables, noise, labels, jax.random.key(1)).images[0]
+        key = jax.random.key(1)
+        made = generate(generator.mechanisms, generator.variables, noise, labels, key).images[0]
         pixels = np.round((np.clip(made, -1, 1) + 1) * 127.5)
         assert np.abs(frame.astype(int) - pixels).max() <= 1

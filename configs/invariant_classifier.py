@@ -1,0 +1,28 @@
+"""A classifier that should ignore colour or texture, which told the class in training.
+
+    python launch.py --config=configs/invariant_classifier.py:colored,original
+    python launch.py --config=configs/invariant_classifier.py:colored --config.generator=runs/...
+    python launch.py --config=configs/invariant_classifier.py:wildlife,both \\
+      --config.generator=cgn_wildlife_MNIST.npz --config.data.textures=FOLDER
+
+The argument is a data set (colored, double_colored, wildlife, folder), a method (original,
+counterfactual, both), or first the one and then the other; colored and original by default.
+Counterfactuals are made, within the step, by a generator that configs/counterfactual.py trained or
+that was published.
+"""
+
+from ml_collections import ConfigDict
+
+from icm_jax import default_config
+from icm_jax.systems.counterfactual.invariance.config import set_and_method
+
+
+def get_config(choice: str = "colored,original") -> ConfigDict:
+    """The defaults of `icm_jax.systems.counterfactual.invariance.config` with a set and a method.
+
+    Without a method it is 'counterfactual'.
+    """
+    result = default_config("invariant_classifier")
+    result.method = "counterfactual"
+    result.update(set_and_method(choice))
+    return result

@@ -1,0 +1,82 @@
+"""The config of an invariant classifier: its fields and their rules."""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from icm_jax.schema import (
+    SHARED,
+    Field,
+    Fields,
+    Schema,
+    any_text,
+    at_least,
+    one_of,
+    positive,
+    share,
+    with_shared,
+)
+from icm_jax.systems.counterfactual.biased import DATA_FIELDS, SETS, check_data
+
+METHODS = ("original", "counterfactual", "both")
+
+_FIELDS: Fields = {
+    "data": DATA_FIELDS,
+    "method": Field(
+        "original",
+        one_of(METHODS),
+        "what is learned from: original images, counterfactuals, or half of both",
+    ),
+    "generator": Field(
+        "",
+        any_text(),
+        "folder of a finished run of a generator of the same classes, or a .pth or .npz of the "
+        "published code",
+        of=METHODS[1:],
+    ),
+    "batch_size": Field(64, at_least(2), "images of a step, on all devices"),
+    "steps": Field(7810, at_least(0), "steps of training; ten epochs of 50,000 as published"),
+    "optimizer": {
+        "learning_rate": Field(1.0, positive(), "learning rate of Adadelta"),
+        "factor": Field(0.7, share(), "by which it falls after each tenth of the steps"),
+    },
+    "evaluation": {
+        "every": Field(781, at_least(1), "steps between evaluations"),
+        "images": Field(1000, at_least(1), "test images in quick evaluations"),
+    },
+    "log": {"every": SHARED["log"]["every"]._replace(default=100)},
+    "checkpoint": {"every": SHARED["checkpoint"]["every"]._replace(default=781)},
+}
+
+
+def _check(config: ConfigDict) -> None:
+    """Refuses values that do not go together."""
+    check_data(config.data)
+    if config.method != "original" and not config.generator:
+        raise ValueError(
+            f"generator: '' is not allowed with method {config.method!r}; it must be the folder of "
+            "a finished run of configs/counterfactual.py, or a file of the published code"
+        )
+
+
+SCHEMA = Schema(with_shared("invariant_classifier", _FIELDS), _check)
+
+
+def set_and_method(choice: str) -> dict[str, Any]:
+    """The fields that an argument like 'wildlife,both', 'wildlife' or 'both' chooses.
+
+    Raises:
+      ValueError: a part of it is neither a data set nor a method, or one too many of either.
+    """
+    names = [name for name in choice.split(",") if name]
+    chosen: dict[str, Any] = {}
+    if names and names[0] in SETS:
+        chosen["data"] = {"set": names.pop(0)}
+    if names and names[0] in METHODS:
+        chosen["method"] = names.pop(0)
+    if names:
+        raise ValueError(
+            f"config: {choice!r} is not allowed; it must be one data set of {', '.join(SETS)} and "
+            f"then one method of {', '.join(METHODS)}"
+        )
+    return chosen

@@ -1,0 +1,15 @@
+"""A small classifier of coloured squares."""
+
+from icm_jax import default_config
+from icm_jax.systems.counterfactual.invariance.config import set_and_method
+
+
+def classifier(choice="colored,original", generator=""):
+    """A config of few steps and small batches."""
+    c = default_config("invariant_classifier")
+    c.update(set_and_method(choice))
+    c.generator = str(generator)
+    c.batch_size, c.steps = 4, 4
+    c.evaluation.every, c.evaluation.images = 2, 5
+    c.log.every, c.checkpoint.every = 1, 2
+    return c
