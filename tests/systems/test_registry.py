@@ -24,7 +24,7 @@ def test_a_system_that_there_is_not_is_refused_with_those_that_there_are():
 
 def test_kinds_that_have_a_mode_agree_on_whether_it_takes_an_input():
     modes = registry.uses()
-    assert modes == {"restore": True, "export": False, "predict": True}
+    assert modes == {"restore": True, "export": False, "predict": True, "generate": False}
     for kind in registry.SYSTEMS.values():
         assert all(use.takes_input is modes[mode] for mode, use in kind.uses.items())
 
@@ -32,6 +32,6 @@ def test_kinds_that_have_a_mode_agree_on_whether_it_takes_an_input():
 def test_a_mode_that_a_run_cannot_be_used_by_is_refused():
     with pytest.raises(ValueError, match="^--mode=predict: a run of 'icm' .*; it can restore, exp"):
         registry.use_of({"system": "icm"}, "predict")
-    said = "^--mode=export: a run of 'oracle' cannot do that, nor restore, predict$"
+    said = "^--mode=export: a run of 'oracle' cannot do that, nor restore, predict, generate$"
     with pytest.raises(ValueError, match=said):
         registry.use_of({"system": "oracle"}, "export")
