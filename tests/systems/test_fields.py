@@ -22,6 +22,7 @@ def test_systems_of_the_same_fields_share_a_table_and_every_field_has_a_row():
         "## System `invariant_classifier`",
         "## Examination `transfer` of finished runs of `icm`",
         "## Examination `composition` of finished runs of `icm`",
+        "## Examination `bins` of finished runs of `risk_faces`",
     ]
     row = "| `irm.after` | `200` | a whole number, at least 0 | irm: steps at first, in which "
     assert text.count(row) == 1
