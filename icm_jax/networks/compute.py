@@ -1,6 +1,7 @@
 """How networks compute: number formats and convolutions. Parameters are float32 always."""
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -44,12 +45,18 @@ class Compute(NamedTuple):
         return _FORMATS[self.precision][0]
 
     def conv(
-        self, features: int, size: int = 3, stride: int = 1, padding: str = "SAME", **others: Any
+        self,
+        features: int,
+        size: int = 3,
+        stride: int = 1,
+        padding: str = "SAME",
+        around: Callable[[Callable], Callable] = lambda conv: conv,
+        **others: Any,
     ) -> nn.Conv:
         """A convolution of `size` x `size`: `[B, H, W, C]` to `[B, H', W', features]` in `dtype`.
 
-        With 'SAME' there are zeros around, and H' is H / stride, rounded up. `others` are further
-        attributes of `flax.linen.Conv`.
+        With 'SAME' there are zeros around, and H' is H / stride, rounded up. `around` makes what
+        is computed of the convolution, and `others` are further attributes of `flax.linen.Conv`.
         """
         dtype, precision = _FORMATS[self.precision]
         lowering = choose_lowering(self.convolution, self.on_cpu)
@@ -60,7 +67,7 @@ class Compute(NamedTuple):
             padding=padding,
             dtype=dtype,
             precision=precision,
-            conv_general_dilated=functools.partial(conv_general_dilated, lowering=lowering),
+            conv_general_dilated=around(functools.partial(conv_general_dilated, lowering=lowering)),
             **others,
         )
 

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from icm_jax.networks.compute import Compute
+from icm_jax.systems.counterfactual.networks.doubling import convolve_doubled
 from icm_jax.systems.counterfactual.networks.normalization import BatchNorm, normalize_instances
 
 START = 8  # pixels a side of the first layer
@@ -73,9 +74,11 @@ class Settings(NamedTuple):
 
         return BatchNorm(around_one, self.axis_name)
 
-    def conv(self, features: int, use_bias: bool = False) -> nn.Conv:
-        """A 3x3 convolution."""
-        return self.compute.conv(features, use_bias=use_bias, kernel_init=self.kernel_init)
+    def conv_doubled(self, features: int) -> nn.Conv:
+        """A 3x3 convolution of the nearest neighbours at twice the resolution."""
+        return self.compute.conv(
+            features, around=convolve_doubled, use_bias=False, kernel_init=self.kernel_init
+        )
 
     def start(self, x: jax.Array, features: int) -> jax.Array:
         """The dense layer: `[B, Z]` to `[B, 8, 8, features]`, within the module that calls it."""
@@ -115,7 +118,7 @@ class ShapeMechanism(nn.Module):
         settings = self.settings
         x = normalize_instances(settings.start(x, 2 * settings.width))
         for features in (*settings.widths[1:], settings.width, 1):
-            x = settings.conv(features)(_doubled(x))
+            x = settings.conv_doubled(features)(x)
             x = normalize_instances(_leaky(settings.norm()(x, train)))
         return x
 
@@ -135,8 +138,10 @@ class TextureMechanism(nn.Module):
         settings = self.settings
         x = settings.start(x, 2 * settings.width)
         for features in (*settings.widths, settings.width):
-            x = _leaky(settings.norm()(settings.conv(features)(_doubled(x)), train))
-        return jnp.tanh(settings.norm()(settings.conv(3, use_bias=True)(x), train))
+            x = _leaky(settings.norm()(settings.conv_doubled(features)(x), train))
+        return jnp.tanh(
+            settings.norm()(settings.compute.conv(3, kernel_init=settings.kernel_init)(x), train)
+        )
 
 
 class Mechanisms(nn.Module):
@@ -176,11 +181,6 @@ class Mechanisms(nn.Module):
         ]
         networks = self.shape, self.foreground, self.background
         return Layers(*(net(x, train) for net, x in zip(networks, inputs, strict=True)))
-
-
-def _doubled(x: jax.Array) -> jax.Array:
-    """The nearest neighbours at twice the resolution: `[B, H, W, C]` to `[B, 2H, 2W, C]`."""
-    return x.repeat(2, axis=1).repeat(2, axis=2)
 
 
 def _leaky(x: jax.Array) -> jax.Array:

@@ -1,0 +1,43 @@
+"""Convolutions of doubled images against those that double them first."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from icm_jax.networks.compute import Compute
+from icm_jax.systems.counterfactual.networks.doubling import convolve_doubled
+
+
+def test_values_and_gradients_are_those_of_the_doubled_image():
+    rng = np.random.RandomState(0)
+    x = jnp.asarray(rng.normal(size=(2, 3, 4, 5)), jnp.float32)
+    weights = jnp.asarray(rng.normal(size=(2, 6, 8, 7)), jnp.float32)
+    fast, plain = Compute().conv(7, around=convolve_doubled), Compute().conv(7)
+    params = jax.jit(plain.init)(jax.random.key(0), x)
+
+    def of_fast(params, x):
+        return fast.apply(params, x)
+
+    def of_plain(params, x):
+        return plain.apply(params, jnp.kron(x, jnp.ones((1, 2, 2, 1))))
+
+    @jax.jit
+    def both(params, x):
+        def gradients(f):
+            return jax.grad(lambda *args: (f(*args) * weights).sum(), (0, 1))(params, x)
+
+        return [(f(params, x), gradients(f)) for f in (of_fast, of_plain)]
+
+    ours, theirs = both(params, x)
+    assert ours[0].shape == (2, 6, 8, 7)
+    chex.assert_trees_all_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_a_pixel_becomes_the_sums_of_its_corners():
+    # One pixel of 1, a kernel of 1 to 9: its doubled image of four ones is met by the windows.
+    conv = Compute().conv(1, around=convolve_doubled, use_bias=False)
+    kernel = jnp.arange(1.0, 10).reshape(3, 3, 1, 1)
+    found = conv.apply({"params": {"kernel": kernel}}, jnp.ones((1, 1, 1, 1)))
+    # Upper left: 5 + 6 + 8 + 9; upper right: 4 + 5 + 7 + 8; and so on.
+    np.testing.assert_allclose(found[0, :, :, 0], [[28, 24], [16, 12]])
