@@ -5,15 +5,16 @@ vmapped over its kernel into a grouped convolution, which on a CPU is 40 times s
 convolution an expert. What a mapped kernel becomes is a lowering:
 
 - unrolled: one convolution a kernel, with the kernel gradient summed over chunks of the batch,
-  since XLA's CPU kernel gradient runs at a quarter of the forward's rate without.
+  since XLA's CPU kernel gradient runs at a quarter of the forward's rate without; and with few
+  channels on one side as sums of shifted products (`icm_jax.networks.thin`).
 - matmul: one batched matrix product over patches of the images.
 - grouped: XLA's own rule.
 """
 
 import functools
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -21,6 +22,7 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
 from icm_jax.chunks import equal_parts
+from icm_jax.networks import thin
 
 LOWERINGS = ("unrolled", "matmul", "grouped")
 
@@ -83,7 +85,10 @@ def conv_general_dilated(
     parts = _parts(plain)
     if lowering == "unrolled":
         parts = parts._replace(to_kernel=functools.partial(_chunked_kernel_gradient, plain))
-        return _differentiable(_Parts(*map(_called_for_each, parts)))(lhs, rhs)
+        each = _Parts(*map(_called_for_each, parts))
+        if not _is_dilated_or_grouped(kwargs):
+            each = _thin_parts(plain, each, lhs, rhs, window_strides, padding)
+        return _differentiable(each)(lhs, rhs)
     product = functools.partial(_patches_product, strides=window_strides, padding=padding, **kwargs)
     return _differentiable(_Parts(*map(_replaced_if_mapped, parts, _parts(product))))(lhs, rhs)
 
@@ -125,6 +130,34 @@ def _chunked_kernel_gradient(conv: Conv, lhs: jax.Array, rhs: jax.Array, g: jax.
     return functools.reduce(jnp.add, [_kernel_gradient(conv, part, rhs, g) for part, g in pairs])
 
 
+def _thin_parts(
+    plain: Conv,
+    parts: _Parts,
+    lhs: jax.Array,
+    rhs: jax.Array,
+    strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+) -> _Parts:
+    """`parts`, or in place of each what is faster with few channels on one side."""
+    if isinstance(padding, str):
+        padding = jax.lax.padtype_to_pads(lhs.shape[1:3], rhs.shape[:2], strides, padding)
+    if lhs.dtype != rhs.dtype or not thin.suits(rhs, strides, padding):
+        return parts
+    taken, made = rhs.shape[2:]
+    if (convolve := thin.choose(taken, made)) is not None:
+        forward = functools.partial(convolve, padding=padding)
+        if not thin.is_faster_alone(taken, made):
+            forward = _replaced_if_mapped(plain, forward)
+        parts = parts._replace(forward=forward)
+    if (back := thin.choose(made, taken)) is not None:
+        parts = parts._replace(
+            to_images=lambda lhs, rhs, g: thin.images_gradient(g, rhs, padding, back)
+        )
+    if thin.has_faster_gradient(taken, made):
+        parts = parts._replace(to_kernel=lambda lhs, rhs, g: thin.kernel_gradient(lhs, g, padding))
+    return parts
+
+
 def _chunk_count(shape: Sequence[int]) -> int:
     """The fewest equal chunks of the batch of `shape` that keep to the limits of a chunk."""
     return equal_parts(shape[0], min(_CHUNK_IMAGES, _CHUNK_SIZE // math.prod(shape[1:])))
@@ -158,6 +191,13 @@ def _replaced_if_mapped(fn: Callable, other: Callable) -> Callable:
     return result
 
 
+def _is_dilated_or_grouped(options: Mapping[str, Any]) -> bool:
+    """Whether options of `jax.lax.conv_general_dilated` make more of it than a convolution."""
+    dilation = [d for name in ("lhs_dilation", "rhs_dilation") for d in options.get(name) or ()]
+    groups = [options.get(name, 1) for name in ("feature_group_count", "batch_group_count")]
+    return any(number != 1 for number in dilation + groups)
+
+
 def _patches_product(
     lhs: jax.Array,
     rhs: jax.Array,
@@ -168,10 +208,8 @@ def _patches_product(
     **kwargs,
 ) -> jax.Array:
     """The convolution as a product of patches `[B, H', W', h w C]` and kernels `[h w C, F]`."""
-    if any(d != 1 for name in ("lhs_dilation", "rhs_dilation") for d in kwargs.get(name) or ()):
-        raise NotImplementedError("convolution: matmul has no dilation; use grouped")
-    if kwargs.get("feature_group_count", 1) != 1 or kwargs.get("batch_group_count", 1) != 1:
-        raise NotImplementedError("convolution: matmul has no groups; use grouped")
+    if _is_dilated_or_grouped(kwargs):
+        raise NotImplementedError("convolution: matmul has no dilation and no groups; use grouped")
     window = rhs.shape[:2]
     if isinstance(padding, str):
         padding = jax.lax.padtype_to_pads(lhs.shape[1:3], window, strides, padding)

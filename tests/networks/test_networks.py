@@ -92,7 +92,7 @@ def test_dropout_and_batch_statistics_act_in_training_only():
     network = ConvClassifier(classes=7, stages=((4,), (4,)), hidden=8)
     logits, variables = jax.jit(network.init_with_output)(jax.random.key(0), images)
     chex.assert_shape(logits, (3, 7))
-    chex.assert_trees_all_equal(network.apply(variables, images), logits)
+    chex.assert_trees_all_close(network.apply(variables, images), logits, rtol=1e-5)
     rngs = {"dropout": jax.random.key(2)}
     train = functools.partial(network.apply, train=True, mutable=["batch_stats"], rngs=rngs)
     trained, updates = jax.jit(train)(variables, images)
