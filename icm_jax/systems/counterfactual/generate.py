@@ -65,5 +65,8 @@ Generate = Callable[[PyTree, Each, Each, jax.Array], Counterfactuals]
 
 
 def make_generate(mechanisms: Mechanisms) -> Generate:
-    """`generate` of some networks, compiled for each number of images."""
-    return jax.jit(functools.partial(generate, mechanisms))
+    """`generate` of some networks, compiled once for each number of images."""
+    return functools.partial(_generate, mechanisms)
+
+
+_generate = jax.jit(generate, static_argnums=0)

@@ -27,6 +27,7 @@ from icm_jax.training import finished, reasons
 
 _COUNT = 10_000  # images that the mode writes
 _CHUNK = 100
+_FRAMES = 48  # of a walk
 _CLASSES, _SIZE = 10, 32  # of published generators
 
 
@@ -174,7 +175,7 @@ def _generate(workdir: Path, source: None, output: Path) -> str:
 def _save_walks(generator: Generator, mechanism: str, path: Path) -> None:
     """Writes the walks of up to ten classes, side by side, as an animation."""
     classes = range(min(generator.classes, 10))
-    walks = np.concatenate([generator.walk(mechanism, label) for label in classes], axis=2)
+    walks = np.concatenate([generator.walk(mechanism, label, _FRAMES) for label in classes], axis=2)
     first, *others = (Image.fromarray(frame) for frame in walks)
     first.save(path, save_all=True, append_images=others, duration=80, loop=0)
 

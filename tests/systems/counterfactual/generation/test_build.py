@@ -183,6 +183,7 @@ def test_a_finished_generator_draws_what_its_labels_say(run, tmp_path, monkeypat
     assert (generator.draw(5, seed=4)["images"] != drawn["images"]).any()
 
     monkeypatch.setattr(use, "_COUNT", 100)
+    monkeypatch.setattr(use, "_FRAMES", 2)
     said = generation.KIND.uses["generate"].use(workdir, None, tmp_path / "made")
     assert said == f"100 images generated\n{tmp_path / 'made' / 'counterfactuals.npz'}"
     with np.load(tmp_path / "made" / "counterfactuals.npz") as file:

@@ -74,16 +74,24 @@ def test_features_of_fewer_blocks_need_only_their_weights(weights, images):
     assert vgg.features({}, images, 0) == []
 
 
-def test_weights_get_a_gradient_where_it_is_asked_for_alone(weights, images):
-    few = {name: weights[name] for name in vgg.BLOCKS[0]}
+def test_weights_get_a_gradient_where_it_is_asked_for_alone(images):
+    rng = np.random.default_rng(2)
+    wide = {
+        name: {
+            "kernel": np.float32(rng.normal(0, 0.1, (3, 3, taken, 16))),
+            "bias": np.zeros(16, np.float32),
+        }
+        for name, taken in zip(vgg.BLOCKS[0], (3, 16), strict=True)
+    }
 
     def convolutions(arguments):
         gradient = jax.grad(lambda x, w: vgg.features(w, x, 1)[0].sum(), arguments)
-        compiled = jax.jit(gradient).lower(images, few).compile()
-        return compiled.as_text().count(" convolution("), compiled(images, few)
+        compiled = jax.jit(gradient).lower(images, wide).compile()
+        return compiled.as_text().count(" convolution("), compiled(images, wide)
 
-    # Two layers, each forward and back to its inputs; and back to its kernel.
-    assert convolutions(0)[0] == 4
+    # The second layer forward and back to its inputs; and back to both kernels. The first, of three
+    # channels, is none of the others on a CPU (icm_jax.networks.thin).
+    assert convolutions(0)[0] == 2
     count, (_, asked) = convolutions((0, 1))
-    assert count == 6
+    assert count == 4
     assert all(abs(leaf).max() > 0 for leaf in jax.tree.leaves(asked))
