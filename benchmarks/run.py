@@ -52,7 +52,7 @@ def _parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
 
 
 def _timed(options: list[str], workdir: Path) -> dict:
-    """Runs launch.py with an empty compilation cache; returns where its seconds went."""
+    """Runs launch.py with nothing compiled and no judge; returns where its seconds went."""
     if workdir.exists():
         sys.exit(f"error: {workdir} is there already; a run in it would not begin anew")
     with tempfile.TemporaryDirectory() as cache:
@@ -60,7 +60,7 @@ def _timed(options: list[str], workdir: Path) -> dict:
         subprocess.run(
             [sys.executable, "launch.py", *options, f"--workdir={workdir}"],
             check=True,
-            env={**os.environ, "JAX_COMPILATION_CACHE_DIR": cache},
+            env={**os.environ, "JAX_COMPILATION_CACHE_DIR": cache, "ICM_JAX_PARTS": ""},
         )
         wall = time.monotonic() - began
     return {"wall_seconds": wall, **split(workdir)}

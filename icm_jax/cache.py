@@ -65,6 +65,21 @@ def compiled() -> str | None:
     return str(place)
 
 
+def parts() -> Path | None:
+    """Where auxiliary runs are kept for other runs, as `ICM_JAX_PARTS` says or in the cache.
+
+    None where that is empty. There need not be such a folder.
+    """
+    chosen = os.environ.get("ICM_JAX_PARTS")
+    if chosen is None:
+        return folder("parts")
+    try:
+        return paths.local(chosen, "ICM_JAX_PARTS") if chosen else None
+    except ValueError as error:
+        _log.warning("no auxiliary run is kept for other runs: %s", error)
+        return None
+
+
 def _home() -> Path | None:
     try:
         return Path.home()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from icm_jax import paths
+from icm_jax import parts, paths
 from icm_jax.config import digest, from_workdir, to_dict
 from icm_jax.report import html, provenance, seeds
 from icm_jax.report.story import Story
@@ -16,6 +16,7 @@ from icm_jax.system import System
 from icm_jax.systems import registry
 from icm_jax.systems.kind import Kind
 from icm_jax.training import AXIS, Result, Seeded, evaluate, train
+from icm_jax.training.shared import TAKEN
 from icm_jax.training.workdir import read_json, write_json
 
 MODES = ("train", "evaluate")
@@ -33,11 +34,8 @@ def build(config: ConfigDict, data: Any = None) -> tuple[System, ...]:
       ValueError: for a config that cannot run, naming the field, the value and what is allowed.
       FileNotFoundError: if the data are not there.
     """
-    registry.validate(config)
-    kind = registry.kind_of(config)
-    if data is None:
-        data = kind.load(config)
-    return kind.build(config, data, _seeds(config), AXIS)
+    data = _given(config, data)
+    return registry.kind_of(config).build(config, data, _seeds(config), AXIS)
 
 
 def describe(summary: Mapping[str, Any]) -> str:
@@ -72,6 +70,7 @@ def run(
     """
     if mode not in MODES:
         raise ValueError(f"mode: {mode!r} is unknown; choose one of {', '.join(MODES)}")
+    data = _given(config, data)
     runs = [
         Seeded(system, seed, to_dict(config) | {"seed": seed, "replicas": 1})
         for system, seed in zip(build(config, data), _seeds(config), strict=True)
@@ -96,6 +95,7 @@ def run(
         log_every=config.log.every,
         evaluate_every=config.evaluation.every,
         checkpoint_every=config.checkpoint.every,
+        find_place=functools.partial(_find_place, config, data),
         **common,
     )
 
@@ -122,6 +122,18 @@ def use(mode: str, workdir: str | os.PathLike, source: Path | None, output: Path
 def default_workdir(config: ConfigDict, name: str) -> Path:
     """`runs/<name>-<digest of the config>`: the same command finds its own run again."""
     return Path("runs") / f"{name}-{digest(config)}"
+
+
+def _given(config: ConfigDict, data: Any) -> Any:
+    """The data of a config that can run: those that it names where they are None."""
+    registry.validate(config)
+    return registry.kind_of(config).load(config) if data is None else data
+
+
+def _find_place(config: ConfigDict, data: Any, name: str) -> Path | None:
+    """Where the finished auxiliary system of a config is kept for other runs, if it is to be."""
+    depends = registry.kind_of(config).parts(config)
+    return parts.place_of(name, depends[name], data) if name in depends else None
 
 
 def _seeds(config: ConfigDict) -> range:
@@ -165,7 +177,8 @@ def _write_report(
     for name in making.auxiliary:
         # A judge that lost its summary can judge all the same.
         its = read_json(making.workdir / name / "summary.json")
-        phases |= {f"{name}: {phase}": of for phase, of in (_times(its) if its else {}).items()}
+        label = f"{name}, of an earlier run" if (making.workdir / name / TAKEN).exists() else name
+        phases |= {f"{label}: {phase}": of for phase, of in (_times(its) if its else {}).items()}
     every = summary["seeds"] if several else [summary["seed"]]
     whose = f"seeds {every[0]} to {every[-1]}" if several else f"seed {every[0]}"
     html.write(

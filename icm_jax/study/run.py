@@ -14,7 +14,6 @@ runs that no other has.
 import json
 import logging
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +30,8 @@ from icm_jax.study import config as study_config
 from icm_jax.study import results
 from icm_jax.study.examine import examine_cached, find
 from icm_jax.systems import registry
-from icm_jax.training.workdir import read_json, write_json
+from icm_jax.training.shared import keep, take
+from icm_jax.training.workdir import read_json
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def _train(cell: Cell, parts: Path) -> bool:
     began = time.monotonic()
     try:
         for name, part in cell.parts().items():
-            _copy(parts / f"{name}-{part}", cell.folder / name, cell.config)
+            take(parts / f"{name}-{part}", cell.folder / name, to_dict(cell.config))
         experiment.run(cell.config, cell.folder)
     except training.InUse:
         _log.warning("%s is in work elsewhere", cell.folder)
@@ -121,21 +121,9 @@ def _train(cell: Cell, parts: Path) -> bool:
         _log.error("%s, seed %d failed: %s", cell.variant, cell.config.seed, error)
         return False
     for name, part in cell.parts().items():
-        _copy(cell.folder / name, parts / f"{name}-{part}", cell.config)
+        keep(cell.folder / name, parts / f"{name}-{part}")
     _log.info("took %.1f minutes", (time.monotonic() - began) / 60)
     return True
-
-
-def _copy(source: Path, target: Path, config: ConfigDict) -> None:
-    """Copies a finished auxiliary run to where there is none, as one of a run with this config."""
-    if target.exists() or not (source / "summary.json").exists():
-        return
-    with training.reasons(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-        shutil.copytree(source, unfinished, ignore=shutil.ignore_patterns(".lock", "tensorboard"))
-        write_json(unfinished / "config.json", to_dict(config))
-        unfinished.rename(target)
 
 
 def _collect(

@@ -21,7 +21,7 @@ from icm_jax.training.workdir import WorkdirError, reasons, write_json
 
 # Orbax takes the first four for patterns of names, and TensorStore a backslash for a slash.
 _MISREAD = re.compile(r"[][*?\\\ud800-\udfff]")
-_FILES = "files.json"
+FILES = "files.json"  # the digests of what lies beside it
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class Checkpoints:
         if not saved:
             raise CheckpointError(f"checkpoint {self.path(step)} was not saved")
         if devices.is_writer():
-            write_json(self.path(step) / _FILES, _digests(self.path(step)))
+            write_json(self.path(step) / FILES, digests_of_files(self.path(step)))
         devices.wait_for_all("saved")
         if not self._proven:
             self._prove(step)
@@ -157,15 +157,15 @@ class Checkpoints:
     def _require_damage(self, step: int, reason: str) -> None:
         """Refuses to go on without a checkpoint whose files are as they were written.
 
-        One without an undamaged `_FILES` is taken for damaged.
+        One without an undamaged `FILES` is taken for damaged.
 
         Raises:
           CheckpointError: its files are whole, or cannot be read just now.
         """
         path = self.path(step)
         try:
-            files = _digests(path)
-            whole = json.loads((path / _FILES).read_bytes()).items() <= files.items()
+            files = digests_of_files(path)
+            whole = json.loads((path / FILES).read_bytes()).items() <= files.items()
         except (FileNotFoundError, ValueError, AttributeError):
             return
         except OSError as error:
@@ -235,13 +235,13 @@ def _plainly_named(path: Path) -> Iterator[Path]:
         yield link
 
 
-def _digests(path: Path) -> dict[str, str]:
-    """SHA-256 of every file of a checkpoint but the list of them, by its path in it."""
+def digests_of_files(path: Path) -> dict[str, str]:
+    """SHA-256 of every file in a folder but `FILES`, the list of them, by its path in it."""
     files = {file.relative_to(path).as_posix(): file for file in path.rglob("*")}
     return {
         name: hashlib.sha256(file.read_bytes()).hexdigest()
         for name, file in sorted(files.items())
-        if name != _FILES and not file.is_dir()
+        if name != FILES and not file.is_dir()
     }
 
 

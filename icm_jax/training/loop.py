@@ -11,7 +11,7 @@ import jax
 
 from icm_jax import environment
 from icm_jax.system import PyTree
-from icm_jax.training import stacking, table
+from icm_jax.training import shared, stacking, table
 from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.devices import Devices, is_alone, is_writer
 from icm_jax.training.position import Every, Position, from_meta
@@ -40,6 +40,10 @@ class Result(NamedTuple):
     finished_before: bool
 
 
+# The name of an auxiliary system -> where its finished run is kept for other runs, or None
+FindPlace = Callable[[str], Path | None]
+
+
 class _Settings(NamedTuple):
     """What systems and those they are judged by are trained and evaluated with."""
 
@@ -48,6 +52,7 @@ class _Settings(NamedTuple):
     every: Every | None = None
     devices: Devices | None = None
     stop: StopSignals | None = None
+    find_place: FindPlace = lambda name: None
 
 
 def train(
@@ -61,6 +66,7 @@ def train(
     keep: int,
     devices: Devices | None = None,
     write_report: WriteReport | None = None,
+    find_place: FindPlace = lambda name: None,
 ) -> Result:
     """Trains a system in a folder, going on where an earlier invocation stopped.
 
@@ -80,6 +86,8 @@ def train(
       devices: to train on; all there are where it is None.
       write_report: `(path, summary, figures)`, called at the end of each seed with the paths of
         its figures by name, then for several seeds with the summary of all and no figures.
+      find_place: says where auxiliary runs are kept for other runs, see
+        `icm_jax.training.shared`; called only for those that are not there yet.
 
     Raises:
       ValueError: `workdir` is no path on this machine, or JAX has a setting that will not do.
@@ -91,7 +99,7 @@ def train(
     environment.require_jax()
     every = Every(log_every, evaluate_every, checkpoint_every)
     with StopSignals(is_alone()) as stop:
-        settings = _Settings(config, keep, every, devices or Devices(), stop)
+        settings = _Settings(config, keep, every, devices or Devices(), stop, find_place)
         summary, states = _train(runs, workdir, settings, write_report)
     return Result(summary, _one_or_all(states), states is None)
 
@@ -180,8 +188,16 @@ def _judges(
 
 def _judge(runs: Sequence[Seeded], folder: Path, settings: _Settings) -> list[PyTree]:
     """The final states of auxiliary systems, trained where they are not yet."""
+    finished = (folder / "summary.json").exists()
+    place = None if finished else settings.find_place(folder.name)
+    if place is not None:
+        shared.take(place, folder, settings.config)
     _, states = _train(runs, folder, settings, None)
-    return states or _finished(runs, folder, settings.keep)[1]
+    if states is None:
+        return _finished(runs, folder, settings.keep)[1]
+    if place is not None:
+        shared.keep(folder, place)
+    return states
 
 
 def _finished(

@@ -170,12 +170,18 @@ def _can_tell_labels(images: Images, splits: Splits) -> bool:
 
 
 def digests(config: ConfigDict) -> dict[str, str]:
-    """The digest of all that the judge of a config depends on, by its name among its parts."""
+    """The digest of all that the judge of a config depends on, by its name among its parts.
+
+    There is none of a judge that learns from mechanisms whose code is not this package's.
+    """
     fields = ("source", "name", "dir", "size", "pad", "invert", "thicken", "box")
     data = {field: config.data[field] for field in fields}
     if config.classifier.learns == "canonical":
         data |= {field: config.data[field] for field in ("labels", "canonical", "groups")}
         data |= {field: config[field] for field in ("mechanisms", "mixture")}
+        made = [mechanisms.build(spec).func.__module__ for spec in config.mechanisms]
+        if not all(module.startswith("icm_jax.") for module in made):
+            return {}
     fields = ("classifier", "precision", "convolution", "seed", "replicas")
     common = {name: config[name] for name in fields}
     return {"classifier": digest(ConfigDict(common | {"data": data}))}

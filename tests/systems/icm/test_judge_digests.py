@@ -3,7 +3,7 @@
 import pytest
 from ml_collections import ConfigDict
 
-from icm_jax import default_config
+from icm_jax import default_config, mechanisms
 from icm_jax.systems.icm.judge import digests
 
 
@@ -20,7 +20,9 @@ def another(value):
     """A value of the same type."""
     if isinstance(value, bool):
         return not value
-    return (*value, 1) if isinstance(value, tuple) else value + type(value)(1)
+    if isinstance(value, tuple):
+        return value[1:] or (1,)
+    return value + type(value)(1)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,15 @@ def test_a_judge_belongs_to_all_that_it_learns_from_and_to_nothing_else(learns, 
     names = [field for field, _ in fields(made)]
     assert parted == {f for f in names if f.startswith(learned_from) and not f.startswith(apart)}
     assert {"data.source", "data.name", "data.dir"} < parted < set(names)
+
+
+def test_what_learns_from_code_of_ones_own_is_shared_with_nobody():
+    made = default_config("icm")
+    made.mechanisms = ("invert", "dim")
+    mechanisms.register("dim")(lambda key, image: image / 2)
+    try:
+        assert list(digests(made)) == ["classifier"]
+        made.classifier.learns = "canonical"
+        assert digests(made) == {}
+    finally:
+        mechanisms.unregister("dim")
