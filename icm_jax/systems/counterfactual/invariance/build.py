@@ -1,19 +1,17 @@
 """A classifier that should ignore what told the class in training, as a system."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from icm_jax import collectives
 from icm_jax.data import Splits
 from icm_jax.networks.compute import Compute
 from icm_jax.supervised import (
-    Batch,
     Learner,
     Supervised,
     apply_in_training,
@@ -23,39 +21,18 @@ from icm_jax.supervised import (
 )
 from icm_jax.system import Metrics, Phase, PyTree, System
 from icm_jax.systems.counterfactual import biased
-from icm_jax.systems.counterfactual.biased import BiasedData
-from icm_jax.systems.counterfactual.generate import draw_labels, draw_noise, generate
 from icm_jax.systems.counterfactual.generation import use
-from icm_jax.systems.counterfactual.generation.use import Generator
 from icm_jax.systems.counterfactual.invariance import evaluation
+from icm_jax.systems.counterfactual.invariance.drawing import Drawing, draw
 from icm_jax.systems.counterfactual.networks.classifier import PublishedClassifier
 
 _DECAYS = 10  # how often the rate falls
-Data = Mapping[str, Any]
 
 
 class State(NamedTuple):
     """Everything that a run needs to go on."""
 
     learner: Learner
-
-
-class Drawing(NamedTuple):
-    """Where a batch comes from.
-
-    Attributes:
-      originals: how many images of a batch are drawn from the data.
-      counterfactuals: how many are generated.
-      biased: how originals are rendered.
-      generator: of the others; None where there are none.
-      axis_name: device axis, or None.
-    """
-
-    originals: int
-    counterfactuals: int
-    biased: BiasedData
-    generator: Generator | None
-    axis_name: str | None
 
 
 def build_seeds(
@@ -92,7 +69,7 @@ def build_seeds(
     optimizer = _make_optimizer(config)
     drawing = Drawing(*_counts(config), made[0], generator, axis_name)
     how = Supervised(
-        draw=functools.partial(_draw, drawing),
+        draw=functools.partial(draw, drawing),
         forward=functools.partial(apply_in_training, network),
         objective=mean_loss(config.batch_size),
         optimizer=optimizer,
@@ -149,39 +126,3 @@ def _make_step(how: Supervised) -> Callable[..., tuple[State, Metrics]]:
         return State(learner), metrics
 
     return step
-
-
-def _draw(drawing: Drawing, state: State, data: Data, key: jax.Array) -> tuple[Batch, Metrics]:
-    """This device's share of originals and of counterfactuals."""
-    del state
-    parts = []
-    original_key, made_key = jax.random.split(key)
-    if drawing.originals:
-        parts.append(_draw_originals(drawing, data, original_key))
-    if drawing.counterfactuals:
-        parts.append(_make_counterfactuals(drawing, data, made_key))
-    images, labels = (jnp.concatenate(each) for each in zip(*parts, strict=True))
-    return Batch(images, labels, jnp.zeros_like(labels)), {}
-
-
-def _draw_originals(drawing: Drawing, data: Data, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    index_key, render_key = jax.random.split(key)
-    index = jax.random.randint(index_key, (drawing.originals,), 0, len(data["labels"]))
-    parts = jax.tree.map(lambda part: part[index], data["parts"])
-    images = drawing.biased.render(parts, data["shared"], render_key)
-    return collectives.share((images, data["labels"][index]), drawing.axis_name)
-
-
-def _make_counterfactuals(
-    drawing: Drawing, data: Data, key: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Images whose label is that of their shape; textures are of other labels, drawn apart."""
-    generator, count = drawing.generator, drawing.counterfactuals
-    noise_key, label_key, shift_key = jax.random.split(key, 3)
-    noise = draw_noise(noise_key, count, generator.latent)
-    labels = draw_labels(label_key, count, generator.classes)
-    noise, labels = collectives.share((noise, labels), drawing.axis_name)
-    if drawing.axis_name is not None:
-        shift_key = jax.random.fold_in(shift_key, jax.lax.axis_index(drawing.axis_name))
-    made = generate(generator.mechanisms, data["generator"], noise, labels, shift_key)
-    return made.images, labels.shape
