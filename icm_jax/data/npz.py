@@ -36,6 +36,16 @@ def read_all_npz(path: Path, field: str) -> dict[str, np.ndarray]:
         return {name: arrays[name] for name in arrays.files}
 
 
+def names_in_npz(path: Path, field: str) -> list[str]:
+    """The names of a file's arrays, none of which is read.
+
+    Raises:
+      ValueError: beginning with `field`; it cannot be read.
+    """
+    with _opened(path, field) as arrays:
+        return list(arrays.files)
+
+
 @contextlib.contextmanager
 def _opened(path: Path, field: str) -> Iterator[np.lib.npyio.NpzFile]:
     try:

@@ -21,9 +21,11 @@ from icm_jax.supervised import (
 )
 from icm_jax.system import Metrics, Phase, PyTree, System
 from icm_jax.systems.counterfactual import biased
-from icm_jax.systems.counterfactual.generation import use
+from icm_jax.systems.counterfactual.biased import BiasedData
 from icm_jax.systems.counterfactual.invariance import evaluation
 from icm_jax.systems.counterfactual.invariance.drawing import Drawing, draw
+from icm_jax.systems.counterfactual.invariance.supply import Supply
+from icm_jax.systems.counterfactual.invariance.supply import load as load_supply
 from icm_jax.systems.counterfactual.networks.classifier import PublishedClassifier
 
 _DECAYS = 10  # how often the rate falls
@@ -40,7 +42,7 @@ def build_seeds(
 ) -> tuple[System, ...]:
     """The systems of a config (see `icm_jax.systems.counterfactual.invariance.config`), one a seed.
 
-    Counterfactuals are generated within the step: none is kept.
+    Counterfactuals are generated within the step, and none is kept, or drawn from a file.
 
     Args:
       config: a validated config.
@@ -53,21 +55,18 @@ def build_seeds(
       FileNotFoundError: textures or the generator are not there.
       WorkdirError, CheckpointError: the generator's run is not finished, or damaged.
     """
-    generator = None
+    supply = None
     if config.method != "original":
-        generator = use.load(config.generator, "generator")
+        supply = load_supply(config.generator, "generator")
     made = [biased.make(config.data, splits, seed) for seed in seeds]
-    if generator and generator.classes != made[0].classes:
-        raise ValueError(
-            f"generator: {config.generator!r} makes {generator.classes} classes, the data have "
-            f"{made[0].classes}; choose a generator that was trained on them"
-        )
+    if supply:
+        _check_supply(config, supply, made[0])
     compute = Compute(config.precision, config.convolution)
     network, outside = (
         PublishedClassifier(made[0].classes, axis, compute) for axis in (axis_name, None)
     )
     optimizer = _make_optimizer(config)
-    drawing = Drawing(*_counts(config), made[0], generator, axis_name)
+    drawing = Drawing(*_counts(config), made[0], supply, axis_name)
     how = Supervised(
         draw=functools.partial(draw, drawing),
         forward=functools.partial(apply_in_training, network),
@@ -84,7 +83,7 @@ def build_seeds(
         evaluate=functools.partial(evaluation.evaluate, config, jax.jit(outside.apply)),
         figures=evaluation.draw_figures,
         headline=evaluation.headline,
-        shared={"shared": made[0].shared, "generator": generator.variables if generator else {}},
+        shared={"shared": made[0].shared, "generator": supply.arrays if supply else {}},
     )
     return tuple(
         shared._replace(
@@ -95,8 +94,19 @@ def build_seeds(
     )
 
 
+def _check_supply(config: ConfigDict, supply: Supply, data: BiasedData) -> None:
+    """Refuses a generator, or images, of other data."""
+    pairs = (supply.classes, data.classes, "classes"), (supply.size, data.size, "pixels a side")
+    for theirs, ours, what in pairs:
+        if theirs != ours:
+            raise ValueError(
+                f"generator: {config.generator!r} makes {theirs} {what}, the data have {ours}; "
+                "choose one that was trained on them"
+            )
+
+
 def _counts(config: ConfigDict) -> tuple[int, int]:
-    """How many originals and counterfactuals make a batch."""
+    """How many originals and how many others make a batch."""
     size = config.batch_size
     return {"original": (size, 0), "counterfactual": (0, size), "both": (size // 2, -(-size // 2))}[
         config.method

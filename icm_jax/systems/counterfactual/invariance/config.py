@@ -30,8 +30,8 @@ _FIELDS: Fields = {
     "generator": Field(
         "",
         any_text(),
-        "folder of a finished run of a generator of the same classes, or a .pth or .npz of the "
-        "published code",
+        "folder of a finished run of a generator of the same classes, a .pth or .npz of the "
+        "published code, or counterfactuals.npz of --mode=generate",
         of=METHODS[1:],
     ),
     "batch_size": Field(64, at_least(2), "images of a step, on all devices"),
@@ -55,7 +55,8 @@ def _check(config: ConfigDict) -> None:
     if config.method != "original" and not config.generator:
         raise ValueError(
             f"generator: '' is not allowed with method {config.method!r}; it must be the folder of "
-            "a finished run of configs/counterfactual.py, or a file of the published code"
+            "a finished run of configs/counterfactual.py, a file of the published code, or "
+            "counterfactuals.npz of --mode=generate"
         )
 
 

@@ -111,5 +111,5 @@ def test_what_does_not_go_together_is_refused(generator):
         set_and_method("both,wildlife")
     few = generators.squares()
     few = few._replace(**{k: v.take(v.labels < 4) for k, v in few._asdict().items()})
-    with pytest.raises(ValueError, match="makes 10 classes, the data have 4; choose a generator"):
+    with pytest.raises(ValueError, match="makes 10 classes, the data have 4; choose one"):
         build.build_seeds(tiny.classifier("colored,both", generator), few, [0])

@@ -1,0 +1,108 @@
+"""Where images come from that are no originals: a generator, or images that one has made."""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from icm_jax import collectives, paths
+from icm_jax.data.image_files import check_is_no_pointer
+from icm_jax.data.npz import names_in_npz, read_npz
+from icm_jax.system import PyTree
+from icm_jax.systems.counterfactual.biased.colors import to_signed
+from icm_jax.systems.counterfactual.generate import draw_labels, draw_noise, generate
+from icm_jax.systems.counterfactual.generation import use
+from icm_jax.systems.counterfactual.generation.use import Generator
+
+_STORED = ("images", "shape")  # arrays of a file that --mode=generate wrote
+
+
+class Supply(NamedTuple):
+    """Images with labels, made or drawn within the step.
+
+    Attributes:
+      arrays: what they are made of: the variables of a generator, or images.
+      make: `(arrays, key, B, axis_name) -> images, labels`, this device's share of B: float32
+        `[b, S, S, 3]` in [-1, 1], and int32 `[b]`.
+      classes: how many there are.
+      size: pixels a side, S.
+    """
+
+    arrays: PyTree
+    make: Callable[[PyTree, jax.Array, int, str | None], tuple[jax.Array, jax.Array]]
+    classes: int
+    size: int
+
+
+def load(place: str | os.PathLike, field: str) -> Supply:
+    """The supply that a config names.
+
+    Args:
+      place: of a generator, see `use.load`, or of images that `--mode=generate` wrote, an `.npz`.
+      field: what gives it, for errors.
+
+    Raises:
+      ValueError: the file is of something else.
+      FileNotFoundError: there is no such file.
+      WorkdirError, CheckpointError: the generator's run is not finished, or damaged.
+    """
+    path = paths.local(place, field)
+    if path.suffix == ".npz" and path.is_file():
+        check_is_no_pointer(path, f"{field}: {str(path)!r}")
+        if "images" in names_in_npz(path, field):
+            return _of_file(path, field)
+    return of_generator(use.load(place, field))
+
+
+def of_generator(generator: Generator) -> Supply:
+    """Counterfactuals by a generator, none of which is kept."""
+    make = functools.partial(_generate, generator._replace(variables=None))
+    size = generator.mechanisms.settings.size
+    return Supply(generator.variables, make, generator.classes, size)
+
+
+def _generate(
+    generator: Generator, variables: PyTree, key: jax.Array, count: int, axis_name: str | None
+) -> tuple[jax.Array, jax.Array]:
+    """Images whose label is that of their shape; textures are of other labels, drawn apart."""
+    noise_key, label_key, shift_key = jax.random.split(key, 3)
+    noise = draw_noise(noise_key, count, generator.latent)
+    labels = draw_labels(label_key, count, generator.classes)
+    noise, labels = collectives.share((noise, labels), axis_name)
+    if axis_name is not None:
+        shift_key = jax.random.fold_in(shift_key, jax.lax.axis_index(axis_name))
+    made = generate(generator.mechanisms, variables, noise, labels, shift_key)
+    return made.images, labels.shape
+
+
+def _of_file(path: Path, field: str) -> Supply:
+    images, labels = read_npz(path, _STORED, field)
+    size, said = images.shape[1:2], f"{field}: {str(path)!r} has"
+    if (
+        images.dtype != np.uint8
+        or images.shape != (len(images), *size, *size, 3)
+        or not len(images)
+    ):
+        raise ValueError(
+            f"{said} images {images.dtype} {list(images.shape)}; they must be uint8 [N, S, S, 3]"
+        )
+    if labels.dtype.kind not in "iu" or labels.shape != (len(images),) or labels.min() < 0:
+        raise ValueError(
+            f"{said} labels shape {labels.dtype} {list(labels.shape)}; they must be whole numbers "
+            f"from 0 on, {len(images)} as there are images"
+        )
+    arrays = {"images": images, "labels": labels.astype(np.int32)}
+    return Supply(arrays, _draw, int(labels.max()) + 1, *size)
+
+
+def _draw(
+    arrays: PyTree, key: jax.Array, count: int, axis_name: str | None
+) -> tuple[jax.Array, jax.Array]:
+    """Images of a file, with replacement, as those of a data set are drawn."""
+    index = jax.random.randint(key, (count,), 0, len(arrays["labels"]))
+    index = collectives.share(index, axis_name)
+    return to_signed(arrays["images"][index]), arrays["labels"][index]
