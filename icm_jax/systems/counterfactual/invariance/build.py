@@ -1,40 +1,25 @@
 """A classifier that should ignore what told the class in training, as a system."""
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-import optax
 from ml_collections import ConfigDict
 
 from icm_jax.data import Splits
 from icm_jax.networks.compute import Compute
-from icm_jax.supervised import (
-    Learner,
-    Supervised,
-    apply_in_training,
-    init_parameters,
-    mean_loss,
-    supervised_step,
-)
-from icm_jax.system import Metrics, Phase, PyTree, System
+from icm_jax.system import Phase, System
 from icm_jax.systems.counterfactual import biased
 from icm_jax.systems.counterfactual.biased import BiasedData
 from icm_jax.systems.counterfactual.invariance import evaluation
+from icm_jax.systems.counterfactual.invariance.config import SUPPLIED
 from icm_jax.systems.counterfactual.invariance.drawing import Drawing, draw
+from icm_jax.systems.counterfactual.invariance.methods import lntl, plain
+from icm_jax.systems.counterfactual.invariance.state import Parts
 from icm_jax.systems.counterfactual.invariance.supply import Supply
 from icm_jax.systems.counterfactual.invariance.supply import load as load_supply
 from icm_jax.systems.counterfactual.networks.classifier import PublishedClassifier
-
-_DECAYS = 10  # how often the rate falls
-
-
-class State(NamedTuple):
-    """Everything that a run needs to go on."""
-
-    learner: Learner
 
 
 def build_seeds(
@@ -56,7 +41,7 @@ def build_seeds(
       WorkdirError, CheckpointError: the generator's run is not finished, or damaged.
     """
     supply = None
-    if config.method != "original":
+    if config.method in SUPPLIED:
         supply = load_supply(config.generator, "generator")
     made = [biased.make(config.data, splits, seed) for seed in seeds]
     if supply:
@@ -65,20 +50,15 @@ def build_seeds(
     network, outside = (
         PublishedClassifier(made[0].classes, axis, compute) for axis in (axis_name, None)
     )
-    optimizer = _make_optimizer(config)
     drawing = Drawing(*_counts(config), made[0], supply, axis_name)
-    how = Supervised(
-        draw=functools.partial(draw, drawing),
-        forward=functools.partial(apply_in_training, network),
-        objective=mean_loss(config.batch_size),
-        optimizer=optimizer,
-        axis_name=axis_name,
-    )
     example = jnp.zeros((1, made[0].size, made[0].size, 3))
+    drawn = functools.partial(draw, drawing)
+    parts = Parts(config, network, outside, drawn, example, axis_name)
+    method = lntl if config.method == "lntl" else plain
     shared = System(
         name=config.system,
-        init=functools.partial(_init, outside, optimizer, example),
-        phases=(Phase("training", config.steps, _make_step(how)),),
+        init=functools.partial(method.init, parts),
+        phases=(Phase("training", config.steps, method.make_step(parts)),),
         data={},
         evaluate=functools.partial(evaluation.evaluate, config, jax.jit(outside.apply)),
         figures=evaluation.draw_figures,
@@ -108,31 +88,6 @@ def _check_supply(config: ConfigDict, supply: Supply, data: BiasedData) -> None:
 def _counts(config: ConfigDict) -> tuple[int, int]:
     """How many originals and how many others make a batch."""
     size = config.batch_size
-    return {"original": (size, 0), "counterfactual": (0, size), "both": (size // 2, -(-size // 2))}[
-        config.method
-    ]
-
-
-def _make_optimizer(config: ConfigDict) -> optax.GradientTransformation:
-    """Adadelta whose rate falls after each tenth of the steps, as after each published epoch."""
-    rates, epoch = config.optimizer, max(config.steps // _DECAYS, 1)
-    schedule = optax.exponential_decay(rates.learning_rate, epoch, rates.factor, staircase=True)
-    return optax.adadelta(schedule, rho=0.9, eps=1e-6)
-
-
-def _init(
-    network: PublishedClassifier,
-    optimizer: optax.GradientTransformation,
-    example: jax.Array,
-    key: jax.Array,
-) -> State:
-    parameters = init_parameters(network, example, key)
-    return State(Learner(parameters, optimizer.init(parameters.params)))
-
-
-def _make_step(how: Supervised) -> Callable[..., tuple[State, Metrics]]:
-    def step(state: State, data: PyTree, key: jax.Array) -> tuple[State, Metrics]:
-        learner, _, metrics = supervised_step(how, state, data, key)
-        return State(learner), metrics
-
-    return step
+    if config.method == "counterfactual":
+        return 0, size
+    return (size // 2, -(-size // 2)) if config.method == "both" else (size, 0)

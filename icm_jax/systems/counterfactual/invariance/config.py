@@ -18,27 +18,54 @@ from icm_jax.schema import (
 )
 from icm_jax.systems.counterfactual.biased import DATA_FIELDS, SETS, check_data
 
-METHODS = ("original", "counterfactual", "both")
+# What each method learns from, as a story tells it.
+METHODS = {
+    "original": "original images",
+    "counterfactual": "counterfactuals",
+    "both": "original images and counterfactuals",
+    "lntl": "original images, with features that should not tell the colour",
+}
+SUPPLIED = ("counterfactual", "both")  # methods that take images of a generator
+_OF_LNTL = ("lntl",)
 
 _FIELDS: Fields = {
     "data": DATA_FIELDS,
     "method": Field(
         "original",
         one_of(METHODS),
-        "what is learned from: original images, counterfactuals, or half of both",
+        "what is learned from: original images, counterfactuals, or half of both; or originals by "
+        "a method that should ignore the colour (icm_jax.systems.counterfactual.invariance."
+        "methods)",
     ),
     "generator": Field(
         "",
         any_text(),
         "folder of a finished run of a generator of the same classes, a .pth or .npz of the "
         "published code, or counterfactuals.npz of --mode=generate",
-        of=METHODS[1:],
+        of=SUPPLIED,
     ),
     "batch_size": Field(64, at_least(2), "images of a step, on all devices"),
     "steps": Field(7810, at_least(0), "steps of training; ten epochs of 50,000 as published"),
     "optimizer": {
-        "learning_rate": Field(1.0, positive(), "learning rate of Adadelta"),
+        "learning_rate": Field(1.0, positive(), "learning rate of Adadelta; lntl has another"),
         "factor": Field(0.7, share(), "by which it falls after each tenth of the steps"),
+    },
+    "lntl": {
+        "learning_rate": Field(
+            0.01,
+            positive(),
+            "of stochastic gradient descent, a tenth after 40 and again after 80 % of the steps",
+            of=_OF_LNTL,
+        ),
+        "entropy": Field(
+            0.01,
+            at_least(0),
+            "weight of how much in doubt predictors of the colour are",
+            of=_OF_LNTL,
+        ),
+        "reversal": Field(
+            0.1, at_least(0), "factor on the gradient that is turned round", of=_OF_LNTL
+        ),
     },
     "evaluation": {
         "every": Field(781, at_least(1), "steps between evaluations"),
@@ -52,7 +79,7 @@ _FIELDS: Fields = {
 def _check(config: ConfigDict) -> None:
     """Refuses values that do not go together."""
     check_data(config.data)
-    if config.method != "original" and not config.generator:
+    if config.method in SUPPLIED and not config.generator:
         raise ValueError(
             f"generator: '' is not allowed with method {config.method!r}; it must be the folder of "
             "a finished run of configs/counterfactual.py, a file of the published code, or "

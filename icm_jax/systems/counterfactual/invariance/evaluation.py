@@ -15,6 +15,7 @@ from icm_jax.report.story import Measure, Story, cell
 from icm_jax.streams import SeedStream
 from icm_jax.system import Evaluation, PyTree
 from icm_jax.systems.counterfactual.biased import BiasedData, Split
+from icm_jax.systems.counterfactual.invariance.config import METHODS
 
 _CHUNK = 500  # images a call
 MEASURES = {"test accuracy": Measure("test accuracy", "%")}
@@ -87,11 +88,7 @@ def numbers(
 
 def tell(summary: Mapping[str, Any]) -> Story:
     """The story of a run by its summary (as in `summary.json`)."""
-    learned = {
-        "original": "original images",
-        "counterfactual": "counterfactuals",
-        "both": "original images and counterfactuals",
-    }[summary["method"]]
+    learned = METHODS[summary["method"]]
     sentence = (
         f"Learned from {learned} ({summary['set']}): {cell(summary['accuracy'], '%')} % of test "
         "images, whose colours and textures tell nothing"

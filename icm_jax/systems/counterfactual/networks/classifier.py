@@ -6,6 +6,7 @@ import jax
 from icm_jax.networks.compute import Compute
 from icm_jax.systems.counterfactual.networks.normalization import BatchNorm
 
+FEATURES = "features"  # among a call's `intermediates`, where these are mutable
 _AROUND = ((1, 1), (1, 1))  # PyTorch's padding of 1, where 'SAME' would put it on one side
 
 
@@ -26,12 +27,14 @@ class PublishedClassifier(nn.Module):
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
         """Maps images `[B, 32, 32, 3]` in [-1, 1] to logits `[B, classes]`; 64 pixels do as well.
 
-        With `train`, `batch_stats` is mutable.
+        With `train`, `batch_stats` is mutable. What comes out of the second convolution,
+        `[B, 16, 16, 32]` (32 at 64 pixels), is sown as `FEATURES`.
         """
         conv = self.compute.conv
         x = BatchNorm(axis_name=self.axis_name)(images, train)
         x = nn.max_pool(nn.relu(conv(32, 5)(x)), (3, 3), (2, 2), _AROUND)
         x = nn.relu(conv(32)(x))
+        self.sow("intermediates", FEATURES, x)
         x = nn.relu(conv(64, 3, 2, _AROUND)(x))
         x = nn.relu(conv(64)(x))
         x = nn.avg_pool(x, (7, 7), (7, 7)).mean((1, 2))

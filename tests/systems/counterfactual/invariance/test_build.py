@@ -16,6 +16,7 @@ from icm_jax.systems.counterfactual.generate import draw_labels, draw_noise, gen
 from icm_jax.systems.counterfactual.generation import use
 from icm_jax.systems.counterfactual.invariance import build
 from icm_jax.systems.counterfactual.invariance.config import set_and_method
+from icm_jax.systems.counterfactual.invariance.methods import plain
 from icm_jax.training.checkpoints import Checkpoints
 
 
@@ -92,13 +93,13 @@ def test_a_killed_run_goes_on_bit_for_bit(generator, tmp_path, monkeypatch):
 def test_the_rate_falls_after_each_tenth():
     config = tiny.classifier()
     config.steps = 20
-    optimizer = build._make_optimizer(config)
+    optimizer = plain.make_optimizer(config)
     params = jnp.float32(0)
-    state, plain = optimizer.init(params), optax.adadelta(1.0, rho=0.9, eps=1e-6)
-    plain_state = plain.init(params)
+    state, published = optimizer.init(params), optax.adadelta(1.0, rho=0.9, eps=1e-6)
+    plain_state = published.init(params)
     for step in range(6):
         update, state = optimizer.update(jnp.float32(1), state, params)
-        of_one, plain_state = plain.update(jnp.float32(1), plain_state, params)
+        of_one, plain_state = published.update(jnp.float32(1), plain_state, params)
         assert update / of_one == pytest.approx(0.7 ** (step // 2), rel=1e-5)
 
 

@@ -9,7 +9,7 @@ import pytest
 from icm_jax.supervised import Parameters
 from icm_jax.systems.counterfactual.biased import BiasedData, Split
 from icm_jax.systems.counterfactual.invariance import evaluation
-from icm_jax.systems.counterfactual.invariance.build import State
+from icm_jax.systems.counterfactual.invariance.state import State
 
 
 def test_accuracy_and_accuracy_against_the_colour():

@@ -1,0 +1,1 @@
+"""How an invariant classifier learns: each method has `init` and `make_step`."""

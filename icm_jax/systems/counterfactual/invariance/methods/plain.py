@@ -1,0 +1,50 @@
+"""Learning the labels of whatever is drawn, by the published optimizer."""
+
+import functools
+
+import jax
+import optax
+from ml_collections import ConfigDict
+
+from icm_jax.supervised import (
+    Learner,
+    Supervised,
+    apply_in_training,
+    init_parameters,
+    mean_loss,
+    supervised_step,
+)
+from icm_jax.system import Metrics, PyTree
+from icm_jax.systems.counterfactual.invariance.state import Parts, State, Step
+
+_DECAYS = 10  # how often the rate falls
+
+
+def init(parts: Parts, key: jax.Array) -> State:
+    """A classifier that has learned nothing."""
+    parameters = init_parameters(parts.outside, parts.example, key)
+    return State(Learner(parameters, make_optimizer(parts.config).init(parameters.params)))
+
+
+def make_step(parts: Parts) -> Step:
+    """The step that lowers the mean cross-entropy of a batch."""
+    how = Supervised(
+        draw=parts.draw,
+        forward=functools.partial(apply_in_training, parts.network),
+        objective=mean_loss(parts.config.batch_size),
+        optimizer=make_optimizer(parts.config),
+        axis_name=parts.axis_name,
+    )
+
+    def step(state: State, data: PyTree, key: jax.Array) -> tuple[State, Metrics]:
+        learner, _, metrics = supervised_step(how, state, data, key)
+        return state._replace(learner=learner), metrics
+
+    return step
+
+
+def make_optimizer(config: ConfigDict) -> optax.GradientTransformation:
+    """Adadelta whose rate falls after each tenth of the steps, as after each published epoch."""
+    rates, epoch = config.optimizer, max(config.steps // _DECAYS, 1)
+    schedule = optax.exponential_decay(rates.learning_rate, epoch, rates.factor, staircase=True)
+    return optax.adadelta(schedule, rho=0.9, eps=1e-6)
