@@ -12,8 +12,8 @@ from icm_jax.networks.compute import Compute
 from icm_jax.system import Phase, System
 from icm_jax.systems.counterfactual import biased
 from icm_jax.systems.counterfactual.biased import BiasedData
-from icm_jax.systems.counterfactual.invariance import evaluation
-from icm_jax.systems.counterfactual.invariance.config import SUPPLIED
+from icm_jax.systems.counterfactual.invariance import auxiliary, evaluation
+from icm_jax.systems.counterfactual.invariance.config import SUPPLIED, needs_generator
 from icm_jax.systems.counterfactual.invariance.drawing import Drawing, draw
 from icm_jax.systems.counterfactual.invariance.methods import lntl, plain
 from icm_jax.systems.counterfactual.invariance.state import Parts
@@ -27,7 +27,8 @@ def build_seeds(
 ) -> tuple[System, ...]:
     """The systems of a config (see `icm_jax.systems.counterfactual.invariance.config`), one a seed.
 
-    Counterfactuals are generated within the step, and none is kept, or drawn from a file.
+    Counterfactuals are generated within the step, and none is kept, or drawn from a file. Where no
+    generator is given, that of each seed is its auxiliary system.
 
     Args:
       config: a validated config.
@@ -40,12 +41,8 @@ def build_seeds(
       FileNotFoundError: textures or the generator are not there.
       WorkdirError, CheckpointError: the generator's run is not finished, or damaged.
     """
-    supply = None
-    if config.method in SUPPLIED:
-        supply = load_supply(config.generator, "generator")
     made = [biased.make(config.data, splits, seed) for seed in seeds]
-    if supply:
-        _check_supply(config, supply, made[0])
+    supply = _find_supply(config, made[0])
     compute = Compute(config.precision, config.convolution)
     network, outside = (
         PublishedClassifier(made[0].classes, axis, compute) for axis in (axis_name, None)
@@ -64,18 +61,25 @@ def build_seeds(
         figures=evaluation.draw_figures,
         headline=evaluation.headline,
         shared={"shared": made[0].shared, "generator": supply.arrays if supply else {}},
+        learns_from=auxiliary.learned,
     )
     return tuple(
         shared._replace(
             data={"parts": of.train.parts, "labels": of.train.labels},
             evaluate=functools.partial(shared.evaluate, of),
+            auxiliary=first,
         )
-        for of in made
+        for of, first in zip(made, auxiliary.build(config, splits, seeds, axis_name), strict=True)
     )
 
 
-def _check_supply(config: ConfigDict, supply: Supply, data: BiasedData) -> None:
-    """Refuses a generator, or images, of other data."""
+def _find_supply(config: ConfigDict, data: BiasedData) -> Supply | None:
+    """Where images come from that are no originals; refuses a generator of other data."""
+    if config.method not in SUPPLIED:
+        return None
+    if needs_generator(config):
+        return auxiliary.supply(config, data)
+    supply = load_supply(config.generator, "generator")
     pairs = (supply.classes, data.classes, "classes"), (supply.size, data.size, "pixels a side")
     for theirs, ours, what in pairs:
         if theirs != ours:
@@ -83,6 +87,7 @@ def _check_supply(config: ConfigDict, supply: Supply, data: BiasedData) -> None:
                 f"generator: {config.generator!r} makes {theirs} {what}, the data have {ours}; "
                 "choose one that was trained on them"
             )
+    return supply
 
 
 def _counts(config: ConfigDict) -> tuple[int, int]:
