@@ -38,7 +38,8 @@ def build(
 def supply(config: ConfigDict, data: BiasedData) -> Supply:
     """Counterfactuals of a generator whose variables are still to be learned: `arrays` are {}."""
     networks = make_networks(generator_config(config), data.classes, data.size)
-    return of_generator(Generator(networks.mechanisms, {}, networks.latent, data.classes))
+    generator = Generator(networks.mechanisms, {}, networks.latent, data.classes)
+    return of_generator(generator, **config.counterfactuals)
 
 
 def learned(states: Mapping[str, PyTree]) -> dict[str, PyTree]:

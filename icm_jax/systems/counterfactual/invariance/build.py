@@ -79,7 +79,7 @@ def _find_supply(config: ConfigDict, data: BiasedData) -> Supply | None:
         return None
     if needs_generator(config):
         return auxiliary.supply(config, data)
-    supply = load_supply(config.generator, "generator")
+    supply = load_supply(config.generator, "generator", **config.counterfactuals)
     pairs = (supply.classes, data.classes, "classes"), (supply.size, data.size, "pixels a side")
     for theirs, ours, what in pairs:
         if theirs != ours:

@@ -48,6 +48,17 @@ _FIELDS: Fields = {
         "by the fields of recipe",
         of=SUPPLIED,
     ),
+    "counterfactuals": {
+        "count": Field(
+            0,
+            at_least(0),
+            "how many different ones a generator makes; 0: each is another, however many are used",
+            of=SUPPLIED,
+        ),
+        "per_shape": Field(
+            1, at_least(1), "how many of these have one shape, in other textures", of=SUPPLIED
+        ),
+    },
     "recipe": RECIPE_FIELDS,
     "batch_size": Field(64, at_least(2), "images of a step, on all devices"),
     "steps": Field(7810, at_least(0), "steps of training; ten epochs of 50,000 as published"),
@@ -84,6 +95,11 @@ _FIELDS: Fields = {
 def _check(config: ConfigDict) -> None:
     """Refuses values that do not go together."""
     check_data(config.data)
+    if config.counterfactuals.per_shape > 1 and not config.counterfactuals.count:
+        raise ValueError(
+            f"counterfactuals.per_shape: {config.counterfactuals.per_shape} is not allowed with "
+            "counterfactuals.count 0; it must be 1"
+        )
     if needs_generator(config):
         try:
             GENERATOR.check(generator_config(config))
