@@ -9,8 +9,11 @@ import chex
 import jax
 import jax.numpy as jnp
 import optax
+from ml_collections import ConfigDict
 
 from icm_jax import collectives
+from icm_jax.supervised import Loss, Objective
+from icm_jax.system import Mean
 
 
 def group_means(
@@ -102,6 +105,57 @@ def irm_penalty(
     _, each = jax.jvp(loss, (jnp.float32(1),), (jnp.float32(1),))  # [b]
     slopes, counts = group_means(jax.lax.stop_gradient(each), group, groups, axis_name)
     return 2 * weighted_groups(each, group, slopes, counts), jnp.square(slopes).sum()
+
+
+def group_dro(config: ConfigDict, groups: int, axis_name: str | None) -> Objective:
+    """The groups' mean losses by weights that follow them (Sagawa et al. 2020).
+
+    A state has `weights` of the groups, float32 `[G]`.
+
+    Args:
+      config: `rate`, the weights' step size.
+      groups: G.
+      axis_name: device axis, or None.
+    """
+
+    def objective(state, scores):
+        losses = jax.lax.stop_gradient(scores.losses)
+        means, counts = group_means(losses, scores.group, groups, axis_name)
+        weights = group_dro_weights(state.weights, means, counts, config.rate)
+        value = weighted_groups(scores.losses, scores.group, weights, counts)
+        largest = jnp.where(counts > 0, means, -jnp.inf).max()
+        metrics = {
+            "worst_group_loss": Mean(largest, jnp.float32(1)),
+            "largest_weight": Mean(weights.max(), jnp.float32(1)),
+        }
+        return Loss(value, weights, metrics)
+
+    return objective
+
+
+def irm(config: ConfigDict, batch_size: int, groups: int, axis_name: str | None) -> Objective:
+    """The mean loss and the penalty of invariant risk minimisation (Arjovsky et al. 2019).
+
+    The penalty counts 1 for the first `config.after` steps and `config.penalty` from then on; a
+    factor above 1 divides the whole, so that the gradient keeps its size. A state has `steps`,
+    those before this one, int32 `[]`.
+
+    Args:
+      config: `penalty` and `after`.
+      batch_size: images of a step, on all devices.
+      groups: number of environments.
+      axis_name: device axis, or None.
+    """
+
+    def objective(state, scores):
+        surrogate, penalty = irm_penalty(
+            scores.logits, scores.labels, scores.group, groups, axis_name
+        )
+        factor = jnp.where(state.steps < config.after, 1.0, config.penalty)
+        value = (scores.losses.sum() / batch_size + factor * surrogate) / jnp.maximum(factor, 1.0)
+        return Loss(value, None, {"penalty": Mean(penalty, jnp.float32(1))})
+
+    return objective
 
 
 def triplet_losses(positive: jax.Array, negative: jax.Array, margin: float) -> jax.Array:

@@ -213,6 +213,11 @@ def switch() -> Allowed:
     return "True or False", lambda value: True
 
 
+def is_share(value: Any) -> bool:
+    """Whether a value in a tuple is a number from 0 to 1."""
+    return type(value) in (int, float) and 0 <= value <= 1
+
+
 def tuple_of(words: str, holds: Callable[[Any], bool]) -> Allowed:
     """A tuple, which may be empty, of what `words` say and `holds` takes."""
     return f"a tuple of {words}", lambda values: all(holds(value) for value in values)

@@ -59,11 +59,13 @@ class HostStream(enum.IntEnum):
       HELD_OUT: which training images are held out.
       TRAIN_COLORS: colours and textures of biased images to train on.
       TEST_COLORS: the same of images to test on.
+      UNBIASED: which images to train on have colours of any class, and of which.
     """
 
     HELD_OUT = 1
     TRAIN_COLORS = 2
     TEST_COLORS = 3
+    UNBIASED = 4
 
 
 def of_seed(seed: int, stream: SeedStream) -> jax.Array:

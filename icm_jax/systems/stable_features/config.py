@@ -11,6 +11,7 @@ from icm_jax.schema import (
     Schema,
     any_text,
     at_least,
+    is_share,
     one_of,
     positive,
     share,
@@ -27,10 +28,6 @@ _OF_TOFU = ("tofu",)
 
 def _is_label(value: Any) -> bool:
     return type(value) is int and value >= 0
-
-
-def _is_share(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value <= 1
 
 
 _LABELS = tuple_of("whole numbers from 0 on", _is_label)
@@ -62,7 +59,7 @@ _DATA = {
     ),
     "environments": Field(
         (0.1, 0.2),
-        tuple_of("shares from 0 to 1", _is_share),
+        tuple_of("shares from 0 to 1", is_share),
         "channel noise of each environment of the source; method tofu needs 2 or more",
         of=("transfer",),
     ),

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from icm_jax.objectives import group_dro, irm
 from icm_jax.supervised import Objective, mean_loss
 from icm_jax.system import Phase
 from icm_jax.systems.stable_features.channels import Task
@@ -22,7 +23,7 @@ from icm_jax.systems.stable_features.state import (
     validation_score,
     with_selection,
 )
-from icm_jax.systems.stable_features.steps import draw_from_all, group_dro, irm, make_step
+from icm_jax.systems.stable_features.steps import draw_from_all, make_step
 
 
 def groups_of(method: str, task: Task) -> tuple[np.ndarray, int]:

@@ -7,11 +7,10 @@ import chex
 import jax
 import jax.numpy as jnp
 import optax
-from ml_collections import ConfigDict
 
-from icm_jax import collectives, objectives
+from icm_jax import collectives
 from icm_jax.data import Groups, draw_balanced, draw_each
-from icm_jax.supervised import Batch, Loss, Objective, Parameters, Supervised, supervised_step
+from icm_jax.supervised import Batch, Objective, Parameters, Supervised, supervised_step
 from icm_jax.system import Mean, Metrics, PyTree
 from icm_jax.systems.stable_features.model import Model
 from icm_jax.systems.stable_features.state import Data, State
@@ -98,39 +97,3 @@ def draw_from_worst(
         return drawn, {"worst_group_loss": Mean(means[number], jnp.float32(1))}
 
     return draw
-
-
-def group_dro(config: ConfigDict, groups: int, axis_name: str | None) -> Objective:
-    """The groups' mean losses by weights that follow them (Sagawa et al. 2020)."""
-
-    def objective(state, scores):
-        losses = jax.lax.stop_gradient(scores.losses)
-        means, counts = objectives.group_means(losses, scores.group, groups, axis_name)
-        weights = objectives.group_dro_weights(state.weights, means, counts, config.rate)
-        value = objectives.weighted_groups(scores.losses, scores.group, weights, counts)
-        largest = jnp.where(counts > 0, means, -jnp.inf).max()
-        metrics = {
-            "worst_group_loss": Mean(largest, jnp.float32(1)),
-            "largest_weight": Mean(weights.max(), jnp.float32(1)),
-        }
-        return Loss(value, weights, metrics)
-
-    return objective
-
-
-def irm(config: ConfigDict, batch_size: int, groups: int, axis_name: str | None) -> Objective:
-    """The mean loss and the penalty of invariant risk minimisation (Arjovsky et al. 2019).
-
-    The penalty counts 1 for the first `config.after` steps and `config.penalty` from then on; a
-    factor above 1 divides the whole, so that the gradient keeps its size.
-    """
-
-    def objective(state, scores):
-        surrogate, penalty = objectives.irm_penalty(
-            scores.logits, scores.labels, scores.group, groups, axis_name
-        )
-        factor = jnp.where(state.steps < config.after, 1.0, config.penalty)
-        value = (scores.losses.sum() / batch_size + factor * surrogate) / jnp.maximum(factor, 1.0)
-        return Loss(value, None, {"penalty": Mean(penalty, jnp.float32(1))})
-
-    return objective

@@ -11,13 +11,14 @@ from ml_collections import ConfigDict
 
 from icm_jax import objectives
 from icm_jax.data import Groups, group
+from icm_jax.objectives import group_dro, irm
 from icm_jax.supervised import Learner, Parameters, Scores, mean_loss
 from icm_jax.system import Phase
 from icm_jax.systems.stable_features.embedding import Embedding, make_embedding_step
 from icm_jax.systems.stable_features.model import make_optimizer
 from icm_jax.systems.stable_features.networks.features import Outputs
 from icm_jax.systems.stable_features.state import Best, State, selected_parameters, with_selection
-from icm_jax.systems.stable_features.steps import Drawn, draw_from_worst, group_dro, irm, make_step
+from icm_jax.systems.stable_features.steps import Drawn, draw_from_worst, make_step
 
 
 class Lookup(NamedTuple):

@@ -5,10 +5,21 @@ from ml_collections import ConfigDict
 from icm_jax import data
 from icm_jax.data import Splits
 from icm_jax.systems.counterfactual.biased import colored, double_colored, own, wildlife
+from icm_jax.systems.counterfactual.biased.digits import environments_of
 from icm_jax.systems.counterfactual.biased.settings import DATA_FIELDS, OWN, SETS, check_data
 from icm_jax.systems.counterfactual.biased.types import BiasedData, Split
 
-__all__ = ["DATA_FIELDS", "OWN", "SETS", "BiasedData", "Split", "check_data", "load", "make"]
+__all__ = [
+    "DATA_FIELDS",
+    "OWN",
+    "SETS",
+    "BiasedData",
+    "Split",
+    "check_data",
+    "environments_of",
+    "load",
+    "make",
+]
 
 _MAKERS = {
     "colored": colored.make,

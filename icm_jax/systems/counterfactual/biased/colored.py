@@ -18,6 +18,7 @@ from icm_jax.systems.counterfactual.biased import colors
 from icm_jax.systems.counterfactual.biased.digits import (
     SIZE,
     count_classes,
+    draw_biased,
     draw_classes,
     generators,
     pack_ink,
@@ -34,7 +35,8 @@ def make(settings: ConfigDict, splits: Splits, seed: int) -> BiasedData:
     """Draws the colours of all images, of the splits as they are.
 
     Args:
-      settings: `config.data`, with `variance`: of a channel in a class, as a share of 255.
+      settings: `config.data`, with `variance`: of a channel in a class, as a share of 255; and
+        `unbiased`, see `digits.draw_biased`.
       splits: grey images `[N, H, W, 1]` of at most 10 classes.
       seed: of the colours.
 
@@ -45,8 +47,9 @@ def make(settings: ConfigDict, splits: Splits, seed: int) -> BiasedData:
     deviation = settings.variance**0.5
     of_train, of_test = generators(seed)
     drawn = draw_classes(len(splits.test.labels), classes, of_test)
+    whose, _ = draw_biased(splits.train.labels, classes, settings.unbiased, seed)
     return BiasedData(
-        train=_color(splits.train, splits.train.labels, deviation, of_train),
+        train=_color(splits.train, whose, deviation, of_train),
         test=_color(splits.test, drawn, deviation, of_test),
         shared={},
         render=render,

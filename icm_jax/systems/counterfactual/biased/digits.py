@@ -1,5 +1,7 @@
 """What sets of digits have in common: which images, whose colours, and where the ink is."""
 
+from collections.abc import Sequence
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -60,6 +62,36 @@ def generators(seed: int) -> tuple[np.random.RandomState, np.random.RandomState]
 def draw_classes(count: int, classes: int, rng: np.random.RandomState) -> np.ndarray:
     """Classes that have nothing to do with what an image shows, all as likely: int32 `[count]`."""
     return rng.randint(classes, size=count).astype(np.int32)
+
+
+def environments_of(count: int, environments: int) -> np.ndarray:
+    """The environment of each image to train on: in turn, int32 `[count]`."""
+    return np.arange(count, dtype=np.int32) % environments
+
+
+def draw_biased(
+    labels: np.ndarray, classes: int, unbiased: Sequence[float], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whose foreground and whose background images to train on have.
+
+    Their own class's, but for a share of each environment, of which both are drawn as in the test.
+
+    Args:
+      labels: int32 `[N]`.
+      classes: how many there are.
+      unbiased: that share of each environment.
+      seed: of which images these are, and of what they have.
+
+    Returns:
+      Classes int32 `[N]` of the foreground, and of the background.
+    """
+    rng, count = streams.on_host(seed, HostStream.UNBIASED), len(labels)
+    chance = np.asarray(unbiased)[environments_of(count, len(unbiased))]
+    free = rng.uniform(size=count) < chance
+    foreground, background = (
+        np.where(free, draw_classes(count, classes, rng), labels) for _ in range(2)
+    )
+    return foreground, background
 
 
 def pack_ink(dataset: Dataset, above: float, nearest: Nearest) -> np.ndarray:

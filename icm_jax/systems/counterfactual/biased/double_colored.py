@@ -19,6 +19,7 @@ from icm_jax.systems.counterfactual.biased.digits import (
     TENTH,
     count_classes,
     divide_train,
+    draw_biased,
     draw_classes,
     generators,
     pack_ink,
@@ -45,8 +46,9 @@ def make(settings: ConfigDict, splits: Splits, seed: int) -> BiasedData:
     of_train, of_test = generators(seed)
     labels, count = splits.train.labels, len(splits.test.labels)
     foreground, background = (draw_classes(count, classes, of_test) for _ in range(2))
+    whose = draw_biased(labels, classes, settings.unbiased, seed)
     return BiasedData(
-        train=_color(splits.train, labels, labels, settings.deviation, of_train),
+        train=_color(splits.train, *whose, settings.deviation, of_train),
         test=_color(splits.test, foreground, background, settings.deviation, of_test),
         shared={},
         render=render,

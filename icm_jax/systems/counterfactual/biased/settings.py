@@ -2,10 +2,11 @@
 
 from ml_collections import ConfigDict
 
-from icm_jax.schema import Field, Fields, any_text, at_least, one_of
+from icm_jax.schema import Field, Fields, any_text, at_least, is_share, one_of, tuple_of
 
 SETS = ("colored", "double_colored", "wildlife", "folder")
 OWN = "folder"
+
 
 DATA_FIELDS: Fields = {
     "set": Field(
@@ -36,6 +37,12 @@ DATA_FIELDS: Fields = {
         "ones",
         of=("wildlife",),
     ),
+    "unbiased": Field(
+        (0.0, 0.0),
+        tuple_of("shares from 0 to 1, one or more", is_share),
+        "share of the training images of each environment whose colours or textures are of any "
+        "class, as those of test images are; zeros as published",
+    ),
 }
 
 
@@ -43,8 +50,18 @@ def check_data(data: ConfigDict) -> None:
     """Refuses values of `config.data` that do not go together.
 
     Raises:
-      ValueError: digits are to have another size than theirs.
+      ValueError: digits are to have another size than theirs, there is no environment, or colours
+        are to be drawn of images that are as they are.
     """
+    if not len(data.unbiased):
+        raise ValueError(
+            "data.unbiased: () is not allowed; it must be shares of 1 environment or more"
+        )
+    if data.set == OWN and any(data.unbiased):
+        raise ValueError(
+            f"data.unbiased: {tuple(data.unbiased)!r} is not allowed with data.set {OWN!r}, whose "
+            "images are as they are; it must be zeros"
+        )
     if data.set != OWN and data.size != 32:
         raise ValueError(
             f"data.size: {data.size} is not allowed with data.set {data.set!r}; it must be 32"

@@ -17,6 +17,7 @@ from icm_jax.systems.counterfactual.biased.digits import (
     TENTH,
     count_classes,
     divide_train,
+    draw_biased,
     draw_classes,
     generators,
     pack_ink,
@@ -44,8 +45,9 @@ def make(settings: ConfigDict, splits: Splits, seed: int) -> BiasedData:
     _, of_test = generators(seed)
     labels, count = splits.train.labels, len(splits.test.labels)
     foreground, background = (draw_classes(count, classes, of_test) for _ in range(2))
+    whose = draw_biased(labels, classes, settings.unbiased, seed)
     return BiasedData(
-        train=_texture(splits.train, labels, labels),
+        train=_texture(splits.train, *whose),
         test=_texture(splits.test, foreground, background),
         shared=textures.load_textures(settings.textures, classes),
         render=render,

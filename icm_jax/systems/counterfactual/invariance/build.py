@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +14,9 @@ from icm_jax.system import Phase, System
 from icm_jax.systems.counterfactual import biased
 from icm_jax.systems.counterfactual.biased import BiasedData
 from icm_jax.systems.counterfactual.invariance import auxiliary, evaluation
-from icm_jax.systems.counterfactual.invariance.config import SUPPLIED, needs_generator
+from icm_jax.systems.counterfactual.invariance.config import SUPPLIED, TOLD, needs_generator
 from icm_jax.systems.counterfactual.invariance.drawing import Drawing, draw
-from icm_jax.systems.counterfactual.invariance.methods import lntl, plain
+from icm_jax.systems.counterfactual.invariance.methods import lntl, plain, told
 from icm_jax.systems.counterfactual.invariance.state import Parts
 from icm_jax.systems.counterfactual.invariance.supply import Supply
 from icm_jax.systems.counterfactual.invariance.supply import load as load_supply
@@ -50,7 +51,8 @@ def build_seeds(
     drawing = Drawing(*_counts(config), made[0], supply, axis_name)
     example = jnp.zeros((1, made[0].size, made[0].size, 3))
     drawn = functools.partial(draw, drawing)
-    parts = Parts(config, network, outside, drawn, example, axis_name)
+    groups = told.count_groups(config, made[0]) if config.method in TOLD else 1
+    parts = Parts(config, network, outside, drawn, example, groups, axis_name)
     method = lntl if config.method == "lntl" else plain
     shared = System(
         name=config.system,
@@ -65,12 +67,18 @@ def build_seeds(
     )
     return tuple(
         shared._replace(
-            data={"parts": of.train.parts, "labels": of.train.labels},
+            data=_data(config, of),
             evaluate=functools.partial(shared.evaluate, of),
             auxiliary=first,
         )
         for of, first in zip(made, auxiliary.build(config, splits, seeds, axis_name), strict=True)
     )
+
+
+def _data(config: ConfigDict, data: BiasedData) -> dict[str, Any]:
+    """What training is given; only methods that are told of groups are given them."""
+    given = {"parts": data.train.parts, "labels": data.train.labels}
+    return given | ({"groups": told.make_groups(config, data)} if config.method in TOLD else {})
 
 
 def _find_supply(config: ConfigDict, data: BiasedData) -> Supply | None:

@@ -16,7 +16,7 @@ from icm_jax.schema import (
     share,
     with_shared,
 )
-from icm_jax.systems.counterfactual.biased import DATA_FIELDS, SETS, check_data
+from icm_jax.systems.counterfactual.biased import DATA_FIELDS, OWN, SETS, check_data
 from icm_jax.systems.counterfactual.generation.config import RECIPE_FIELDS
 from icm_jax.systems.counterfactual.generation.config import SCHEMA as GENERATOR
 from icm_jax.systems.counterfactual.generation.config import recipe as recipe_of_set
@@ -27,8 +27,13 @@ METHODS = {
     "counterfactual": "counterfactuals",
     "both": "original images and counterfactuals",
     "lntl": "original images, with features that should not tell the colour",
+    "irm": "original images, with a penalty on what differs between environments",
+    "balanced": "original images, as many of each label in each colour or texture",
+    "group_dro": "original images, the worst of the groups of label and colour or texture weighing "
+    "most",
 }
 SUPPLIED = ("counterfactual", "both")  # methods that take images of a generator
+TOLD = ("irm", "balanced", "group_dro")  # methods that are told of groups
 _OF_LNTL = ("lntl",)
 
 _FIELDS: Fields = {
@@ -66,6 +71,15 @@ _FIELDS: Fields = {
         "learning_rate": Field(1.0, positive(), "learning rate of Adadelta; lntl has another"),
         "factor": Field(0.7, share(), "by which it falls after each tenth of the steps"),
     },
+    "irm": {
+        "penalty": Field(
+            10.0, at_least(0), "weight of what differs between environments", of=("irm",)
+        ),
+        "after": Field(781, at_least(0), "steps at first, in which that weight is 1", of=("irm",)),
+    },
+    "group_dro": {
+        "rate": Field(0.05, at_least(0), "step size of the groups' weights", of=("group_dro",))
+    },
     "lntl": {
         "learning_rate": Field(
             0.01,
@@ -95,6 +109,11 @@ _FIELDS: Fields = {
 def _check(config: ConfigDict) -> None:
     """Refuses values that do not go together."""
     check_data(config.data)
+    if config.data.set == OWN and config.method in TOLD:
+        raise ValueError(
+            f"method: {config.method!r} is not allowed with data.set {OWN!r}, of whose images "
+            "neither colour nor environment is known; it must be another"
+        )
     if config.counterfactuals.per_shape > 1 and not config.counterfactuals.count:
         raise ValueError(
             f"counterfactuals.per_shape: {config.counterfactuals.per_shape} is not allowed with "

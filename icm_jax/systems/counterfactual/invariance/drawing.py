@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from icm_jax import collectives
+from icm_jax.data import draw_balanced
 from icm_jax.supervised import Batch
 from icm_jax.system import Metrics
 from icm_jax.systems.counterfactual.biased import BiasedData
@@ -34,7 +35,7 @@ class Drawing(NamedTuple):
 
 
 def draw(drawing: Drawing, state: Any, data: Data, key: jax.Array) -> tuple[Batch, Metrics]:
-    """This device's share of originals and of others."""
+    """This device's share of originals, from all `groups` alike if there are any, and of others."""
     del state
     parts = []
     original_key, supply_key = jax.random.split(key)
@@ -42,14 +43,18 @@ def draw(drawing: Drawing, state: Any, data: Data, key: jax.Array) -> tuple[Batc
         parts.append(_draw_originals(drawing, data, original_key))
     if drawing.supplied:
         arrays, count = data["generator"], drawing.supplied
-        parts.append(drawing.supply.make(arrays, supply_key, count, drawing.axis_name))
-    images, labels = (jnp.concatenate(each) for each in zip(*parts, strict=True))
-    return Batch(images, labels, jnp.zeros_like(labels)), {}
+        images, labels = drawing.supply.make(arrays, supply_key, count, drawing.axis_name)
+        parts.append(Batch(images, labels, jnp.zeros_like(labels)))
+    return jax.tree.map(lambda *each: jnp.concatenate(each), *parts), {}
 
 
-def _draw_originals(drawing: Drawing, data: Data, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _draw_originals(drawing: Drawing, data: Data, key: jax.Array) -> Batch:
     index_key, render_key = jax.random.split(key)
-    index = jax.random.randint(index_key, (drawing.originals,), 0, len(data["labels"]))
+    if "groups" in data:
+        index, group = draw_balanced(index_key, data["groups"], drawing.originals)
+    else:
+        index = jax.random.randint(index_key, (drawing.originals,), 0, len(data["labels"]))
+        group = jnp.zeros_like(index)
     parts = jax.tree.map(lambda part: part[index], data["parts"])
     images = drawing.biased.render(parts, data["shared"], render_key)
-    return collectives.share((images, data["labels"][index]), drawing.axis_name)
+    return collectives.share(Batch(images, data["labels"][index], group), drawing.axis_name)

@@ -16,10 +16,14 @@ class State(NamedTuple):
 
     Attributes:
       learner: the classifier.
+      steps: that it has learned for, int32 `[]`, where the method counts them; else ().
+      weights: of groups, float32 `[G]`, where the method has them; else ().
       predictors: of colours, a `Learner`, where the method has them; else ().
     """
 
     learner: Learner
+    steps: PyTree = ()
+    weights: PyTree = ()
     predictors: PyTree = ()
 
 
@@ -32,6 +36,7 @@ class Parts(NamedTuple):
       outside: the same outside of the step, where there is no device axis.
       draw: `(state, data, key) -> batch, metrics`.
       example: an image like those to learn, `[1, S, S, 3]`.
+      groups: how many of them the method is told of.
       axis_name: device axis, or None.
     """
 
@@ -40,6 +45,7 @@ class Parts(NamedTuple):
     outside: nn.Module
     draw: Callable[[Any, PyTree, jax.Array], tuple[Batch, Metrics]]
     example: jax.Array
+    groups: int
     axis_name: str | None
 
 

@@ -12,6 +12,7 @@ from icm_jax.schema import (
     any_text,
     at_least,
     fraction,
+    is_share,
     one_of,
     positive,
     share,
@@ -40,11 +41,7 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
-def _is_share(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value <= 1
-
-
-_SHARES = tuple_of("shares from 0 to 1", _is_share)
+_SHARES = tuple_of("shares from 0 to 1", is_share)
 
 _DATA = {
     "name": SHARED["data"]["name"]._replace(default="orl"),

@@ -103,7 +103,7 @@ def fields(made, prefix=""):
 
 def another(value):
     if isinstance(value, tuple):
-        return value[1:]
+        return value[1:] or (1.0,)
     return not value if isinstance(value, bool) else value + type(value)(1)
 
 

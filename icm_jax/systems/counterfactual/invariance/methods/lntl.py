@@ -32,12 +32,9 @@ def init(parts: Parts, key: jax.Array) -> State:
     parameters = init_parameters(parts.outside, parts.example, ours)
     features = jax.eval_shape(lambda: _classify(parts.outside, parameters, parts.example)[1])
     of_colors = init_parameters(_predictors(parts.config), jnp.zeros(features.shape), theirs)
-    players = (parameters, 2), (of_colors, 1)
     return State(
-        *(
-            Learner(each, make_optimizer(parts.config, updates).init(each.params))
-            for each, updates in players
-        )
+        learner=Learner(parameters, make_optimizer(parts.config, 2).init(parameters.params)),
+        predictors=Learner(of_colors, make_optimizer(parts.config, 1).init(of_colors.params)),
     )
 
 
@@ -120,7 +117,8 @@ def _learn_colors(parts: Parts, state: State, batch: Batch) -> tuple[State, Metr
 
     def value(params: tuple[PyTree, PyTree]):
         ours, theirs = (
-            player.parameters._replace(params=of) for player, of in zip(state, params, strict=True)
+            player.parameters._replace(params=of)
+            for player, of in zip(players, params, strict=True)
         )
         _, features, our_stats = _classify(parts.network, ours, batch.inputs)
         features = reverse_gradient(features, parts.config.lntl.reversal)

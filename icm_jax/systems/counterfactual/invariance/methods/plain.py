@@ -1,8 +1,9 @@
-"""Learning the labels of whatever is drawn, by the published optimizer."""
+"""Learning the labels of whatever is drawn by an objective, with the published optimizer."""
 
 import functools
 
 import jax
+import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
@@ -11,10 +12,10 @@ from icm_jax.supervised import (
     Supervised,
     apply_in_training,
     init_parameters,
-    mean_loss,
     supervised_step,
 )
 from icm_jax.system import Metrics, PyTree
+from icm_jax.systems.counterfactual.invariance.methods import told
 from icm_jax.systems.counterfactual.invariance.state import Parts, State, Step
 
 _DECAYS = 10  # how often the rate falls
@@ -23,22 +24,25 @@ _DECAYS = 10  # how often the rate falls
 def init(parts: Parts, key: jax.Array) -> State:
     """A classifier that has learned nothing."""
     parameters = init_parameters(parts.outside, parts.example, key)
-    return State(Learner(parameters, make_optimizer(parts.config).init(parameters.params)))
+    learner = Learner(parameters, make_optimizer(parts.config).init(parameters.params))
+    weights = jnp.full(parts.groups, 1 / parts.groups, jnp.float32)
+    return State(learner, jnp.int32(0), weights)
 
 
 def make_step(parts: Parts) -> Step:
-    """The step that lowers the mean cross-entropy of a batch."""
+    """The step that lowers the mean cross-entropy of a batch, or what a told method has for it."""
     how = Supervised(
         draw=parts.draw,
         forward=functools.partial(apply_in_training, parts.network),
-        objective=mean_loss(parts.config.batch_size),
+        objective=told.make_objective(parts.config, parts.groups, parts.axis_name),
         optimizer=make_optimizer(parts.config),
         axis_name=parts.axis_name,
     )
 
     def step(state: State, data: PyTree, key: jax.Array) -> tuple[State, Metrics]:
-        learner, _, metrics = supervised_step(how, state, data, key)
-        return state._replace(learner=learner), metrics
+        learner, weights, metrics = supervised_step(how, state, data, key)
+        weights = state.weights if weights is None else weights
+        return state._replace(learner=learner, steps=state.steps + 1, weights=weights), metrics
 
     return step
 
