@@ -1,14 +1,16 @@
 """A classifier that should ignore colour or texture, which told the class in training.
 
     python launch.py --config=configs/invariant_classifier.py:colored,original
+    python launch.py --config=configs/invariant_classifier.py:colored
     python launch.py --config=configs/invariant_classifier.py:colored --config.generator=runs/...
     python launch.py --config=configs/invariant_classifier.py:wildlife,both \\
       --config.generator=cgn_wildlife_MNIST.npz --config.data.textures=FOLDER
 
 The argument is a data set (colored, double_colored, wildlife, folder), a method (original,
-counterfactual, both), or first the one and then the other; colored and original by default.
-Counterfactuals are made, within the step, by a generator that configs/counterfactual.py trained or
-that was published.
+counterfactual, both, ...: docs/counterfactual.md), or first the one and then the other; colored and
+original by default.
+Counterfactuals are made, within the step, by a generator that is trained first, or by one that is
+given: trained by configs/counterfactual.py, or published.
 """
 
 from ml_collections import ConfigDict
