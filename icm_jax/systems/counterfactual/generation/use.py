@@ -20,7 +20,7 @@ from icm_jax.systems.counterfactual.generate import (
     make_generate,
 )
 from icm_jax.systems.counterfactual.generation.config import SCHEMA
-from icm_jax.systems.counterfactual.generation.state import init_state, make_networks
+from icm_jax.systems.counterfactual.generation.state import init_generator, make_networks
 from icm_jax.systems.counterfactual.networks.mechanisms import Each, Mechanisms
 from icm_jax.systems.counterfactual.weights import authors
 from icm_jax.training import finished
@@ -185,7 +185,7 @@ def load(place: str | os.PathLike, field: str = "workdir") -> Generator:
     networks = make_networks(run.config, classes, size)
 
     def init(key: jax.Array) -> _State:
-        return _State(_Player(init_state(networks, size, key).generator.variables))
+        return _State(_Player(init_generator(networks, key)))
 
     variables = jax.device_put(run.saved().state(init).generator.variables)
     return Generator(networks.mechanisms, variables, networks.latent, classes)
@@ -193,8 +193,7 @@ def load(place: str | os.PathLike, field: str = "workdir") -> Generator:
 
 def _load_published(path: Path, field: str) -> Generator:
     networks = make_networks(SCHEMA.defaults(), _CLASSES, _SIZE)
-    init = functools.partial(init_state, networks, _SIZE)
-    template = jax.eval_shape(init, jax.random.key(0)).generator.variables
+    template = jax.eval_shape(functools.partial(init_generator, networks), jax.random.key(0))
     variables = jax.device_put(authors.load(path, template, field))
     return Generator(networks.mechanisms, variables, networks.latent, _CLASSES)
 
