@@ -6,9 +6,19 @@ from icm_jax import data
 from icm_jax.data import Splits
 from icm_jax.systems.counterfactual.biased import colored, double_colored, own, wildlife
 from icm_jax.systems.counterfactual.biased.settings import DATA_FIELDS, OWN, SETS, check_data
-from icm_jax.systems.counterfactual.biased.types import BiasedData, Split
+from icm_jax.systems.counterfactual.biased.types import BiasedData, Split, given
 
-__all__ = ["DATA_FIELDS", "OWN", "SETS", "BiasedData", "Split", "check_data", "load", "make"]
+__all__ = [
+    "DATA_FIELDS",
+    "OWN",
+    "SETS",
+    "BiasedData",
+    "Split",
+    "check_data",
+    "given",
+    "load",
+    "make",
+]
 
 _MAKERS = {
     "colored": colored.make,

@@ -53,16 +53,15 @@ def build_seeds(
         observe=functools.partial(history.observe, config, evaluator.show_parts),
     )
     empty = history.empty(config, made[0].classes, made[0].size)
+    shared_data, own_data = biased.given(made)
     shared = System(
         name=config.system,
         init=functools.partial(init_state, networks, made[0].size, empty),
         phases=(phase,),
         data={},
-        shared={"vgg": weights, "shared": made[0].shared},
+        shared={"vgg": weights, **shared_data},
         evaluate=evaluator,
         figures=figures.draw,
         headline=evaluation.headline,
     )
-    return tuple(
-        shared._replace(data={"parts": of.train.parts, "labels": of.train.labels}) for of in made
-    )
+    return tuple(shared._replace(data=own) for own in own_data)

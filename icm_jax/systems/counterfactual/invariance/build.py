@@ -99,6 +99,7 @@ def build_seeds(
         axis_name=axis_name,
     )
     example = jnp.zeros((1, made[0].size, made[0].size, 3))
+    shared_data, own_data = biased.given(made)
     shared = System(
         name=config.system,
         init=functools.partial(_init, outside, optimizer, example),
@@ -107,14 +108,11 @@ def build_seeds(
         evaluate=functools.partial(evaluation.evaluate, config, jax.jit(outside.apply)),
         figures=evaluation.draw_figures,
         headline=evaluation.headline,
-        shared={"shared": made[0].shared, "generator": generator.variables if generator else {}},
+        shared={"generator": generator.variables if generator else {}, **shared_data},
     )
     return tuple(
-        shared._replace(
-            data={"parts": of.train.parts, "labels": of.train.labels},
-            evaluate=functools.partial(shared.evaluate, of),
-        )
-        for of in made
+        shared._replace(data=own, evaluate=functools.partial(shared.evaluate, of))
+        for own, of in zip(own_data, made, strict=True)
     )
 
 
