@@ -56,7 +56,7 @@ _INPUT = flags.DEFINE_string(
     "input",
     None,
     "What to restore or predict: an image, a folder or zip of them, or an .npz with 'images'; of "
-    "a table a .csv, or an .npz with 'features'.",
+    "a table a .csv, or an .npz with 'features'. What to stylize: an image.",
 )
 _OUTPUT = flags.DEFINE_string(
     "output",
@@ -70,7 +70,9 @@ _LABELS = flags.DEFINE_string(
     "one for each image; any,any,any by default.",
 )
 _COUNT = flags.DEFINE_integer("count", None, "Images of --mode=generate, 10000 by default.")
-_SEED = flags.DEFINE_integer("seed", None, "Of what --mode=generate draws, 0 by default.")
+_SEED = flags.DEFINE_integer(
+    "seed", None, "Of what --mode=generate and --mode=stylize draw, 0 by default."
+)
 _OPTIONS = (_LABELS, _COUNT, _SEED)
 _DISTRIBUTED = flags.DEFINE_bool(
     "distributed", False, "One of several processes, which Slurm, Open MPI, a TPU, ... tell apart."

@@ -22,8 +22,11 @@ from icm_jax.systems.counterfactual.generate import (
 from icm_jax.systems.counterfactual.generation.config import SCHEMA
 from icm_jax.systems.counterfactual.generation.state import init_generator, make_networks
 from icm_jax.systems.counterfactual.networks.mechanisms import Each, Mechanisms
+from icm_jax.systems.counterfactual.style import stylize
 from icm_jax.systems.counterfactual.weights import authors
 from icm_jax.training import finished
+
+__all__ = ["Generator", "check_labels", "load", "stylize", "to_pixels"]
 
 _CHUNK = 100
 _CLASSES, _SIZE = 10, 32  # of published generators

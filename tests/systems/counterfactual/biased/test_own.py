@@ -43,8 +43,8 @@ def test_images_of_a_folder_are_put_there_once_for_all_seeds(folder):
 
 
 def test_colours_are_each_seed_s_own():
-    made = [biased.make(settings(), squares(), seed) for seed in (0, 1)]
-    made[1] = made[1]._replace(train=made[1].train._replace(labels=made[0].train.labels))
+    splits = squares()
+    made = [biased.make(settings(), splits, seed) for seed in (0, 1)]
     shared, own = biased.given(made)
     assert set(shared) == {"shared", "labels"}
     assert [of["parts"] is one.train.parts for of, one in zip(own, made, strict=True)] == [True] * 2

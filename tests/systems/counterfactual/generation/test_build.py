@@ -29,20 +29,9 @@ def first_of(system):
     return jax.jit(system.init)(jax.random.key(0))
 
 
-def tiny_vgg():
-    """VGG16 of two blocks and few channels."""
-    rng, weights, channels = np.random.RandomState(0), {}, 3
-    for names in vgg.BLOCKS[:2]:
-        for name in names:
-            kernel = rng.normal(0, 0.3, (3, 3, channels, 4)).astype(np.float32)
-            weights[name] = {"kernel": kernel, "bias": np.zeros(4, np.float32)}
-            channels = 4
-    return weights
-
-
 def test_a_step_is_that_of_the_two_losses(monkeypatch):
     """Both sides by the losses written out, in the published order, with plain gradient steps."""
-    monkeypatch.setattr(build.vgg16, "load", lambda file, blocks: tiny_vgg())
+    monkeypatch.setattr(build.vgg16, "load", lambda file, blocks: tiny.vgg_weights())
     system = build_one(
         **{
             "discriminator.dropout": 0.0,

@@ -1,5 +1,6 @@
 """A finished generator in use: labels chosen or drawn, a walk, data sets and a file of it."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 from commands import launched
 from PIL import Image
+from systems.counterfactual.generation import tiny
 
 from icm_jax import counterfactual
+from icm_jax.systems.counterfactual import style
 from icm_jax.systems.counterfactual.generate import generate
 from icm_jax.systems.counterfactual.generation import modes, use
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
@@ -127,6 +130,29 @@ def test_launch_generates_what_is_asked_for(run, generator, tmp_path, capsys, mo
     np.testing.assert_array_equal(rows[32:, 32:64], wanted["images"][11])
     with Image.open(tmp_path / "made" / "walk_shape.gif") as walk:
         assert walk.size == (320, 32) and walk.n_frames > 1
+
+
+def test_launch_stylizes_an_image(run, generator, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(style.vgg16, "load", lambda *arguments: tiny.vgg_weights())
+    monkeypatch.setattr(modes, "stylize", functools.partial(style.stylize, steps=2))
+    image = np.random.RandomState(0).randint(0, 256, (40, 20, 3)).astype(np.uint8)
+    Image.fromarray(image).save(tmp_path / "photo.png")
+    flags = {"mode": "stylize", "workdir": run[0], "output": tmp_path / "made", "seed": 3}
+    said = f"one image stylized 10 times\n{tmp_path / 'made' / 'stylized.png'}\n"
+    assert launched(capsys, **flags, input=tmp_path / "photo.png")[:2] == (0, said)
+    noise = jax.random.normal(jax.random.key(3), (10, 3))
+    made = generator.generate(noise, *[np.arange(10)] * 3, seed=3)["foreground"]
+    texture = (np.asarray(made[7]) + 1) / 2
+    with Image.open(tmp_path / "made" / "stylized_7.png") as file:
+        stylized = np.asarray(file)
+    pixels_of = np.round(texture * 255).astype(np.uint8)
+    wanted = counterfactual.stylize(image, pixels_of, steps=2)
+    assert np.abs(stylized.astype(int) - wanted).mean() < 1
+    with Image.open(tmp_path / "made" / "stylized.png") as sheet:
+        assert sheet.size == (20 * 11, 40)
+    np.savez(tmp_path / "two.npz", images=np.stack([image] * 2))
+    status, _, err = launched(capsys, **flags, input=tmp_path / "two.npz")
+    assert status == 1 and "shape (2, 40, 20, 3) is not allowed; one image is needed" in err
 
 
 @pytest.mark.parametrize(
