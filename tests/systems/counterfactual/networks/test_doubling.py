@@ -1,5 +1,7 @@
 """Convolutions of doubled images against those that double them first."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -8,12 +10,14 @@ import numpy as np
 from icm_jax.networks.compute import Compute
 from icm_jax.systems.counterfactual.networks.doubling import convolve_doubled
 
+DOUBLED = functools.partial(convolve_doubled, on_cpu=True)
+
 
 def test_values_and_gradients_are_those_of_the_doubled_image():
     rng = np.random.RandomState(0)
     x = jnp.asarray(rng.normal(size=(2, 3, 4, 5)), jnp.float32)
     weights = jnp.asarray(rng.normal(size=(2, 6, 8, 7)), jnp.float32)
-    fast, plain = Compute().conv(7, around=convolve_doubled), Compute().conv(7)
+    fast, plain = Compute().conv(7, around=DOUBLED), Compute().conv(7)
     params = jax.jit(plain.init)(jax.random.key(0), x)
 
     def of_fast(params, x):
@@ -36,7 +40,7 @@ def test_values_and_gradients_are_those_of_the_doubled_image():
 
 def test_a_pixel_becomes_the_sums_of_its_corners():
     # One pixel of 1, a kernel of 1 to 9: its doubled image of four ones is met by the windows.
-    conv = Compute().conv(1, around=convolve_doubled, use_bias=False)
+    conv = Compute().conv(1, around=DOUBLED, use_bias=False)
     kernel = jnp.arange(1.0, 10).reshape(3, 3, 1, 1)
     found = conv.apply({"params": {"kernel": kernel}}, jnp.ones((1, 1, 1, 1)))
     # Upper left: 5 + 6 + 8 + 9; upper right: 4 + 5 + 7 + 8; and so on.
