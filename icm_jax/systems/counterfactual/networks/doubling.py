@@ -13,14 +13,6 @@ from collections.abc import Callable
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
-
-# Which rows of the 3x3 kernel meet the first and the second of the two rows that the upper, or the
-# lower, half of a doubled pixel sees: [half, row seen, row of the kernel].
-_MEET = np.float32([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
-# Which rows of the 3x3 kernel lead from a pixel to the four rows of the doubled image that see it,
-# from above to below: [row that sees it, row of the kernel].
-_LEAD = _MEET.swapaxes(0, 1).reshape(4, 3)[::-1]
 
 
 def convolve_doubled(conv: Callable[..., jax.Array], on_cpu: bool) -> Callable[..., jax.Array]:
@@ -65,8 +57,9 @@ def _convolve_plainly(conv, window_strides, padding, kwargs, lhs, rhs) -> jax.Ar
 def _convolve_small(conv: Callable[..., jax.Array], lhs: jax.Array, rhs: jax.Array) -> jax.Array:
     batch, height, width, _ = lhs.shape
     features = rhs.shape[-1]
-    kernel = jnp.einsum("apk,bql,klcf->pqcabf", _MEET, _MEET, rhs, precision="highest")
-    kernel = kernel.reshape(2, 2, rhs.shape[2], 4 * features)
+    # [2, 2, 2, 2, C, F]: row that a half of a doubled pixel sees, half, and columns likewise
+    kernel = jnp.flip(_sum_neighbours(rhs), (0, 1)).reshape(2, 2, 2, 2, *rhs.shape[2:])
+    kernel = kernel.transpose(0, 2, 4, 1, 3, 5).reshape(2, 2, rhs.shape[2], 4 * features)
     found = conv(_pad(lhs), kernel, (1, 1))
     found = found.reshape(batch, height + 1, width + 1, 2, 2, features)
     halves = [
@@ -82,11 +75,21 @@ def _small_gradients(
     """Those by images and kernel. The sum of their products with `lhs` is linear in `rhs` too."""
 
     def to_images(rhs):
-        kernel = jnp.einsum("tk,ul,klcf->tufc", _LEAD, _LEAD, rhs, precision="highest")
-        return conv(_pad(g), kernel, (2, 2))
+        return conv(_pad(g), _sum_neighbours(rhs).swapaxes(2, 3), (2, 2))
 
     by_images, to_kernel = jax.vjp(to_images, rhs)
     return by_images, *to_kernel(lhs)
+
+
+def _sum_neighbours(kernel: jax.Array) -> jax.Array:
+    """What leads from a pixel to the 4x4 of the doubled image that see it, `[4, 4, C, F]`.
+
+    The rows that see it from the top meet rows 2; 1 and 2; 0 and 1; 0 of the kernel.
+    """
+    for axis in (0, 1):
+        first, second, third = jnp.split(kernel, 3, axis)
+        kernel = jnp.concatenate([third, second + third, first + second, first], axis)
+    return kernel
 
 
 def _pad(images: jax.Array) -> jax.Array:
