@@ -1,6 +1,8 @@
 """Losses of a Counterfactual Generative Network: one for each image, reduced elsewhere."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import chex
 import jax
@@ -10,10 +12,44 @@ _FRAME = 3  # pixels
 _GRAM_SCALE = 5e3  # of the published code
 
 
+class Adversarial(NamedTuple):
+    """Losses `[B]` of scores `[B]`.
+
+    Attributes:
+      fooling: of the mechanisms, by the scores of their images.
+      real: of the discriminator, by those of real ones.
+      made: of the discriminator, by those of made ones.
+    """
+
+    fooling: Callable[[jax.Array], jax.Array]
+    real: Callable[[jax.Array], jax.Array]
+    made: Callable[[jax.Array], jax.Array]
+
+
 def least_squares(scores: jax.Array, target: float) -> jax.Array:
     """Squared distance of scores `[B]` from a target (LSGAN, Mao et al. 2017), `[B]`."""
     chex.assert_rank(scores, 1)
     return jnp.square(scores - target)
+
+
+def hinge(scores: jax.Array, sign: int) -> jax.Array:
+    """By how much scores `[B]` fall short of 1 on the side of a sign (Lim and Ye 2017), `[B]`."""
+    chex.assert_rank(scores, 1)
+    return jax.nn.relu(1 - sign * scores)
+
+
+ADVERSARIAL = {
+    "hinge": Adversarial(
+        fooling=lambda scores: -scores,
+        real=functools.partial(hinge, sign=1),
+        made=functools.partial(hinge, sign=-1),
+    ),
+    "least_squares": Adversarial(
+        fooling=functools.partial(least_squares, target=1.0),
+        real=functools.partial(least_squares, target=1.0),
+        made=functools.partial(least_squares, target=0.0),
+    ),
+}
 
 
 def mask_entropy(mask: jax.Array) -> jax.Array:
@@ -23,15 +59,27 @@ def mask_entropy(mask: jax.Array) -> jax.Array:
     return entropy.mean((1, 2, 3))
 
 
-def mask_edge(mask: jax.Array) -> jax.Array:
+def mask_edge(mask: jax.Array, wider: jax.Array | float = 0.0) -> jax.Array:
     """How much of a mask `[B, S, S, 1]` lies in the outer frame of 3 pixels, a share `[B]`.
 
     The sum over the frame by the number of all pixels. A public reproduction added a tenth of it
     for each of three equal channels, so that foreground and background would not change places.
+
+    Args:
+      mask: in [0, 1].
+      wider: over how many further pixels the frame fades out, `[]`.
     """
     chex.assert_rank(mask, 4)
-    inside = mask[:, _FRAME:-_FRAME, _FRAME:-_FRAME]
-    return (mask.sum((1, 2, 3)) - inside.sum((1, 2, 3))) / (mask.shape[1] * mask.shape[2])
+    rows, columns = (_to_border(side) for side in mask.shape[1:3])
+    inside = jnp.minimum(rows[:, None], columns[None]) - (_FRAME - 1)
+    frame = jnp.where(inside > 0, jax.nn.relu(1 - inside / jnp.maximum(wider, 1e-3)), 1.0)
+    return (mask * frame[None, ..., None]).mean((1, 2, 3))
+
+
+def _to_border(side: int) -> jax.Array:
+    """How many pixels lie between each of a side and the border, `[side]`."""
+    place = jnp.arange(side)
+    return jnp.minimum(place, side - 1 - place)
 
 
 def gram(features: jax.Array) -> jax.Array:

@@ -10,6 +10,22 @@ def test_least_squares():
     np.testing.assert_allclose(losses.least_squares(jnp.array([1.0, 0.0, -2.0]), 1.0), [0, 1, 9])
 
 
+def test_hinge():
+    scores = jnp.array([2.0, 0.5, -3.0])
+    adversarial = losses.ADVERSARIAL["hinge"]
+    np.testing.assert_allclose(adversarial.real(scores), [0, 0.5, 4])
+    np.testing.assert_allclose(adversarial.made(scores), [3, 1.5, 0])
+    np.testing.assert_allclose(adversarial.fooling(scores), -scores)
+
+
+def test_least_squares_of_both_players():
+    scores = jnp.array([2.0, 0.5, -3.0])
+    adversarial = losses.ADVERSARIAL["least_squares"]
+    for loss in (adversarial.real, adversarial.fooling):
+        np.testing.assert_allclose(loss(scores), [1, 0.25, 16])
+    np.testing.assert_allclose(adversarial.made(scores), [4, 0.25, 9])
+
+
 def test_mask_entropy_is_in_bits():
     masks = jnp.array([[0.5, 0.5], [0.25, 0.5], [1e-4, 0.9999]]).reshape(3, 1, 2, 1)
     # Of a quarter: 1/4 log2 4 + 3/4 log2 4/3 = 2 - 3/4 log2 3. Of 0.0001 and 0.9999: nearly 0.
@@ -23,6 +39,13 @@ def test_mask_edge_is_the_share_of_the_frame():
     masks = jnp.concatenate([masks, jnp.zeros((1, 32, 32, 1)).at[0, 2, 16].set(0.5)])
     expected = [1 - 26**2 / 32**2, 0, 0.5 / 32**2]
     np.testing.assert_allclose(losses.mask_edge(masks), expected, atol=1e-6)
+
+
+def test_a_wider_frame_fades_out():
+    # Pixels in a row, the third of which is the frame's last; the frame fades over 4 further ones.
+    rows = jnp.zeros((6, 32, 32, 1)).at[jnp.arange(6), 16, jnp.array([2, 3, 4, 5, 6, 29])].set(1)
+    expected = np.array([1, 0.75, 0.5, 0.25, 0, 1]) / 32**2
+    np.testing.assert_allclose(losses.mask_edge(rows, jnp.float32(4)), expected, atol=1e-7)
 
 
 # Two places, two channels: (1, 2) and (3, 4).

@@ -20,9 +20,10 @@ from icm_jax.schema import (
     with_shared,
 )
 from icm_jax.systems.counterfactual.biased import DATA_FIELDS, SETS, check_data
+from icm_jax.systems.counterfactual.losses import ADVERSARIAL
 from icm_jax.systems.counterfactual.networks.mechanisms import INITIALIZERS
 
-DISCRIMINATORS = ("linear", "conv")
+DISCRIMINATORS = ("projection", "linear", "conv")
 
 
 def _is_weight(value: Any) -> bool:
@@ -32,28 +33,58 @@ def _is_weight(value: Any) -> bool:
 # What a generator is and how it learns, whatever it learns from.
 RECIPE_FIELDS: Fields = {
     "batch_size": Field(16, at_least(2), "images of a step, on all devices"),
-    "steps": Field(20_000, at_least(0), "steps; 56,250 as published, 46,875 of the other sets"),
+    "steps": Field(10_000, at_least(0), "steps; 56,250 as published, 46,875 of the other sets"),
     "generator": {
         "latent": Field(32, at_least(1), "numbers of noise of each mechanism"),
         "width": Field(32, at_least(1), "channels of the mechanisms' later layers"),
         "initializer": Field("orthogonal", one_of(INITIALIZERS), "of kernels"),
-        "gain": Field(0.1, positive(), "of the initializer"),
+        "gain": Field(
+            1.0,
+            positive(),
+            "of the initializer; 0.1, 0.2 and 0.03 (normal) as published, with which kernels, that "
+            "are normalised after, move by a twentieth of their size a step",
+        ),
+        "spread": Field(
+            0.1, at_least(0), "standard deviation of batch norm's first scales; gain as published"
+        ),
+        "average": Field(
+            0.997,
+            fraction(),
+            "decay of the average over steps of the weights that is evaluated and used; 0, the "
+            "last ones, as published",
+        ),
     },
     "discriminator": {
-        "kind": Field("linear", one_of(DISCRIMINATORS), "dense layers, or convolutions"),
-        "width": Field(512, at_least(1), "of dense layers; channels of the first convolution"),
+        "kind": Field(
+            "projection",
+            one_of(DISCRIMINATORS),
+            "convolutions of spectral norm 1 and the label's projection; linear (dense layers) and "
+            "conv (wildlife) as published",
+        ),
+        "width": Field(
+            32, at_least(1), "channels of the first convolution; of dense layers, 512 as published"
+        ),
         "dropout": Field(0.4, fraction(), "of the dense layers", of=("linear",)),
     },
     "losses": {
+        "adversarial": Field(
+            "hinge", one_of(tuple(ADVERSARIAL)), "of real and made; least_squares as published"
+        ),
         "mask": Field(0.1, at_least(0), "weight of the masks' entropy in bits"),
         "edge": Field(
-            3.0,
+            5.0,
             at_least(0),
             "weight of the share of the image that is mask and frame; 0 as published, with which "
             "foreground and background often change places",
         ),
+        "edge_wider": Field(
+            8.0, at_least(0), "further pixels over which this frame of 3 pixels fades out at first"
+        ),
+        "edge_steps": Field(
+            1000, at_least(1), "steps in which it becomes a frame of 3 pixels alone"
+        ),
         "perceptual": Field(
-            (0.05, 0.1, 0.0, 0.0),
+            (0.0, 0.0, 0.0, 0.0),
             tuple_of("4 weights from 0 on", _is_weight),
             "weights of the textures' Gram matrices at relu1_2, relu2_2, relu3_3, relu4_3 of "
             "VGG16; (0.05, 0.1, 0.01, 0) as published; zeros do without VGG16",
@@ -69,8 +100,14 @@ RECIPE_FIELDS: Fields = {
         ),
     },
     "optimizer": {
-        "generator": Field(4e-4, positive(), "learning rate of Adam; 2e-4 as published"),
-        "discriminator": Field(4e-4, positive(), "likewise; 2e-4 as published"),
+        "generator": Field(2e-4, positive(), "learning rate of Adam"),
+        "discriminator": Field(2e-4, positive(), "likewise"),
+        "norm": Field(
+            20.0,
+            positive(),
+            "by which the rate of the mechanisms' batch norms is greater; 1 as published, with "
+            "which a black background alone takes 10,000 steps: a bias has to come to -2",
+        ),
         "momentum": Field(0.5, fraction(), "first decay rate of Adam"),
         "decay": Field(
             0.5, share(), "the rates fall to 0 over this last fraction of the steps; 0 as published"
@@ -108,21 +145,34 @@ SCHEMA = Schema(with_shared("counterfactual", _FIELDS), _check)
 # What each data set changes in the defaults.
 _OF_SETS: Mapping[str, Mapping[str, Any]] = {
     "colored": {},
+    "double_colored": {"losses": {"mask": 0.3}},
+    "wildlife": {"losses": {"mask": 0.3}},
+    "folder": {"losses": {"edge": 0.0}},
+}
+_PUBLISHED: Mapping[str, Mapping[str, Any]] = {
+    "colored": {
+        "steps": 56_250,
+        "generator": {"gain": 0.1, "spread": 0.1},
+        "discriminator": {"kind": "linear", "width": 512},
+        "losses": {"perceptual": (0.05, 0.1, 0.01, 0.0)},
+    },
     "double_colored": {
-        "generator": {"gain": 0.2},
-        "losses": {"mask": 0.3, "perceptual": (0.0, 0.05, 0.0, 0.0)},
+        "steps": 46_875,
+        "generator": {"gain": 0.2, "spread": 0.2},
+        "discriminator": {"kind": "linear", "width": 512},
+        "losses": {"perceptual": (0.0, 0.05, 0.0, 0.05)},
     },
     "wildlife": {
-        "generator": {"initializer": "normal", "gain": 0.03},
+        "steps": 46_875,
+        "generator": {"initializer": "normal", "gain": 0.03, "spread": 0.03},
         "discriminator": {"kind": "conv", "width": 32},
-        "losses": {"mask": 0.3, "perceptual": (0.01, 0.05, 0.0, 0.0)},
+        "losses": {"perceptual": (0.01, 0.05, 0.0, 0.01)},
     },
-    "folder": {"discriminator": {"kind": "conv", "width": 32}, "losses": {"edge": 0.0}},
 }
-_PUBLISHED: Mapping[str, tuple[int, tuple[float, ...]]] = {
-    "colored": (56_250, (0.05, 0.1, 0.01, 0.0)),
-    "double_colored": (46_875, (0.0, 0.05, 0.0, 0.05)),
-    "wildlife": (46_875, (0.01, 0.05, 0.0, 0.01)),
+_PUBLISHED_OF_ALL: Mapping[str, Any] = {
+    "generator": {"average": 0.0},
+    "losses": {"adversarial": "least_squares", "edge": 0.0, "perceptual_share": 1.0},
+    "optimizer": {"norm": 1.0, "decay": 0.0},
 }
 
 
@@ -138,12 +188,7 @@ def recipe(choice: str) -> dict[str, Any]:
             f"config: {choice!r} is not allowed; it must be one of {', '.join(SETS)}, or one of "
             f"{', '.join(f'{known},published' for known in _PUBLISHED)}"
         )
-    fields: dict[str, Any] = {"data": {"set": name}}
-    fields |= {key: dict(value) for key, value in _OF_SETS[name].items()}
-    if form:
-        steps, perceptual = _PUBLISHED[name]
-        losses = {"edge": 0.0, "perceptual": perceptual, "perceptual_share": 1.0}
-        fields["losses"] = {**fields.get("losses", {}), **losses}
-        fields["optimizer"] = {"generator": 2e-4, "discriminator": 2e-4, "decay": 0.0}
-        fields["steps"] = steps
-    return fields
+    fields = ConfigDict({"data": {"set": name}})
+    for part in (_OF_SETS[name],) + ((_PUBLISHED_OF_ALL, _PUBLISHED[name]) if form else ()):
+        fields.update(part)
+    return fields.to_dict()

@@ -38,7 +38,7 @@ class Evaluator(NamedTuple):
     def __call__(self, state: State, auxiliary: Mapping[str, PyTree], complete: bool) -> Evaluation:
         """Checks masks of every class; pictures are made only if `complete`."""
         del auxiliary
-        variables, classes = state.generator.variables, self.biased.classes
+        variables, classes = state.average, self.biased.classes
         found = check_classes(self.generate, variables, classes, self.config)
         whole = sum(not check.fault for check in found)
         scalars = {
@@ -62,7 +62,7 @@ class Evaluator(NamedTuple):
 
     def _show(self, state: State) -> dict[str, np.ndarray]:
         """Pictures: parts, now and before, shapes in all textures, walks of one mechanism."""
-        variables = state.generator.variables
+        variables = state.average
         classes = min(self.biased.classes, history.SHOWN)
         latent, every = self.config.generator.latent, np.arange(classes, dtype=np.int32)
         key = streams.of_seed(0, SeedStream.EVALUATION)

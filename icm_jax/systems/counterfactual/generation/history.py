@@ -54,14 +54,14 @@ def observe(
     Args:
       config: of the run.
       show: `variables -> float [4, L, S, S, 3]` in [0, 1], see `show_parts`.
-      state: with `generator` and `history`.
+      state: with `average` and `history`.
       data: unused.
     """
     del data
     pictures, seen = (np.array(of) for of in state.history)
     seen, kept = seen + np.int32(1), moments(config)
     if seen in kept:
-        parts = show(state.generator.variables)
+        parts = show(state.average)
         pictures[kept.index(seen)] = _to_pixels(parts, pictures.shape[2])
     return state._replace(history=History(pictures, seen))
 

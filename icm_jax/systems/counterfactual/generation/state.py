@@ -1,11 +1,13 @@
 """The networks of a generator in training, and its state."""
 
+import functools
 from typing import NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jax.tree_util import keystr
 from ml_collections import ConfigDict
 
 from icm_jax.networks.compute import Compute
@@ -15,6 +17,7 @@ from icm_jax.systems.counterfactual.generation.history import History
 from icm_jax.systems.counterfactual.networks.discriminators import (
     ConvDiscriminator,
     LinearDiscriminator,
+    ProjectionDiscriminator,
 )
 from icm_jax.systems.counterfactual.networks.mechanisms import Each, Mechanisms, Settings
 
@@ -27,10 +30,20 @@ class Player(NamedTuple):
 
 
 class State(NamedTuple):
-    """Everything that a run needs to go on."""
+    """Everything that a run needs to go on.
+
+    Attributes:
+      generator: in training.
+      discriminator: likewise.
+      average: over steps, of the generator's variables: what is evaluated and used.
+      steps: how many were taken, int32 `[]`.
+      history: what it made along training.
+    """
 
     generator: Player
     discriminator: Player
+    average: PyTree
+    steps: jax.Array
     history: History
 
 
@@ -58,21 +71,44 @@ def make_networks(
     """The networks of a config, for images of `size` pixels a side."""
     compute = Compute(config.precision, config.convolution)
     of, against = config.generator, config.discriminator
-    settings = Settings(size, of.width, of.initializer, of.gain, axis_name, compute)
-    if against.kind == "conv":
-        discriminator = ConvDiscriminator(classes, against.width, axis_name, compute)
-    else:
-        discriminator = LinearDiscriminator(classes, against.width, against.dropout)
+    settings = Settings(
+        size, of.width, of.initializer, of.gain, of.spread, axis_name=axis_name, compute=compute
+    )
     rates = config.optimizer
-    optimizers = (
+    ours, theirs = (
         optax.adam(decaying(settings_of, config.steps), b1=rates.momentum, b2=0.999)
         for settings_of in (_rate(rates, rates.generator), _rate(rates, rates.discriminator))
     )
-    return Networks(Mechanisms(classes, settings), discriminator, of.latent, *optimizers)
+    faster = optax.stateless(functools.partial(_hasten_norms, rates.norm))
+    return Networks(
+        Mechanisms(classes, settings),
+        _make_discriminator(against, classes, axis_name, compute),
+        of.latent,
+        optax.chain(ours, faster),
+        theirs,
+    )
+
+
+def _make_discriminator(
+    settings: ConfigDict, classes: int, axis_name: str | None, compute: Compute
+) -> nn.Module:
+    if settings.kind == "projection":
+        return ProjectionDiscriminator(classes, settings.width, compute)
+    if settings.kind == "conv":
+        return ConvDiscriminator(classes, settings.width, axis_name, compute)
+    return LinearDiscriminator(classes, settings.width, settings.dropout)
 
 
 def _rate(rates: ConfigDict, learning_rate: float) -> ConfigDict:
     return ConfigDict({"learning_rate": learning_rate, "decay": rates.decay})
+
+
+def _hasten_norms(factor: float, updates: PyTree, params: PyTree) -> PyTree:
+    """Updates of which those of batch norms are greater by a factor."""
+    del params
+    return jax.tree_util.tree_map_with_path(
+        lambda path, update: update * (factor if "BatchNorm" in keystr(path) else 1.0), updates
+    )
 
 
 def init_state(networks: Networks, size: int, history: History, key: jax.Array) -> State:
@@ -85,6 +121,8 @@ def init_state(networks: Networks, size: int, history: History, key: jax.Array) 
     return State(
         Player(generator, networks.generator_optimizer.init(generator["params"])),
         Player(discriminator, networks.discriminator_optimizer.init(discriminator["params"])),
+        jax.tree.map(jnp.copy, generator),  # its buffers are given away apart from the others
+        jnp.int32(0),
         jax.tree.map(jnp.asarray, history),
     )
 

@@ -73,8 +73,15 @@ def step(training: Training, state: State, data: Data, key: jax.Array) -> tuple[
     discriminator, told = _learn_to_tell(training, state.discriminator, batch, fake, keys[1])
     sums = collectives.psum({**metrics, **told}, training.axis_name)
     size = jnp.float32(training.config.batch_size)
-    state = State(generator, discriminator, state.history)
+    average = _move_average(training.config.generator.average, state, generator.variables)
+    state = State(generator, discriminator, average, state.steps + 1, state.history)
     return state, {k: Mean(total, size) for k, total in sums.items()}
+
+
+def _move_average(decay: float, state: State, variables: PyTree) -> PyTree:
+    """The average after a step: it forgets faster at first, so that no beginning is kept."""
+    decay = jnp.minimum(decay, (1 + state.steps) / (10 + state.steps))
+    return optax.incremental_update(variables, state.average, 1 - decay)
 
 
 def _draw(training: Training, data: Data, key: jax.Array) -> _Batch:
@@ -101,7 +108,7 @@ def _learn_to_make(
 
     def value(params: PyTree):
         fake, mask, stats = _make(training, {**variables, "params": params}, batch)
-        terms = _terms(training, state.discriminator.variables, data, batch, fake, mask, key)
+        terms = _terms(training, state, data, batch, fake, mask, key)
         return sum(terms.values()) / training.config.batch_size, (fake, stats, terms)
 
     gradient, (fake, stats, terms) = jax.grad(value, has_aux=True)(variables["params"])
@@ -129,7 +136,7 @@ def _make(
 
 def _terms(
     training: Training,
-    discriminator: PyTree,
+    state: State,
     data: Data,
     batch: _Batch,
     fake: jax.Array,
@@ -138,11 +145,12 @@ def _terms(
 ) -> dict[str, jax.Array]:
     """Sums over this device's images of each weighted loss of the mechanisms."""
     weights = training.config.losses
-    scores, _ = _tell(training, discriminator, fake, batch.wanted, key)
-    terms = {"adversarial": losses.least_squares(scores, 1.0).sum()}
+    scores, _ = _tell(training, state.discriminator.variables, fake, batch.wanted, key)
+    terms = {"adversarial": losses.ADVERSARIAL[weights.adversarial].fooling(scores).sum()}
     terms["mask_entropy"] = weights.mask * losses.mask_entropy(mask).sum()
     if weights.edge:
-        terms["edge"] = weights.edge * losses.mask_edge(mask).sum()
+        wider = weights.edge_wider * jax.nn.relu(1 - state.steps / weights.edge_steps)
+        terms["edge"] = weights.edge * losses.mask_edge(mask, wider).sum()
     blocks = vgg.blocks_needed(weights.perceptual)
     if blocks:
         count = max(1, round(len(fake) * weights.perceptual_share))
@@ -160,13 +168,13 @@ def _learn_to_tell(
     """The discriminator after the step, and the sum of its losses."""
     real_key, fake_key = jax.random.split(key)
     tell = functools.partial(_tell, training)
+    adversarial = losses.ADVERSARIAL[training.config.losses.adversarial]
 
     def value(params: PyTree):
         variables = {**player.variables, "params": params}
         on_real, stats = tell(variables, batch.images, batch.labels, real_key)
         on_fake, stats = tell({**variables, **stats}, fake, batch.wanted, fake_key)
-        each = losses.least_squares(on_real, 1.0) + losses.least_squares(on_fake, 0.0)
-        total = each.sum() / 2
+        total = (adversarial.real(on_real) + adversarial.made(on_fake)).sum() / 2
         return total / training.config.batch_size, (stats, total)
 
     gradient, (stats, total) = jax.grad(value, has_aux=True)(player.variables["params"])

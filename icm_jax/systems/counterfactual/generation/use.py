@@ -32,16 +32,10 @@ _CHUNK = 100
 _CLASSES, _SIZE = 10, 32  # of published generators
 
 
-class _Player(NamedTuple):
-    """The part of a `Player` that is used; its leaves have the paths that they have there."""
-
-    variables: PyTree
-
-
 class _State(NamedTuple):
-    """The part of a `State` that is used."""
+    """The part of a `State` that is used; its leaves have the paths that they have there."""
 
-    generator: _Player
+    average: PyTree
 
 
 class Generator(NamedTuple):
@@ -188,9 +182,9 @@ def load(place: str | os.PathLike, field: str = "workdir") -> Generator:
     networks = make_networks(run.config, classes, size)
 
     def init(key: jax.Array) -> _State:
-        return _State(_Player(init_generator(networks, key)))
+        return _State(init_generator(networks, key))
 
-    variables = jax.device_put(run.saved().state(init).generator.variables)
+    variables = jax.device_put(run.saved().state(init).average)
     return Generator(networks.mechanisms, variables, networks.latent, classes)
 
 

@@ -44,7 +44,7 @@ def supply(config: ConfigDict, data: BiasedData) -> Supply:
 
 def learned(states: Mapping[str, PyTree]) -> dict[str, PyTree]:
     """What a classifier learns from the final state of its generator, if it has one."""
-    return {NAME: states[NAME].generator.variables} if NAME in states else {}
+    return {NAME: states[NAME].average} if NAME in states else {}
 
 
 def digests(config: ConfigDict) -> dict[str, str]:

@@ -50,7 +50,8 @@ class Settings(NamedTuple):
       size: S, pixels a side: 32, 64, 128, ...
       width: channels of the layers before the last; twice as many in those before.
       initializer: one of `INITIALIZERS`, of convolutions and dense layers.
-      gain: of the initializer, and the standard deviation of the scales of batch norm.
+      gain: of the initializer.
+      spread: standard deviation of the first scales of batch norm.
       axis_name: device axis, or None.
       compute: number formats and convolutions.
     """
@@ -59,6 +60,7 @@ class Settings(NamedTuple):
     width: int = 32
     initializer: str = "orthogonal"
     gain: float = 0.1
+    spread: float = 0.1
     axis_name: str | None = None
     compute: Compute = Compute()
 
@@ -68,10 +70,10 @@ class Settings(NamedTuple):
         return _INITIALIZERS[self.initializer](self.gain)
 
     def norm(self) -> BatchNorm:
-        """Batch norm whose scales are N(1, gain)."""
+        """Batch norm whose scales are N(1, spread^2)."""
 
         def around_one(key, shape, dtype=jnp.float32):
-            return 1 + self.gain * jax.random.normal(key, shape, dtype)
+            return 1 + self.spread * jax.random.normal(key, shape, dtype)
 
         return BatchNorm(around_one, self.axis_name)
 

@@ -31,10 +31,14 @@ def test_the_published_recipe_is_as_published():
     assert config.optimizer.to_dict() == {
         "generator": 2e-4,
         "discriminator": 2e-4,
+        "norm": 1.0,
         "momentum": 0.5,
         "decay": 0.0,
     }
-    assert config.generator.initializer == "orthogonal" and config.generator.gain == 0.2
+    of = config.generator
+    assert (of.initializer, of.gain, of.spread, of.average) == ("orthogonal", 0.2, 0.2, 0)
+    assert (config.discriminator.kind, config.discriminator.width) == ("linear", 512)
+    assert config.losses.adversarial == "least_squares"
 
 
 @pytest.mark.parametrize("choice", ["coloured", "colored,printed", "folder,published", ""])
@@ -51,7 +55,7 @@ def test_other_choices_are_refused(choice):
             r"^losses.perceptual: \(0.1, 0.1\) is not allowed; it must be 4 weights from 0 on$",
         ),
         (
-            {"losses.perceptual_share": 0.0},
+            {"losses.perceptual": (0.1, 0.0, 0.0, 0.0), "losses.perceptual_share": 0.0},
             "^losses.perceptual_share: 0 is not allowed with losses.perceptual; it must be above 0",
         ),
         ({"data.size": 64}, "^data.size: 64 is not allowed with data.set 'colored'; it must be 32"),

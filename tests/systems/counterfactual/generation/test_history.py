@@ -31,12 +31,12 @@ def test_moments_by_hand(steps, every, kept):
 
 def test_some_evaluations_are_kept_in_order_and_the_last_one_is():
     config = config_of(steps=75, every=10)  # 8 evaluations: 1, 2, 4, 5, 7 and 8
-    state = TinyState(SimpleNamespace(variables=0.0), history.empty(config, 3, 2))
+    state = TinyState(0.0, history.empty(config, 3, 2))
     now = np.full((4, 3, 2, 2, 3), 0.25)
     found = history.shown(config, state.history, now)
     assert found["steps"].tolist() == [0] and (found["history"] == 64).all()
     for number in range(1, 9):
-        state.generator.variables = number / 10
+        state.average = number / 10
         state = history.observe(config, lambda v: np.full((4, 3, 2, 2, 3), v), state, {})
         if number == 4:
             found = history.shown(config, state.history, now)
@@ -48,8 +48,8 @@ def test_some_evaluations_are_kept_in_order_and_the_last_one_is():
 
 
 class TinyState(SimpleNamespace):
-    def __init__(self, generator, history):
-        super().__init__(generator=generator, history=history)
+    def __init__(self, average, history):
+        super().__init__(average=average, history=history)
 
     def _replace(self, **changes):
         return TinyState(**(vars(self) | changes))

@@ -35,7 +35,7 @@ def pixels(images):
 
 
 def test_a_finished_generator_draws_what_its_labels_say(run, generator):
-    chex.assert_trees_all_equal(generator.variables, run[1].state.generator.variables)
+    chex.assert_trees_all_equal(generator.variables, run[1].state.average)
     drawn = generator.draw(5, seed=3, labels=(7, None, 2))
     assert drawn["images"].shape == (5, 32, 32, 3) and drawn["images"].dtype == np.uint8
     assert set(drawn["shape"]) == {7} and set(drawn["background"]) == {2}

@@ -90,7 +90,7 @@ def test_its_recipe_is_that_of_the_data_set():
     wanted.update(recipe("wildlife"))
     wanted.update({"seed": 3, "precision": "bfloat16", "data": {"textures": "somewhere"}})
     assert generator_config(config) == wanted
-    assert config.recipe.discriminator.kind == "conv"
+    assert config.recipe.losses.mask == 0.3
 
 
 def fields(made, prefix=""):

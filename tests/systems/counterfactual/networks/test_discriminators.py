@@ -8,6 +8,7 @@ import pytest
 from icm_jax.systems.counterfactual.networks.discriminators import (
     ConvDiscriminator,
     LinearDiscriminator,
+    ProjectionDiscriminator,
 )
 
 
@@ -100,3 +101,50 @@ def test_conv_sees_the_label_and_learns_statistics():
     assert scores[0] != scores[1]
     before, after = variables["batch_stats"], updates["batch_stats"]
     assert all((a != b).all() for a, b in zip(*map(jax.tree.leaves, (before, after)), strict=True))
+
+
+@pytest.fixture(scope="module")
+def projection():
+    module = ProjectionDiscriminator(4, width=2)
+    images = jax.random.uniform(jax.random.key(0), (3, 8, 8, 3), minval=-1.0)
+    variables = jax.jit(module.init)(jax.random.key(1), images, jnp.arange(3))
+    return module, variables, images
+
+
+def test_projection_by_hand(projection):
+    """The score is a linear one of the last layer's outputs and their product with the label's."""
+    module, variables, images = projection
+    labels = jnp.array([3, 0, 3])
+    names = ("Conv_0", "Conv_1", "Conv_2", "Dense_0", "Dense_1", "Dense_2")
+    layers = {}
+    for number, name in enumerate(names):
+        sigma = variables["batch_stats"][f"SpectralNorm_{number}"][f"{name}/kernel/sigma"]
+        layer = variables["params"][name]
+        layers[name] = layer["kernel"] / sigma, np.asarray(layer.get("bias", 0))
+
+    def leaky(x, bias):
+        x = np.asarray(x) + bias
+        return np.where(x > 0, x, 0.2 * x)
+
+    x, axes = np.asarray(images), ("NHWC", "HWIO", "NHWC")
+    for name in names[:3]:
+        kernel, bias = layers[name]
+        x = leaky(
+            jax.lax.conv_general_dilated(x, kernel, (2, 2), "SAME", dimension_numbers=axes), bias
+        )
+    x = leaky(x.reshape(3, -1) @ np.asarray(layers["Dense_0"][0]), layers["Dense_0"][1])
+    plain = x @ np.asarray(layers["Dense_2"][0]) + layers["Dense_2"][1]
+    wanted = plain[:, 0] + (x * np.asarray(layers["Dense_1"][0])[labels]).sum(axis=1)
+    np.testing.assert_allclose(module.apply(variables, images, labels), wanted, atol=1e-5)
+
+
+def test_projections_kernels_come_to_spectral_norm_1(projection):
+    module, variables, images = projection
+    big = jax.tree.map(lambda x: 5 * x, variables["params"])
+    variables = {**variables, "params": big}
+    step = jax.jit(lambda v: module.apply(v, images, jnp.arange(3), True, mutable=["batch_stats"]))
+    for _ in range(30):
+        variables = {**variables, **step(variables)[1]}
+    kernel = np.asarray(big["Dense_0"]["kernel"])
+    sigma = variables["batch_stats"]["SpectralNorm_3"]["Dense_0/kernel/sigma"]
+    np.testing.assert_allclose(sigma, np.linalg.norm(kernel, 2), rtol=1e-3)
