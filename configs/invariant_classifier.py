@@ -6,9 +6,10 @@
       --config.generator=cgn_wildlife_MNIST.npz --config.data.textures=FOLDER
 
 The argument is a data set (colored, double_colored, wildlife, folder), a method (original,
-counterfactual, both), or first the one and then the other; colored and original by default.
-Counterfactuals are made, within the step, by a generator that configs/counterfactual.py trained or
-that was published.
+counterfactual, both, gan, both_gan, lntl, irm, balanced, group_dro), or first the one and then the
+other; colored and original by default. Counterfactuals are made, within the step, by a generator
+that configs/counterfactual.py trained or that was published, or drawn from a file that
+--mode=generate wrote. The generator of gan and both_gan is a run of configs/conditional_gan.py.
 """
 
 from ml_collections import ConfigDict

@@ -14,7 +14,7 @@ from icm_jax.system import Phase, System
 from icm_jax.systems.counterfactual import biased
 from icm_jax.systems.counterfactual.biased import BiasedData
 from icm_jax.systems.counterfactual.invariance import evaluation
-from icm_jax.systems.counterfactual.invariance.config import SUPPLIED, TOLD
+from icm_jax.systems.counterfactual.invariance.config import GAN, SUPPLIED, TOLD
 from icm_jax.systems.counterfactual.invariance.drawing import Drawing, draw
 from icm_jax.systems.counterfactual.invariance.methods import lntl, plain, told
 from icm_jax.systems.counterfactual.invariance.state import Parts
@@ -43,7 +43,7 @@ def build_seeds(
     """
     supply = None
     if config.method in SUPPLIED:
-        supply = load_supply(config.generator, "generator")
+        supply = load_supply(config.generator, "generator", config.method in GAN)
     made = [biased.make(config.data, splits, seed) for seed in seeds]
     if supply:
         _check_supply(config, supply, made[0])
@@ -96,6 +96,6 @@ def _check_supply(config: ConfigDict, supply: Supply, data: BiasedData) -> None:
 def _counts(config: ConfigDict) -> tuple[int, int]:
     """How many originals and how many others make a batch."""
     size = config.batch_size
-    if config.method == "counterfactual":
-        return 0, size
-    return (size // 2, -(-size // 2)) if config.method == "both" else (size, 0)
+    if config.method not in SUPPLIED:
+        return size, 0
+    return (size // 2, -(-size // 2)) if config.method in ("both", "both_gan") else (0, size)

@@ -23,13 +23,16 @@ METHODS = {
     "original": "original images",
     "counterfactual": "counterfactuals",
     "both": "original images and counterfactuals",
+    "gan": "images of a conditional GAN",
+    "both_gan": "original images and images of a conditional GAN",
     "lntl": "original images, with features that should not tell the colour",
     "irm": "original images, with a penalty on what differs between environments",
     "balanced": "original images, as many of each label in each colour or texture",
     "group_dro": "original images, the worst of the groups of label and colour or texture weighing "
     "most",
 }
-SUPPLIED = ("counterfactual", "both")  # methods that take images of a generator
+GAN = ("gan", "both_gan")  # methods that take images of a conditional GAN
+SUPPLIED = ("counterfactual", "both", *GAN)  # methods that take images of a generator
 TOLD = ("irm", "balanced", "group_dro")  # methods that are told of groups
 _OF_LNTL = ("lntl",)
 
@@ -38,7 +41,8 @@ _FIELDS: Fields = {
     "method": Field(
         "original",
         one_of(METHODS),
-        "what is learned from: original images, counterfactuals, or half of both; or originals by "
+        "what is learned from: original images, counterfactuals, or half of both; images of a GAN "
+        "in place of counterfactuals; or originals by "
         "a method that should ignore the colour (icm_jax.systems.counterfactual.invariance."
         "methods)",
     ),
@@ -46,7 +50,8 @@ _FIELDS: Fields = {
         "",
         any_text(),
         "folder of a finished run of a generator of the same classes, a .pth or .npz of the "
-        "published code, or counterfactuals.npz of --mode=generate",
+        "published code, or counterfactuals.npz of --mode=generate; for gan and both_gan a run of "
+        "configs/conditional_gan.py",
         of=SUPPLIED,
     ),
     "batch_size": Field(64, at_least(2), "images of a step, on all devices"),
@@ -97,6 +102,11 @@ def _check(config: ConfigDict) -> None:
         raise ValueError(
             f"method: {config.method!r} is not allowed with data.set {OWN!r}, of whose images "
             "neither colour nor environment is known; it must be another"
+        )
+    if config.method in GAN and not config.generator:
+        raise ValueError(
+            f"generator: '' is not allowed with method {config.method!r}; it must be the folder of "
+            "a finished run of configs/conditional_gan.py"
         )
     if config.method in SUPPLIED and not config.generator:
         raise ValueError(
