@@ -29,6 +29,11 @@ def _is_weight(value: Any) -> bool:
     return type(value) in (int, float) and value >= 0
 
 
+DISCRIMINATOR_FIELDS: Fields = {
+    "kind": Field("linear", one_of(DISCRIMINATORS), "dense layers, or convolutions"),
+    "width": Field(512, at_least(1), "of dense layers; channels of the first convolution"),
+    "dropout": Field(0.4, fraction(), "of the dense layers", of=("linear",)),
+}
 # What a generator is and how it learns, whatever it learns from.
 RECIPE_FIELDS: Fields = {
     "batch_size": Field(16, at_least(2), "images of a step, on all devices"),
@@ -39,11 +44,7 @@ RECIPE_FIELDS: Fields = {
         "initializer": Field("orthogonal", one_of(INITIALIZERS), "of kernels"),
         "gain": Field(0.1, positive(), "of the initializer"),
     },
-    "discriminator": {
-        "kind": Field("linear", one_of(DISCRIMINATORS), "dense layers, or convolutions"),
-        "width": Field(512, at_least(1), "of dense layers; channels of the first convolution"),
-        "dropout": Field(0.4, fraction(), "of the dense layers", of=("linear",)),
-    },
+    "discriminator": DISCRIMINATOR_FIELDS,
     "losses": {
         "mask": Field(0.1, at_least(0), "weight of the masks' entropy in bits"),
         "edge": Field(

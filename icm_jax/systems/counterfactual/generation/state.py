@@ -55,18 +55,31 @@ def make_networks(
 ) -> Networks:
     """The networks of a config, for images of `size` pixels a side."""
     compute = Compute(config.precision, config.convolution)
-    of, against = config.generator, config.discriminator
+    of = config.generator
     settings = Settings(size, of.width, of.initializer, of.gain, axis_name, compute)
-    if against.kind == "conv":
-        discriminator = ConvDiscriminator(classes, against.width, axis_name, compute)
-    else:
-        discriminator = LinearDiscriminator(classes, against.width, against.dropout)
-    rates = config.optimizer
-    optimizers = (
-        optax.adam(decaying(settings_of, config.steps), b1=rates.momentum, b2=0.999)
-        for settings_of in (_rate(rates, rates.generator), _rate(rates, rates.discriminator))
-    )
+    discriminator = make_discriminator(config.discriminator, classes, compute, axis_name)
+    optimizers = make_optimizers(config.optimizer, config.steps)
     return Networks(Mechanisms(classes, settings), discriminator, of.latent, *optimizers)
+
+
+def make_discriminator(
+    settings: ConfigDict, classes: int, compute: Compute, axis_name: str | None
+) -> nn.Module:
+    """The discriminator of `config.discriminator`: `(images, labels, train) -> scores`."""
+    if settings.kind == "conv":
+        return ConvDiscriminator(classes, settings.width, axis_name, compute)
+    return LinearDiscriminator(classes, settings.width, settings.dropout)
+
+
+def make_optimizers(
+    rates: ConfigDict, steps: int
+) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
+    """Adam for the generator and for the discriminator, of `config.optimizer`."""
+    generator, discriminator = (
+        optax.adam(decaying(_rate(rates, rate), steps), b1=rates.momentum, b2=0.999)
+        for rate in (rates.generator, rates.discriminator)
+    )
+    return generator, discriminator
 
 
 def _rate(rates: ConfigDict, learning_rate: float) -> ConfigDict:

@@ -12,6 +12,7 @@ from systems.counterfactual.generation import tiny as generators
 from systems.counterfactual.invariance import tiny
 
 from icm_jax import default_config, experiment
+from icm_jax.systems.counterfactual.gan.config import recipe as recipe_of_gan
 from icm_jax.systems.counterfactual.generation.config import recipe
 from icm_jax.systems.counterfactual.invariance.auxiliary import digests
 from icm_jax.systems.counterfactual.invariance.config import generator_config, set_and_method
@@ -49,6 +50,15 @@ def test_it_is_the_generator_that_a_run_of_its_own_trains(run, tmp_path):
         for folder in (workdir, workdir / "given")
     ]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.1)  # nothing of the generator
+
+
+def test_a_gan_is_trained_first_likewise(tmp_path):
+    config = tiny.classifier("colored,gan")
+    config.steps = 1
+    result = train(config, tmp_path / "own")
+    config.generator = str(tmp_path / "gan")
+    train(generator_config(config), tmp_path / "gan")
+    chex.assert_trees_all_equal(result.state, train(config, tmp_path / "given").state)
 
 
 def test_it_has_a_report_of_its_own_and_its_time_stands_in_that_of_the_classifier(run):
@@ -90,7 +100,12 @@ def test_its_recipe_is_that_of_the_data_set():
     wanted.update(recipe("wildlife"))
     wanted.update({"seed": 3, "precision": "bfloat16", "data": {"textures": "somewhere"}})
     assert generator_config(config) == wanted
-    assert config.recipe.discriminator.kind == "conv"
+    config.method = "gan"
+    wanted = default_config("conditional_gan")
+    wanted.update(recipe_of_gan("wildlife"))
+    wanted.update({"seed": 3, "precision": "bfloat16", "data": {"textures": "somewhere"}})
+    assert generator_config(config) == wanted
+    assert config.recipe.discriminator.kind == config.gan_recipe.discriminator.kind == "conv"
 
 
 def fields(made, prefix=""):
@@ -107,20 +122,24 @@ def another(value):
     return not value if isinstance(value, bool) else value + type(value)(1)
 
 
-def test_it_belongs_to_all_that_it_learns_from_and_to_nothing_else():
+@pytest.mark.parametrize(
+    ("method", "other", "fields_of"),
+    [("counterfactual", "both", "recipe."), ("gan", "both_gan", "gan_recipe.")],
+)
+def test_it_belongs_to_all_that_it_learns_from_and_to_nothing_else(method, other, fields_of):
     made = default_config("invariant_classifier")
-    made.method = "counterfactual"
+    made.method = method
     shared, parted = digests(made), set()
     left = {"method", "generator", "data.textures", "recipe.losses.vgg16"}  # below
     names = {name for name, _ in fields(made)} - left
     for name, value in fields(made):
         if name in names:
-            other = made.copy_and_resolve_references()
-            other.update_from_flattened_dict({name: another(value)})
-            parted |= {name} if digests(other) != shared else set()
-    depends = ("seed", "replicas", "precision", "convolution", "recipe.", "data.")
+            changed = made.copy_and_resolve_references()
+            changed.update_from_flattened_dict({name: another(value)})
+            parted |= {name} if digests(changed) != shared else set()
+    depends = ("seed", "replicas", "precision", "convolution", fields_of, "data.")
     assert parted == {name for name in names if name.startswith(depends)}
-    made.method = "both"
+    made.method = other
     assert digests(made) == shared
     made.generator = "somewhere"
     assert digests(made) == {}
