@@ -3,6 +3,7 @@
 import json
 
 import chex
+import jax
 import numpy as np
 import pytest
 from crashes import Crash, crashing
@@ -12,9 +13,10 @@ from systems.counterfactual.generation import tiny as generators
 from systems.counterfactual.invariance import tiny
 
 from icm_jax import default_config, experiment
+from icm_jax.systems.counterfactual import biased
 from icm_jax.systems.counterfactual.gan.config import recipe as recipe_of_gan
 from icm_jax.systems.counterfactual.generation.config import recipe
-from icm_jax.systems.counterfactual.invariance.auxiliary import digests
+from icm_jax.systems.counterfactual.invariance.auxiliary import digests, supply
 from icm_jax.systems.counterfactual.invariance.config import generator_config, set_and_method
 from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.shared import TAKEN
@@ -52,13 +54,20 @@ def test_it_is_the_generator_that_a_run_of_its_own_trains(run, tmp_path):
     assert sizes[0] == pytest.approx(sizes[1], rel=0.1)  # nothing of the generator
 
 
-def test_a_gan_is_trained_first_likewise(tmp_path):
+def test_a_gan_is_learned_from_likewise():
     config = tiny.classifier("colored,gan")
-    config.steps = 1
-    result = train(config, tmp_path / "own")
-    config.generator = str(tmp_path / "gan")
-    train(generator_config(config), tmp_path / "gan")
-    chex.assert_trees_all_equal(result.state, train(config, tmp_path / "given").state)
+    (system,) = experiment.build(config, generators.squares())
+    gan = system.auxiliary["generator"]
+    assert gan.name == "conditional_gan"
+    states = {"generator": jax.eval_shape(gan.init, jax.random.key(0))}
+    given = system.taught(states).given
+    wanted = states["generator"].generator.parameters._asdict()
+    assert jax.tree.leaves(given["generator"]) == jax.tree.leaves(wanted)
+    made = supply(config, biased.make(config.data, generators.squares(), 0)).make
+    images, labels = jax.eval_shape(
+        lambda arrays, key: made(arrays, key, 4, None), given["generator"], jax.random.key(0)
+    )
+    assert images.shape == (4, 32, 32, 3) and labels.shape == (4,)
 
 
 def test_it_has_a_report_of_its_own_and_its_time_stands_in_that_of_the_classifier(run):
