@@ -1,15 +1,17 @@
 """A classifier that should ignore colour or texture, which told the class in training.
 
     python launch.py --config=configs/invariant_classifier.py:colored,original
+    python launch.py --config=configs/invariant_classifier.py:colored
     python launch.py --config=configs/invariant_classifier.py:colored --config.generator=runs/...
     python launch.py --config=configs/invariant_classifier.py:wildlife,both \\
       --config.generator=cgn_wildlife_MNIST.npz --config.data.textures=FOLDER
 
 The argument is a data set (colored, double_colored, wildlife, folder), a method (original,
 counterfactual, both, gan, both_gan, lntl, irm, balanced, group_dro), or first the one and then the
-other; colored and original by default. Counterfactuals are made, within the step, by a generator
-that configs/counterfactual.py trained or that was published, or drawn from a file that
---mode=generate wrote. The generator of gan and both_gan is a run of configs/conditional_gan.py.
+other; colored and original by default: docs/counterfactual.md. Counterfactuals are made, within the
+step, by a generator that is trained first, or by one that is given: trained by
+configs/counterfactual.py, or published; or they are drawn from a file that --mode=generate wrote.
+The generator of gan and both_gan is a run of configs/conditional_gan.py.
 """
 
 from ml_collections import ConfigDict

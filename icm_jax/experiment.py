@@ -100,7 +100,13 @@ def run(
     )
 
 
-def use(mode: str, workdir: str | os.PathLike, source: Path | None, output: Path) -> str:
+def use(
+    mode: str,
+    workdir: str | os.PathLike,
+    source: Path | None,
+    output: Path,
+    **options: str | int,
+) -> str:
     """Uses a finished run as its kind can be used.
 
     Args:
@@ -108,6 +114,7 @@ def use(mode: str, workdir: str | os.PathLike, source: Path | None, output: Path
       workdir: of one seed.
       source: the input, None where the mode takes none.
       output: a file or folder to write.
+      options: those of `Use.options` that are set.
 
     Returns:
       What to say of it.
@@ -116,7 +123,7 @@ def use(mode: str, workdir: str | os.PathLike, source: Path | None, output: Path
       ValueError: there is no run, or its kind has no such mode; or as the use itself does.
     """
     workdir = paths.local(workdir, "workdir")
-    return registry.use_of(from_workdir(workdir), mode).use(workdir, source, output)
+    return registry.use_of(from_workdir(workdir), mode).use(workdir, source, output, **options)
 
 
 def default_workdir(config: ConfigDict, name: str) -> Path:
@@ -170,15 +177,11 @@ def _write_report(
         write_json(made, provenance.collect(making.command, making.seeds))
     kind, several = registry.kind_of(summary), "summaries" in summary
     if several:
-        story, figures = _story_of_all(kind, making.workdir, summary)
+        story, figures = _story_of_all(kind, path.parent, summary)
     else:
         story = kind.story(summary)
-    phases = {}
-    for name in making.auxiliary:
-        # A judge that lost its summary can judge all the same.
-        its = read_json(making.workdir / name / "summary.json")
-        label = f"{name}, of an earlier run" if (making.workdir / name / TAKEN).exists() else name
-        phases |= {f"{label}: {phase}": of for phase, of in (_times(its) if its else {}).items()}
+    first = path.relative_to(making.workdir).parts[0]
+    phases = {} if first in making.auxiliary else _times_of_auxiliary(making)
     every = summary["seeds"] if several else [summary["seed"]]
     whose = f"seeds {every[0]} to {every[-1]}" if several else f"seed {every[0]}"
     html.write(
@@ -192,14 +195,26 @@ def _write_report(
     )
 
 
+def _times_of_auxiliary(making: _Making) -> dict[str, Mapping[str, float]]:
+    """Steps and seconds of each phase of the systems that were trained before."""
+    phases = {}
+    for name in making.auxiliary:
+        folder = making.workdir / name
+        # A judge that lost its summary can judge all the same.
+        its = read_json(folder / "summary.json")
+        label = f"{name}, of an earlier run" if (folder / TAKEN).exists() else name
+        phases |= {f"{label}: {phase}": of for phase, of in (_times(its) if its else {}).items()}
+    return phases
+
+
 def _story_of_all(
-    kind: Kind, workdir: Path, summary: Mapping[str, Any]
+    kind: Kind, folder: Path, summary: Mapping[str, Any]
 ) -> tuple[Story, dict[str, Path]]:
     """The story of several seeds, with the picture of each seed's own."""
     each = dict(zip(summary["seeds"], summary["summaries"], strict=True))
     links = {str(seed): f"seed_{seed}/report.html" for seed in each}
     pictures = {
-        f"seed {seed}": workdir / f"seed_{seed}" / "figures" / f"{kind.story(one).picture}.png"
+        f"seed {seed}": folder / f"seed_{seed}" / "figures" / f"{kind.story(one).picture}.png"
         for seed, one in each.items()
     }
     story = seeds.tell(summary["table"], kind.measures, links)

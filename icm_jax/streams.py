@@ -19,12 +19,14 @@ class SeedStream(enum.IntEnum):
 
     Attributes:
       TRAINING: the initial state; 1 + i for the steps of phase i.
+      COUNTERFACTUALS: those that are numbered, of all seeds alike.
       COMPOSITION: the mechanisms that compositions are examined with.
       TRANSFER: the mechanisms that transfer is examined with.
       EVALUATION: the mechanisms of evaluations.
     """
 
     TRAINING = 0
+    COUNTERFACTUALS = 2**31 - 4
     COMPOSITION = 2**31 - 3
     TRANSFER = 2**31 - 2
     EVALUATION = 2**31 - 1

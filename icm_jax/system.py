@@ -91,8 +91,11 @@ class System(NamedTuple):
         `summary` is as in `summary.json`.
       shared: likewise: what several seeds trained together have in common, put there once for all
         of them. Where both have a name, that of `data` counts.
-      auxiliary: systems that evaluation needs (a classifier as a judge, say), by name; each is
-        trained first, by the same loop, in a folder of that name within the workdir.
+      auxiliary: systems that evaluation or training needs (a classifier as a judge, a generator
+        to learn from), by name; each is trained first, by the same loop, in a folder of that name
+        within the workdir.
+      learns_from: `states of the auxiliary systems -> name -> pytree of arrays`, which every step
+        is given beside `data`. They are no part of the state: a checkpoint has none of them.
     """
 
     name: str
@@ -104,6 +107,11 @@ class System(NamedTuple):
     headline: Callable[[Mapping[str, Any]], Mapping[str, float | bool]] = lambda summary: {}
     shared: Mapping[str, PyTree] = MappingProxyType({})
     auxiliary: Mapping[str, "System"] = MappingProxyType({})
+    learns_from: Callable[[Mapping[str, PyTree]], Mapping[str, PyTree]] = lambda states: {}
+
+    def taught(self, states: Mapping[str, PyTree]) -> "System":
+        """The system with what it learns from its auxiliary systems, in these states."""
+        return self._replace(data={**self.data, **self.learns_from(states)})
 
     @property
     def given(self) -> dict[str, PyTree]:

@@ -45,7 +45,7 @@ FindPlace = Callable[[str], Path | None]
 
 
 class _Settings(NamedTuple):
-    """What systems and those they are judged by are trained and evaluated with."""
+    """What systems and their auxiliary ones are trained and evaluated with."""
 
     config: Mapping
     keep: int
@@ -75,8 +75,8 @@ def train(
     lie the checkpoints of all and a table that compares them.
 
     Args:
-      runs: what to train: one, or several whose systems share all functions but `evaluate`. The
-        systems that it is judged by are trained first.
+      runs: what to train: one, or several whose systems share all functions but `evaluate`. Their
+        auxiliary systems are trained first.
       workdir: the run's folder, made where there is none.
       config: JSON values, validated; `workdir` belongs to it for good.
       log_every: steps of a phase between two records.
@@ -85,7 +85,8 @@ def train(
       keep: checkpoints kept, the newest.
       devices: to train on; all there are where it is None.
       write_report: `(path, summary, figures)`, called at the end of each seed with the paths of
-        its figures by name, then for several seeds with the summary of all and no figures.
+        its figures by name, then for several seeds with the summary of all and no figures; of
+        auxiliary systems likewise.
       find_place: says where auxiliary runs are kept for other runs, see
         `icm_jax.training.shared`; called only for those that are not there yet.
 
@@ -125,8 +126,8 @@ def evaluate(
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(opened(workdir, config))
         positions, states = _finished(runs, folder, keep)
-        judges = _judges(runs, lambda name, judges: _finished(judges, folder / name, keep)[1])
-        replicas = _replicas(runs, folder, judges, positions, stack)
+        auxiliary = _auxiliary(runs, lambda name, runs: _finished(runs, folder / name, keep)[1])
+        replicas = _replicas(runs, folder, auxiliary, positions, stack)
         summary = _conclude(replicas, states, folder, config, write_report)
     return Result(summary, _one_or_all(states), True)
 
@@ -149,11 +150,17 @@ def _train(
                 )
             _log.info("%s is finished, there is nothing to do", folder)
             return summary, None
-        judges = _judges(runs, lambda name, judges: _judge(judges, folder / name, settings))
+        auxiliary = _auxiliary(
+            runs, lambda name, runs: _first_trained(runs, folder / name, settings, write_report)
+        )
+        runs = [
+            run._replace(system=run.system.taught(known))
+            for run, known in zip(runs, auxiliary, strict=True)
+        ]
         saved = stack.enter_context(contextlib.closing(Checkpoints(folder, settings.keep)))
         restored = saved.restore(set_aside=True)
         positions = from_meta(restored.meta) if restored else _first(runs)
-        replicas = _replicas(runs, folder, judges, positions, stack)
+        replicas = _replicas(runs, folder, auxiliary, positions, stack)
         run = Run(
             replicas,
             every=settings.every,
@@ -172,10 +179,10 @@ def _train(
         return summary, states
 
 
-def _judges(
+def _auxiliary(
     runs: Sequence[Seeded], states_of: Callable[[str, list[Seeded]], list[PyTree]]
 ) -> list[dict[str, PyTree]]:
-    """What each run is judged by: the final states of its auxiliary systems by name.
+    """Of each run the final states of its auxiliary systems by name.
 
     `states_of` is given the name of one and the runs of it, one for each of `runs`.
     """
@@ -186,13 +193,15 @@ def _judges(
     return [{name: states[i] for name, states in found.items()} for i in range(len(runs))]
 
 
-def _judge(runs: Sequence[Seeded], folder: Path, settings: _Settings) -> list[PyTree]:
+def _first_trained(
+    runs: Sequence[Seeded], folder: Path, settings: _Settings, write_report: WriteReport | None
+) -> list[PyTree]:
     """The final states of auxiliary systems, trained where they are not yet."""
     finished = (folder / "summary.json").exists()
     place = None if finished else settings.find_place(folder.name)
     if place is not None:
         shared.take(place, folder, settings.config)
-    _, states = _train(runs, folder, settings, None)
+    _, states = _train(runs, folder, settings, write_report)
     if states is None:
         return _finished(runs, folder, settings.keep)[1]
     if place is not None:
@@ -221,13 +230,16 @@ def _first(runs: Sequence[Seeded]) -> list[Position]:
 def _replicas(
     runs: Sequence[Seeded],
     folder: Path,
-    judges: Sequence[Mapping[str, PyTree]],
+    states: Sequence[Mapping[str, PyTree]],
     positions: Sequence[Position],
     stack: contextlib.ExitStack,
 ) -> list[Replica]:
-    """The runs at their positions, each with its folder and its records, which `stack` closes."""
+    """The runs at their positions, each with its folder and its records, which `stack` closes.
+
+    `states` are those of the auxiliary systems of each.
+    """
     replicas = []
-    for run, auxiliary, position in zip(runs, judges, positions, strict=True):
+    for run, auxiliary, position in zip(runs, states, positions, strict=True):
         own = folder if len(runs) == 1 else inner(folder / f"seed_{run.seed}", run.config)
         records = Records(own, position.records, position.total)
         stack.enter_context(contextlib.closing(records))

@@ -32,7 +32,7 @@ class Replica:
     Attributes:
       run: system, seed and config.
       folder: of its files.
-      auxiliary: final states of the systems that evaluate it, by name.
+      auxiliary: final states of its auxiliary systems, by name.
       position: where it stands.
       records: open for what is to come.
     """

@@ -39,7 +39,7 @@ def tiny_config(name):
     if name == "conditional_gan":
         return gan.conditional_gan(), counterfactual.squares()
     if name == "invariant_classifier":
-        return invariance.classifier(), counterfactual.squares()
+        return invariance.classifier("colored,both"), counterfactual.squares()
     if name == "stable_features":
         return stable_features.stable_features(), stable_features.quarters()
     if name == "risk_faces":
@@ -81,7 +81,10 @@ def test_parts_are_the_auxiliary_systems(name):
 def test_steps_keep_the_shape_of_the_state_and_count_their_metrics(name):
     config, data = tiny_config(name)
     (system,) = experiment.build(config, data)
-    state = jax.eval_shape(system.init, jax.random.key(0))
+    state, *others = (
+        jax.eval_shape(of.init, jax.random.key(0)) for of in (system, *system.auxiliary.values())
+    )
+    system = system.taught(dict(zip(system.auxiliary, others, strict=True)))
     assert system.phases and all(phase.name for phase in system.phases)
     for phase in system.phases:
 

@@ -6,6 +6,7 @@ import chex
 import jax
 import numpy as np
 import pytest
+from crashes import Crash, crashing
 from training import toy
 
 from icm_jax import training
@@ -185,6 +186,40 @@ def test_auxiliary_system_is_trained_once_and_given_to_evaluations(tmp_path):
     assert len(seen) == 4  # at step 0 and at the end; at the end; by evaluate
     for w in seen:
         np.testing.assert_allclose(w, reference()[1], rtol=1e-5)
+
+
+def learning_from_another(scale=1.0):
+    """A system whose targets are what an auxiliary one, finished, says of the inputs."""
+
+    def learns_from(states):
+        w = scale * np.asarray(states["teacher"]["w"])
+        return {"targets": toy.data()["inputs"].astype(np.float32) / 255 @ w}
+
+    # 5 steps: the teacher is still far from the truth.
+    teacher = toy.system(steps=(0, 5))
+    return toy.system(auxiliary={"teacher": teacher})._replace(learns_from=learns_from)
+
+
+def test_what_a_system_learns_from_another_is_given_to_its_steps_and_not_saved(tmp_path):
+    taught = toy.train(tmp_path / "taught", learning_from_another())
+    teacher = toy.evaluate_again(tmp_path / "taught" / "teacher", toy.system(steps=(0, 5)))
+    targets = toy.data()["inputs"].astype(np.float32) / 255 @ np.asarray(teacher.state["w"])
+    told = toy.system()._replace(data=toy.data() | {"targets": targets})
+    alone = toy.train(tmp_path / "alone", told)
+    chex.assert_trees_all_equal(taught.state, alone.state)
+    untaught = toy.train(tmp_path / "untaught")
+    assert np.abs(untaught.state["w"] - taught.state["w"]).max() > 0.01
+    assert "targets" not in str(jax.tree.structure(taught.state))
+
+
+def test_a_run_that_learns_from_another_goes_on_bit_for_bit(tmp_path, monkeypatch):
+    whole = toy.train(tmp_path / "whole", learning_from_another())
+    for at in (0, 4):  # the teacher's first checkpoint; one of the run's own
+        with monkeypatch.context() as patch, pytest.raises(Crash):
+            crashing(patch, Checkpoints, "save", at, True)
+            toy.train(tmp_path / "killed", learning_from_another())
+    resumed = toy.train(tmp_path / "killed", learning_from_another())
+    chex.assert_trees_all_equal(resumed.state, whole.state)
 
 
 @pytest.mark.parametrize("bad, last", [(18, 13), (24, 20)])

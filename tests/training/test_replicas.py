@@ -173,6 +173,23 @@ def test_judges_are_trained_at_once_too_and_each_seed_gets_its_own(tmp_path):
     assert (tmp_path / "both" / "judge" / "seed_4" / "metrics.jsonl").exists()
 
 
+def test_each_seed_learns_from_its_own_auxiliary_system(tmp_path):
+    def learns_from(states):
+        w = np.asarray(states["teacher"]["w"])
+        return {"targets": toy.data()["inputs"].astype(np.float32) / 255 @ w}
+
+    def taught(run):
+        system = run.system._replace(auxiliary={"teacher": run.system}, learns_from=learns_from)
+        return run._replace(system=system)
+
+    runs = [taught(run) for run in toy.several(toy.system(steps=(0, 9)), (3, 4))]
+    both = toy.train_several(tmp_path / "both", runs)
+    for run, state in zip(runs, both.state, strict=True):
+        alone = toy.train_several(tmp_path / str(run.seed), [run], config=run.config)
+        np.testing.assert_allclose(state["w"], alone.state["w"], rtol=1e-5)
+    assert np.abs(both.state[0]["w"] - both.state[1]["w"]).max() > 0.01
+
+
 def test_a_number_that_is_not_finite_names_its_seed(tmp_path):
     seeded = toy.several()
     bad = {"targets": np.full(64, np.nan, np.float32)}

@@ -9,7 +9,7 @@ import jax
 
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.composition import clamp_mask, compose, shuffle
-from icm_jax.systems.counterfactual.networks.mechanisms import Each, Mechanisms
+from icm_jax.systems.counterfactual.networks.mechanisms import Each, Layers, Mechanisms
 
 
 class Counterfactuals(NamedTuple):
@@ -42,7 +42,26 @@ def generate(
     """
     chex.assert_equal_shape(list(noise))
     chex.assert_equal_shape(list(labels))
+    return _finish(mechanisms.apply(variables, noise, labels), key)
+
+
+def generate_each(
+    mechanisms: Mechanisms, variables: PyTree, noise: Each, labels: Each, keys: jax.Array
+) -> Counterfactuals:
+    """`generate` with a key of its own for each image, typed keys `[B]`.
+
+    What an image is does not depend on those beside it.
+    """
     layers = mechanisms.apply(variables, noise, labels)
+
+    def finish_one(layers: Layers, key: jax.Array) -> Counterfactuals:
+        made = _finish(jax.tree.map(lambda part: part[None], layers), key)
+        return jax.tree.map(lambda part: part[0], made)
+
+    return jax.vmap(finish_one)(layers, keys)
+
+
+def _finish(layers: Layers, key: jax.Array) -> Counterfactuals:
     fore_key, back_key = jax.random.split(key)
     mask = clamp_mask(layers.mask)
     foreground = shuffle(layers.foreground, fore_key)

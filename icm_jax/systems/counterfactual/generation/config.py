@@ -35,8 +35,8 @@ DISCRIMINATOR_FIELDS: Fields = {
     "dropout": Field(0.4, fraction(), "of the dense layers", of=("linear",)),
 }
 
-_FIELDS: Fields = {
-    "data": DATA_FIELDS,
+# What a generator is and how it learns, whatever it learns from.
+RECIPE_FIELDS: Fields = {
     "batch_size": Field(16, at_least(2), "images of a step, on all devices"),
     "steps": Field(20_000, at_least(0), "steps; 56,250 as published, 46,875 of the other sets"),
     "generator": {
@@ -78,6 +78,10 @@ _FIELDS: Fields = {
             0.5, share(), "the rates fall to 0 over this last fraction of the steps; 0 as published"
         ),
     },
+}
+_FIELDS: Fields = {
+    "data": DATA_FIELDS,
+    **RECIPE_FIELDS,
     "evaluation": {
         "every": Field(1000, at_least(1), "steps between checks of the masks"),
         "images": Field(20, at_least(2), "masks of each class that are checked"),

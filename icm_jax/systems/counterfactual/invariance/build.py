@@ -13,8 +13,13 @@ from icm_jax.networks.compute import Compute
 from icm_jax.system import Phase, System
 from icm_jax.systems.counterfactual import biased
 from icm_jax.systems.counterfactual.biased import BiasedData
-from icm_jax.systems.counterfactual.invariance import evaluation
-from icm_jax.systems.counterfactual.invariance.config import GAN, SUPPLIED, TOLD
+from icm_jax.systems.counterfactual.invariance import auxiliary, evaluation
+from icm_jax.systems.counterfactual.invariance.config import (
+    GAN,
+    SUPPLIED,
+    TOLD,
+    needs_generator,
+)
 from icm_jax.systems.counterfactual.invariance.drawing import Drawing, draw
 from icm_jax.systems.counterfactual.invariance.methods import lntl, plain, told
 from icm_jax.systems.counterfactual.invariance.state import Parts
@@ -28,7 +33,8 @@ def build_seeds(
 ) -> tuple[System, ...]:
     """The systems of a config (see `icm_jax.systems.counterfactual.invariance.config`), one a seed.
 
-    Counterfactuals are generated within the step, and none is kept, or drawn from a file.
+    Counterfactuals are generated within the step, and none is kept, or drawn from a file. Where no
+    generator is given, that of each seed is its auxiliary system.
 
     Args:
       config: a validated config.
@@ -41,12 +47,8 @@ def build_seeds(
       FileNotFoundError: textures or the generator are not there.
       WorkdirError, CheckpointError: the generator's run is not finished, or damaged.
     """
-    supply = None
-    if config.method in SUPPLIED:
-        supply = load_supply(config.generator, "generator", config.method in GAN)
     made = [biased.make(config.data, splits, seed) for seed in seeds]
-    if supply:
-        _check_supply(config, supply, made[0])
+    supply = _find_supply(config, made[0])
     compute = Compute(config.precision, config.convolution)
     network, outside = (
         PublishedClassifier(made[0].classes, axis, compute) for axis in (axis_name, None)
@@ -57,6 +59,7 @@ def build_seeds(
     groups = told.count_groups(config, made[0]) if config.method in TOLD else 1
     parts = Parts(config, network, outside, drawn, example, groups, axis_name)
     method = lntl if config.method == "lntl" else plain
+    shared_data, own_data = biased.given(made)
     shared = System(
         name=config.system,
         init=functools.partial(method.init, parts),
@@ -65,25 +68,34 @@ def build_seeds(
         evaluate=functools.partial(evaluation.evaluate, config, jax.jit(outside.apply)),
         figures=evaluation.draw_figures,
         headline=evaluation.headline,
-        shared={"shared": made[0].shared, "generator": supply.arrays if supply else {}},
+        shared={"generator": supply.arrays if supply else {}, **shared_data},
+        learns_from=auxiliary.learned,
     )
+    firsts = auxiliary.build(config, splits, seeds, axis_name)
     return tuple(
         shared._replace(
-            data=_data(config, of),
+            data=own | _groups(config, of),
             evaluate=functools.partial(shared.evaluate, of),
+            auxiliary=first,
         )
-        for of in made
+        for own, of, first in zip(own_data, made, firsts, strict=True)
     )
 
 
-def _data(config: ConfigDict, data: BiasedData) -> dict[str, Any]:
-    """What training is given; only methods that are told of groups are given them."""
-    given = {"parts": data.train.parts, "labels": data.train.labels}
-    return given | ({"groups": told.make_groups(config, data)} if config.method in TOLD else {})
+def _groups(config: ConfigDict, data: BiasedData) -> dict[str, Any]:
+    """The groups of training images, given to methods alone that are told of them."""
+    return {"groups": told.make_groups(config, data)} if config.method in TOLD else {}
 
 
-def _check_supply(config: ConfigDict, supply: Supply, data: BiasedData) -> None:
-    """Refuses a generator, or images, of other data."""
+def _find_supply(config: ConfigDict, data: BiasedData) -> Supply | None:
+    """Where images come from that are no originals; refuses a generator of other data."""
+    if config.method not in SUPPLIED:
+        return None
+    if needs_generator(config):
+        return auxiliary.supply(config, data)
+    supply = load_supply(
+        config.generator, "generator", gan=config.method in GAN, **config.counterfactuals
+    )
     pairs = (supply.classes, data.classes, "classes"), (supply.size, data.size, "pixels a side")
     for theirs, ours, what in pairs:
         if theirs != ours:
@@ -91,6 +103,7 @@ def _check_supply(config: ConfigDict, supply: Supply, data: BiasedData) -> None:
                 f"generator: {config.generator!r} makes {theirs} {what}, the data have {ours}; "
                 "choose one that was trained on them"
             )
+    return supply
 
 
 def _counts(config: ConfigDict) -> tuple[int, int]:

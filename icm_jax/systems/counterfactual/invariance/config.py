@@ -17,6 +17,9 @@ from icm_jax.schema import (
     with_shared,
 )
 from icm_jax.systems.counterfactual.biased import DATA_FIELDS, OWN, SETS, check_data
+from icm_jax.systems.counterfactual.generation.config import RECIPE_FIELDS
+from icm_jax.systems.counterfactual.generation.config import SCHEMA as GENERATOR
+from icm_jax.systems.counterfactual.generation.config import recipe as recipe_of_set
 
 # What each method learns from, as a story tells it.
 METHODS = {
@@ -32,7 +35,8 @@ METHODS = {
     "most",
 }
 GAN = ("gan", "both_gan")  # methods that take images of a conditional GAN
-SUPPLIED = ("counterfactual", "both", *GAN)  # methods that take images of a generator
+COUNTERFACTUAL = ("counterfactual", "both")  # methods that take counterfactuals
+SUPPLIED = (*COUNTERFACTUAL, *GAN)  # methods that take images of a generator
 TOLD = ("irm", "balanced", "group_dro")  # methods that are told of groups
 _OF_LNTL = ("lntl",)
 
@@ -50,10 +54,22 @@ _FIELDS: Fields = {
         "",
         any_text(),
         "folder of a finished run of a generator of the same classes, a .pth or .npz of the "
-        "published code, or counterfactuals.npz of --mode=generate; for gan and both_gan a run of "
-        "configs/conditional_gan.py",
+        "published code, or counterfactuals.npz of --mode=generate; '': one that is trained first, "
+        "by the fields of recipe; for gan and both_gan a run of configs/conditional_gan.py",
         of=SUPPLIED,
     ),
+    "counterfactuals": {
+        "count": Field(
+            0,
+            at_least(0),
+            "how many different ones a generator makes; 0: each is another, however many are used",
+            of=COUNTERFACTUAL,
+        ),
+        "per_shape": Field(
+            1, at_least(1), "how many of these have one shape, in other textures", of=COUNTERFACTUAL
+        ),
+    },
+    "recipe": RECIPE_FIELDS,
     "batch_size": Field(64, at_least(2), "images of a step, on all devices"),
     "steps": Field(7810, at_least(0), "steps of training; ten epochs of 50,000 as published"),
     "optimizer": {
@@ -108,12 +124,31 @@ def _check(config: ConfigDict) -> None:
             f"generator: '' is not allowed with method {config.method!r}; it must be the folder of "
             "a finished run of configs/conditional_gan.py"
         )
-    if config.method in SUPPLIED and not config.generator:
+    if config.counterfactuals.per_shape > 1 and not config.counterfactuals.count:
         raise ValueError(
-            f"generator: '' is not allowed with method {config.method!r}; it must be the folder of "
-            "a finished run of configs/counterfactual.py, a file of the published code, or "
-            "counterfactuals.npz of --mode=generate"
+            f"counterfactuals.per_shape: {config.counterfactuals.per_shape} is not allowed with "
+            "counterfactuals.count 0; it must be 1"
         )
+    if needs_generator(config):
+        try:
+            GENERATOR.check(generator_config(config))
+        except ValueError as error:
+            raise ValueError(f"recipe.{error}") from error
+
+
+def needs_generator(config: ConfigDict) -> bool:
+    """Whether a generator is to be trained before the classifier."""
+    return config.method in COUNTERFACTUAL and not config.generator
+
+
+def generator_config(config: ConfigDict) -> ConfigDict:
+    """The config of the generator that is trained before the classifier of a config."""
+    made = GENERATOR.defaults()
+    made.update(config.recipe)
+    made.data.update(config.data)
+    for name in ("seed", "replicas", "precision", "convolution"):
+        made[name] = config[name]
+    return made
 
 
 SCHEMA = Schema(with_shared("invariant_classifier", _FIELDS), _check)
@@ -122,13 +157,16 @@ SCHEMA = Schema(with_shared("invariant_classifier", _FIELDS), _check)
 def set_and_method(choice: str) -> dict[str, Any]:
     """The fields that an argument like 'wildlife,both', 'wildlife' or 'both' chooses.
 
+    Of a data set, its recipe of a generator too.
+
     Raises:
       ValueError: a part of it is neither a data set nor a method, or one too many of either.
     """
     names = [name for name in choice.split(",") if name]
     chosen: dict[str, Any] = {}
     if names and names[0] in SETS:
-        chosen["data"] = {"set": names.pop(0)}
+        chosen = recipe_of_set(names.pop(0))
+        chosen = {"data": chosen.pop("data"), "recipe": chosen}
     if names and names[0] in METHODS:
         chosen["method"] = names.pop(0)
     if names:

@@ -20,6 +20,7 @@ from icm_jax.systems.counterfactual.gan.use import load as load_gan
 from icm_jax.systems.counterfactual.generate import draw_labels, draw_noise, generate
 from icm_jax.systems.counterfactual.generation import use
 from icm_jax.systems.counterfactual.generation.use import Generator
+from icm_jax.systems.counterfactual.invariance.numbered import make_numbered
 
 _STORED = ("images", "shape")  # arrays of a file that --mode=generate wrote
 
@@ -41,16 +42,25 @@ class Supply(NamedTuple):
     size: int
 
 
-def load(place: str | os.PathLike, field: str, gan: bool = False) -> Supply:
+def load(
+    place: str | os.PathLike,
+    field: str,
+    count: int = 0,
+    per_shape: int = 1,
+    gan: bool = False,
+) -> Supply:
     """The supply that a config names.
 
     Args:
       place: of a generator, see `use.load`, or of images that `--mode=generate` wrote, an `.npz`.
       field: what gives it, for errors.
+      count: see `of_generator`.
+      per_shape: likewise.
       gan: whether it is to be a finished conditional GAN, and no counterfactuals.
 
     Raises:
-      ValueError: the file is of something else, or the run of the other kind.
+      ValueError: the file is of something else, or of images, whose number is what it is, or the
+        run is of the other kind.
       FileNotFoundError: there is no such file.
       WorkdirError, CheckpointError: the generator's run is not finished, or damaged.
     """
@@ -66,8 +76,13 @@ def load(place: str | os.PathLike, field: str, gan: bool = False) -> Supply:
     if path.suffix == ".npz" and path.is_file():
         check_is_no_pointer(path, f"{field}: {str(path)!r}")
         if "images" in names_in_npz(path, field):
+            if count:
+                raise ValueError(
+                    f"counterfactuals.count: {count} is not allowed with a file of images; it must "
+                    "be 0, which takes all of them"
+                )
             return _of_file(path, field)
-    return of_generator(use.load(place, field))
+    return of_generator(use.load(place, field), count, per_shape)
 
 
 def _is_gan(path: Path) -> bool:
@@ -75,9 +90,20 @@ def _is_gan(path: Path) -> bool:
     return path.is_dir() and from_workdir(path).get("system") == "conditional_gan"
 
 
-def of_generator(generator: Generator) -> Supply:
-    """Counterfactuals by a generator, none of which is kept."""
-    make = functools.partial(_generate, generator._replace(variables=None))
+def of_generator(generator: Generator, count: int = 0, per_shape: int = 1) -> Supply:
+    """Counterfactuals by a generator, none of which is kept.
+
+    Args:
+      generator: its variables are the supply's `arrays`.
+      count: N, of how many a batch is drawn, with replacement: number i is always made alike, by a
+        key of its own. 0: each is made once.
+      per_shape: how many that stand side by side among these have the same shape, and textures of
+        their own.
+    """
+    without = generator._replace(variables=None)
+    make = functools.partial(_generate, without)
+    if count:
+        make = functools.partial(_draw_of_many, without, count, per_shape)
     size = generator.mechanisms.settings.size
     return Supply(generator.variables, make, generator.classes, size)
 
@@ -110,6 +136,19 @@ def _apply_gan(
     labels = jax.random.randint(label_key, (count,), 0, gan.generator.classes)
     noise, labels = collectives.share((noise, labels), axis_name)
     return gan.generator.apply(variables, noise, labels), labels
+
+
+def _draw_of_many(
+    generator: Generator,
+    many: int,
+    per_shape: int,
+    variables: PyTree,
+    key: jax.Array,
+    count: int,
+    axis_name: str | None,
+) -> tuple[jax.Array, jax.Array]:
+    index = collectives.share(jax.random.randint(key, (count,), 0, many), axis_name)
+    return make_numbered(generator, per_shape, variables, index)
 
 
 def _of_file(path: Path, field: str) -> Supply:

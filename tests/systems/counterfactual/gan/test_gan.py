@@ -11,6 +11,7 @@ from systems.counterfactual.generation import tiny as generators
 from systems.counterfactual.invariance import tiny as classifiers
 
 from icm_jax import experiment
+from icm_jax.systems import registry
 from icm_jax.systems.counterfactual.gan import build, evaluation, steps, use
 from icm_jax.systems.counterfactual.gan.config import recipe
 from icm_jax.systems.counterfactual.invariance import build as classifier
@@ -130,6 +131,12 @@ def test_a_classifier_learns_from_a_finished_gan(tmp_path):
         supply.load(tmp_path, "generator")
     with pytest.raises(ValueError, match="it must be of configs/conditional_gan.py$"):
         supply.load(tmp_path / "cgn.npz", "generator", gan=True)
+
+
+def test_a_classifier_trains_no_gan_of_its_own():
+    message = "^generator: '' is not allowed with method 'both_gan'; it must be the folder of a"
+    with pytest.raises(ValueError, match=message):
+        registry.validate(classifiers.classifier("colored,both_gan"))
 
 
 def test_sets_of_textures_have_convolutions_that_tell():

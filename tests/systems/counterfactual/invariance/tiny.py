@@ -1,14 +1,18 @@
 """A small classifier of coloured squares."""
 
+from systems.counterfactual.generation import tiny as generators
+
 from icm_jax import default_config
 from icm_jax.systems.counterfactual.invariance.config import set_and_method
 
 
 def classifier(choice="colored,original", generator=""):
-    """A config of few steps and small batches."""
+    """A config of few steps and small batches, of a small generator where none is given."""
     c = default_config("invariant_classifier")
     c.update(set_and_method(choice))
     c.generator = str(generator)
+    recipe = generators.counterfactual(c.data.set)
+    c.recipe.update({name: recipe[name] for name in c.recipe})
     c.batch_size, c.steps = 4, 4
     c.evaluation.every, c.evaluation.images = 2, 5
     c.log.every, c.checkpoint.every = 1, 2

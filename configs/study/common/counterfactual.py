@@ -1,0 +1,46 @@
+"""What the studies of counterfactual generation have in common."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs.study.common.ten_mechanisms import FORMS
+from icm_jax.study import config as study_config
+
+# Steps of the short form, after which nothing has been learned: it shows what comes of the full one
+_GENERATOR_STEPS, _CLASSIFIER_STEPS = 20, 40
+
+
+def study(
+    name: str,
+    question: str,
+    form: str,
+    base: ConfigDict,
+    variants: Mapping[str, Mapping[str, Any]],
+    brief: tuple[str, ...],
+    seeds: int,
+) -> ConfigDict:
+    """The config of a study, see `icm_jax.study.config.study`.
+
+    Args:
+      name: of its folder, to which the form is added.
+      question: that it answers.
+      form: 'full', or 'short', of few steps and one seed.
+      base: the config that variants change, with `recipe` or without.
+      variants: name -> nested fields that differ from it.
+      brief: names of those that the short form has.
+      seeds: of each variant in the full form.
+
+    Raises:
+      ValueError: there is no such form.
+    """
+    if form not in FORMS:
+        raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
+    if form == "short":
+        seeds = 1
+        variants = {variant: variants[variant] for variant in brief}
+        base.steps = _GENERATOR_STEPS
+        if "recipe" in base:
+            base.steps, base.recipe.steps = _CLASSIFIER_STEPS, _GENERATOR_STEPS
+    return study_config.study(f"{name}_{form}", question, base, variants, seeds)

@@ -1,0 +1,75 @@
+"""The generator of an invariant classifier where none is given: it is trained first."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from icm_jax import paths
+from icm_jax.config import digest
+from icm_jax.data import Splits
+from icm_jax.data.image_files import image_files
+from icm_jax.system import PyTree, System
+from icm_jax.systems.counterfactual import generation
+from icm_jax.systems.counterfactual.biased import BiasedData
+from icm_jax.systems.counterfactual.generation.state import make_networks
+from icm_jax.systems.counterfactual.generation.use import Generator
+from icm_jax.systems.counterfactual.invariance.config import generator_config, needs_generator
+from icm_jax.systems.counterfactual.invariance.supply import Supply, of_generator
+
+NAME = "generator"
+_COMMON = ("data", "seed", "replicas", "precision", "convolution")
+
+
+def build(
+    config: ConfigDict, splits: Splits, seeds: Sequence[int], axis_name: str | None
+) -> list[dict[str, System]]:
+    """The auxiliary systems of classifiers, by name: their generators, or none.
+
+    Arguments and errors are as in `generation.build_seeds`.
+    """
+    if not needs_generator(config):
+        return [{} for _ in seeds]
+    made = generation.build_seeds(generator_config(config), splits, seeds, axis_name)
+    return [{NAME: generator} for generator in made]
+
+
+def supply(config: ConfigDict, data: BiasedData) -> Supply:
+    """Counterfactuals of a generator whose variables are still to be learned: `arrays` are {}."""
+    networks = make_networks(generator_config(config), data.classes, data.size)
+    generator = Generator(networks.mechanisms, {}, networks.latent, data.classes)
+    return of_generator(generator, **config.counterfactuals)
+
+
+def learned(states: Mapping[str, PyTree]) -> dict[str, PyTree]:
+    """What a classifier learns from the final state of its generator, if it has one."""
+    return {NAME: states[NAME].generator.variables} if NAME in states else {}
+
+
+def digests(config: ConfigDict) -> dict[str, str]:
+    """The digest of all that the generator of a config depends on, by its name among its parts.
+
+    Raises:
+      FileNotFoundError, ValueError: textures or weights are not there, or cannot be read.
+    """
+    if not needs_generator(config):
+        return {}
+    made = generator_config(config)
+    depends = {name: made[name] for name in (*config.recipe, *_COMMON)}
+    return {NAME: digest(ConfigDict(depends | {"files": _digests_of_files(made)}))}
+
+
+def _digests_of_files(config: ConfigDict) -> dict[str, Any]:
+    """Of the files of a generator's config, whose names say little of what is in them."""
+    found = {}
+    if config.data.textures:
+        root = config.data.textures
+        textures = hashlib.sha256()
+        for path, content in image_files(root, "data.textures"):
+            textures.update(f"{path}:{len(content)}:".encode() + content)
+        found["textures"] = textures.hexdigest()
+    if config.losses.vgg16:
+        weights = paths.local(config.losses.vgg16, "recipe.losses.vgg16")
+        found["vgg16"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return found

@@ -1,0 +1,142 @@
+"""A classifier's own generator: trained first, kept for others, learned from."""
+
+import json
+
+import chex
+import numpy as np
+import pytest
+from crashes import Crash, crashing
+from ml_collections import ConfigDict
+from PIL import Image
+from systems.counterfactual.generation import tiny as generators
+from systems.counterfactual.invariance import tiny
+
+from icm_jax import default_config, experiment
+from icm_jax.systems.counterfactual.generation.config import recipe
+from icm_jax.systems.counterfactual.invariance.auxiliary import digests
+from icm_jax.systems.counterfactual.invariance.config import generator_config, set_and_method
+from icm_jax.training.checkpoints import Checkpoints
+from icm_jax.training.shared import TAKEN
+
+
+def train(config, workdir):
+    return experiment.run(config, workdir, data=generators.squares())
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    return tmp_path_factory.mktemp("parts")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, parts):
+    """The folder and the result of a run that trained its generator first, which is kept."""
+    workdir = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ICM_JAX_PARTS", str(parts))
+        return workdir, train(tiny.classifier("colored,both"), workdir)
+
+
+def test_it_is_the_generator_that_a_run_of_its_own_trains(run, tmp_path):
+    workdir, result = run
+    config = tiny.classifier("colored,both", tmp_path)
+    train(generator_config(config), tmp_path)
+    given = train(config, workdir / "given")
+    chex.assert_trees_all_equal(result.state, given.state)
+    assert result.summary["accuracy"] == given.summary["accuracy"]
+    sizes = [
+        sum(file.stat().st_size for file in (folder / "checkpoints").rglob("*") if file.is_file())
+        for folder in (workdir, workdir / "given")
+    ]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.1)  # nothing of the generator
+
+
+def test_it_has_a_report_of_its_own_and_its_time_stands_in_that_of_the_classifier(run):
+    workdir, _ = run
+    summary = json.loads((workdir / "generator" / "summary.json").read_text())
+    assert summary["system"] == "counterfactual" and summary["phases"]["training"]["steps"] == 4
+    of_generator, of_both = (
+        (folder / "report.html").read_text() for folder in (workdir / "generator", workdir)
+    )
+    assert "whole" in of_generator and "generator: training" not in of_generator
+    assert "generator: training" in of_both
+
+
+def test_methods_of_a_data_set_share_it(run, parts, tmp_path, monkeypatch):
+    monkeypatch.setenv("ICM_JAX_PARTS", str(parts))
+    config = tiny.classifier("colored,counterfactual")
+    config.steps = 0
+    train(config, tmp_path)
+    (kept,) = parts.iterdir()
+    assert json.loads((tmp_path / "generator" / TAKEN).read_text()) == {"place": str(kept)}
+
+
+def test_a_killed_run_goes_on_bit_for_bit(run, tmp_path, monkeypatch):
+    config = tiny.classifier("colored,both")
+    for at in (0, 1):  # after the generator's first checkpoint of two, after the classifier's
+        with monkeypatch.context() as patch, pytest.raises(Crash):
+            crashing(patch, Checkpoints, "save", at, True)
+            train(config, tmp_path)
+    assert (tmp_path / "generator" / "summary.json").exists()
+    chex.assert_trees_all_equal(train(config, tmp_path).state, run[1].state)
+
+
+def test_its_recipe_is_that_of_the_data_set():
+    config = default_config("invariant_classifier")
+    config.update(set_and_method("wildlife,both"))
+    config.seed, config.precision = 3, "bfloat16"
+    config.data.textures = "somewhere"
+    wanted = default_config("counterfactual")
+    wanted.update(recipe("wildlife"))
+    wanted.update({"seed": 3, "precision": "bfloat16", "data": {"textures": "somewhere"}})
+    assert generator_config(config) == wanted
+    assert config.recipe.discriminator.kind == "conv"
+
+
+def fields(made, prefix=""):
+    for name, value in made.items():
+        if isinstance(value, ConfigDict):
+            yield from fields(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def another(value):
+    if isinstance(value, tuple):
+        return value[1:] or (1.0,)
+    return not value if isinstance(value, bool) else value + type(value)(1)
+
+
+def test_it_belongs_to_all_that_it_learns_from_and_to_nothing_else():
+    made = default_config("invariant_classifier")
+    made.method = "counterfactual"
+    shared, parted = digests(made), set()
+    left = {"method", "generator", "data.textures", "recipe.losses.vgg16"}  # below
+    names = {name for name, _ in fields(made)} - left
+    for name, value in fields(made):
+        if name in names:
+            other = made.copy_and_resolve_references()
+            other.update_from_flattened_dict({name: another(value)})
+            parted |= {name} if digests(other) != shared else set()
+    depends = ("seed", "replicas", "precision", "convolution", "recipe.", "data.")
+    assert parted == {name for name in names if name.startswith(depends)}
+    made.method = "both"
+    assert digests(made) == shared
+    made.generator = "somewhere"
+    assert digests(made) == {}
+    made.update({"generator": "", "method": "original"})
+    assert digests(made) == {}
+
+
+def test_it_belongs_to_what_is_in_files(tmp_path):
+    made = default_config("invariant_classifier")
+    made.update(set_and_method("wildlife,both"))
+    made.data.textures, found = str(tmp_path), [digests(made)["generator"]]
+    made.recipe.losses.vgg16 = str(tmp_path / "weights.npz")
+    for shade in (0, 100):
+        Image.fromarray(np.full((4, 4, 3), shade, np.uint8)).save(tmp_path / "texture.png")
+        (tmp_path / "weights.npz").write_bytes(b"weights")
+        found.append(digests(made)["generator"])
+    (tmp_path / "weights.npz").write_bytes(b"others")
+    found.append(digests(made)["generator"])
+    assert len(set(found)) == 4
