@@ -7,6 +7,7 @@
   python launch.py --mode=restore --workdir=runs/seed1 --input=photos --output=restored
   python launch.py --mode=export --workdir=runs/seed1 --output=model.jax
   python launch.py --mode=predict --workdir=runs/risk --input=photos --output=predicted
+  python launch.py --mode=generate --workdir=runs/cgn --output=made --labels=7,any,2 --count=100000
   python launch.py --config=configs/mnist.py --config.replicas=5
   python launch.py --mode=study --config=configs/study/seeds.py:short
   srun python launch.py --config=configs/mnist.py --distributed  # see examples/slurm.sh
@@ -55,13 +56,24 @@ _INPUT = flags.DEFINE_string(
     "input",
     None,
     "What to restore or predict: an image, a folder or zip of them, or an .npz with 'images'; of "
-    "a table a .csv, or an .npz with 'features'.",
+    "a table a .csv, or an .npz with 'features'. What to stylize: an image.",
 )
 _OUTPUT = flags.DEFINE_string(
     "output",
     None,
-    "Of --mode=restore a new or empty folder, of --mode=predict a folder, of --mode=export a file.",
+    "Of --mode=restore a new or empty folder, of --mode=export a file, of other modes a folder.",
 )
+_LABELS = flags.DEFINE_string(
+    "labels",
+    None,
+    "Of --mode=generate, of shape, foreground and background: each a class, or any, which draws "
+    "one for each image; any,any,any by default.",
+)
+_COUNT = flags.DEFINE_integer("count", None, "Images of --mode=generate, 10000 by default.")
+_SEED = flags.DEFINE_integer(
+    "seed", None, "Of what --mode=generate and --mode=stylize draw, 0 by default."
+)
+_OPTIONS = (_LABELS, _COUNT, _SEED)
 _DISTRIBUTED = flags.DEFINE_bool(
     "distributed", False, "One of several processes, which Slurm, Open MPI, a TPU, ... tell apart."
 )
@@ -92,8 +104,11 @@ def _path(flag: flags.FlagHolder[str]) -> Path:
 
 def _check_flags() -> None:
     """Refuses what the mode does not take: it would be left out in silence."""
-    for flag, modes in ((_INPUT, [mode for mode in _USES if _USES[mode]]), (_OUTPUT, _USES)):
-        if flag.value and _MODE.value not in modes:
+    takers = [(_INPUT, [mode for mode in _USES if _USES[mode].takes_input]), (_OUTPUT, _USES)]
+    for flag in _OPTIONS:
+        takers.append((flag, [mode for mode in _USES if flag.name in _USES[mode].options]))
+    for flag, modes in takers:
+        if flag.value not in (None, "") and _MODE.value not in modes:
             raise ValueError(
                 f"--{flag.name}: --mode={_MODE.value} takes none; leave it out, or choose --mode="
                 f"{' or '.join(modes)}"
@@ -118,13 +133,15 @@ def _print(summary: Mapping, workdir: Path) -> None:
 def _use() -> str:
     """Uses a finished run as the mode says; returns what to say of it."""
     mode = _MODE.value
-    for flag in [_WORKDIR, _OUTPUT] + [_INPUT] * _USES[mode]:
+    takes_input = _USES[mode].takes_input
+    for flag in [_WORKDIR, _OUTPUT] + [_INPUT] * takes_input:
         if not flag.value:
             raise ValueError(f"--{flag.name}: missing; --mode={mode} needs it")
     if _CONFIG.value is not None:
         raise ValueError(f"--config: --mode={mode} takes that of --workdir; leave it out")
-    source = _path(_INPUT) if _USES[mode] else None
-    return experiment.use(mode, _path(_WORKDIR), source, _path(_OUTPUT))
+    source = _path(_INPUT) if takes_input else None
+    options = {flag.name: flag.value for flag in _OPTIONS if flag.value not in (None, "")}
+    return experiment.use(mode, _path(_WORKDIR), source, _path(_OUTPUT), **options)
 
 
 def _examine(config: ConfigDict) -> str:

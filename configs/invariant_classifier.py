@@ -8,10 +8,10 @@
 
 The argument is a data set (colored, double_colored, wildlife, folder), a method (original,
 counterfactual, both, gan, both_gan, lntl, irm, balanced, group_dro), or first the one and then the
-other; colored and original by default. Counterfactuals are made, within the step, by a generator
-that is trained first, or by one that is given: trained by configs/counterfactual.py, or published;
-or they are drawn from a file that --mode=generate wrote. Of gan and both_gan it is a conditional
-GAN, see configs/conditional_gan.py.
+other; colored and original by default: docs/counterfactual.md. Counterfactuals are made, within the
+step, by a generator that is trained first, or by one that is given: trained by
+configs/counterfactual.py, or published; or they are drawn from a file that --mode=generate wrote.
+The generator of gan and both_gan is a conditional GAN, see configs/conditional_gan.py.
 """
 
 from ml_collections import ConfigDict

@@ -26,12 +26,17 @@ def in_chunks(
     Returns:
       NumPy arrays `[N, ...]`.
     """
-    chunks = []
+    whole = None
     starts = range(0, count, size)
     for i in tqdm(starts, name, unit="chunk", delay=2, disable=None if name else True):
         index = np.minimum(np.arange(i, i + size), count - 1)
-        chunks.append(jax.device_get(call(index)))
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *chunks)
+        part = jax.device_get(call(index))
+        if whole is None:
+            # Filled chunk by chunk: joining all of them at the end would need memory for two.
+            whole = jax.tree.map(lambda x: np.empty((count, *x.shape[1:]), x.dtype), part)
+        for array, new in zip(jax.tree.leaves(whole), jax.tree.leaves(part), strict=True):
+            array[i : i + size] = new[: count - i]
+    return whole
 
 
 def equal_parts(count: int, most: int) -> int:

@@ -100,7 +100,13 @@ def run(
     )
 
 
-def use(mode: str, workdir: str | os.PathLike, source: Path | None, output: Path) -> str:
+def use(
+    mode: str,
+    workdir: str | os.PathLike,
+    source: Path | None,
+    output: Path,
+    **options: str | int,
+) -> str:
     """Uses a finished run as its kind can be used.
 
     Args:
@@ -108,6 +114,7 @@ def use(mode: str, workdir: str | os.PathLike, source: Path | None, output: Path
       workdir: of one seed.
       source: the input, None where the mode takes none.
       output: a file or folder to write.
+      options: those of `Use.options` that are set.
 
     Returns:
       What to say of it.
@@ -116,7 +123,7 @@ def use(mode: str, workdir: str | os.PathLike, source: Path | None, output: Path
       ValueError: there is no run, or its kind has no such mode; or as the use itself does.
     """
     workdir = paths.local(workdir, "workdir")
-    return registry.use_of(from_workdir(workdir), mode).use(workdir, source, output)
+    return registry.use_of(from_workdir(workdir), mode).use(workdir, source, output, **options)
 
 
 def default_workdir(config: ConfigDict, name: str) -> Path:

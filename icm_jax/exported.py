@@ -27,7 +27,7 @@ def write(
         and tuples.
       shape: of one of the b.
       path: of the file.
-      others: shapes and dtypes of further arguments.
+      others: shapes and dtypes of further arguments; a side None is b.
 
     Raises:
       ValueError: `path` is a folder, lies in none, or is no path on this machine.
@@ -36,9 +36,13 @@ def write(
     path = paths.local(path, "output")
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"output: {str(path)!r} is not allowed; it must be a file in a folder")
-    sizes = export.symbolic_shape(", ".join(["b", *map(str, shape)]))
+    (count,) = export.symbolic_shape("b")
+
+    def sized(sides: Sequence[int | None], dtype: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct([count if side is None else side for side in sides], dtype)
+
     exported = export.export(jax.jit(function), platforms=("cpu", "cuda"))(
-        jax.ShapeDtypeStruct(sizes, jnp.float32), *others
+        sized((None, *shape), jnp.float32), *(sized(other.shape, other.dtype) for other in others)
     )
     with reasons(path), paths.replaced(path) as unfinished:
         unfinished.write_bytes(exported.serialize())

@@ -6,7 +6,6 @@ field `system` of a config can have there; `icm_jax.systems.registry` has them a
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -50,10 +49,13 @@ class Use(NamedTuple):
         takes none. Raises ValueError, FileNotFoundError, WorkdirError or CheckpointError where it
         cannot be done.
       takes_input: whether it needs an input, the same for all kinds that have the mode.
+      options: flags of `launch.py` that it takes besides, likewise; it is given those that are set
+        as arguments of these names.
     """
 
-    use: Callable[[Path, Any, Path], str]
+    use: Callable[..., str]
     takes_input: bool = False
+    options: tuple[str, ...] = ()
 
 
 class Curve(NamedTuple):

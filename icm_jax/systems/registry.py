@@ -44,9 +44,12 @@ def validate(config: ConfigDict) -> None:
     schema.validate(config, kind_of(config).schema)
 
 
-def uses() -> dict[str, bool]:
-    """What finished runs of some kind can be used for: mode -> whether it takes an input."""
-    return {mode: use.takes_input for kind in SYSTEMS.values() for mode, use in kind.uses.items()}
+def uses() -> dict[str, Use]:
+    """What finished runs can be used for: mode -> the use of some kind, which tells what it takes.
+
+    Kinds that have the same mode take the same.
+    """
+    return {mode: use for kind in SYSTEMS.values() for mode, use in kind.uses.items()}
 
 
 def use_of(config: ConfigDict | Mapping[str, Any], mode: str) -> Use:

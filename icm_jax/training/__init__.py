@@ -7,7 +7,7 @@ from icm_jax.training.host_memory import keep_host_memory
 from icm_jax.training.loop import Result, evaluate, train
 from icm_jax.training.replica import Seeded
 from icm_jax.training.signals import Interrupted
-from icm_jax.training.workdir import InUse, WorkdirError, reasons
+from icm_jax.training.workdir import InUse, WorkdirError, output_folder, reasons
 
 __all__ = [
     "AXIS",
@@ -22,6 +22,7 @@ __all__ = [
     "evaluate",
     "keep_host_memory",
     "is_writer",
+    "output_folder",
     "reasons",
     "train",
 ]

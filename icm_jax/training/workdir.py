@@ -118,6 +118,21 @@ def reasons(path: Path) -> Iterator[None]:
         raise WorkdirError(f"cannot write {where}: {error.strerror or error}") from error
 
 
+def output_folder(output: str | os.PathLike) -> Path:
+    """The folder that a use of a finished run writes to, made where there is none.
+
+    Raises:
+      ValueError: it is a file, or no path on this machine.
+      WorkdirError: it cannot be made.
+    """
+    folder = paths.local(output, "output")
+    if folder.is_file():
+        raise ValueError(f"output: {str(folder)!r} is a file; choose a folder")
+    with reasons(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes `value` to `path` so that there is always the old file or the whole new one.
 

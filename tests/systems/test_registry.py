@@ -22,16 +22,23 @@ def test_a_system_that_there_is_not_is_refused_with_those_that_there_are():
         registry.validate(ConfigDict({}))
 
 
-def test_kinds_that_have_a_mode_agree_on_whether_it_takes_an_input():
-    modes = registry.uses()
-    assert modes == {"restore": True, "export": False, "predict": True, "generate": False}
+def test_kinds_that_have_a_mode_agree_on_what_it_takes():
+    modes = {mode: (use.takes_input, *use.options) for mode, use in registry.uses().items()}
+    assert modes == {
+        "restore": (True,),
+        "export": (False,),
+        "predict": (True,),
+        "generate": (False, "labels", "count", "seed"),
+        "stylize": (True, "seed"),
+    }
     for kind in registry.SYSTEMS.values():
-        assert all(use.takes_input is modes[mode] for mode, use in kind.uses.items())
+        for mode, use in kind.uses.items():
+            assert (use.takes_input, *use.options) == modes[mode]
 
 
 def test_a_mode_that_a_run_cannot_be_used_by_is_refused():
     with pytest.raises(ValueError, match="^--mode=predict: a run of 'icm' .*; it can restore, exp"):
         registry.use_of({"system": "icm"}, "predict")
-    said = "^--mode=export: a run of 'oracle' cannot do that, nor restore, predict, generate$"
+    said = "^--mode=export: a run of 'oracle' cannot do that, nor restore, predict, gen"
     with pytest.raises(ValueError, match=said):
         registry.use_of({"system": "oracle"}, "export")

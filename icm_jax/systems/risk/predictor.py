@@ -91,28 +91,13 @@ def columns(risk: Risk, title: str = "") -> dict[str, Any]:
     }
 
 
-def made(output: str | os.PathLike) -> Path:
-    """The folder that predictions are written to, made where there is none.
-
-    Raises:
-      ValueError: it is a file, or no path on this machine.
-      WorkdirError: it cannot be made.
-    """
-    folder = paths.local(output, "output")
-    if folder.is_file():
-        raise ValueError(f"output: {str(folder)!r} is a file; choose a folder")
-    with reasons(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def write(folder: Path, names: Sequence[str], found: Columns, title: str = "name") -> Path:
     """Writes `predictions.csv`, a row an input, and `predictions.npz`, an array a column.
 
     Both are whole before either takes the place of an older one.
 
     Args:
-      folder: see `made`.
+      folder: see `icm_jax.training.output_folder`.
       names: of the inputs, the first column of the CSV.
       found: the other columns, `[N]` each.
       title: of the first column.

@@ -12,6 +12,7 @@ from icm_jax import training
 from icm_jax.systems.risk import predictor, wrappers
 from icm_jax.systems.risk.networks.mlp import MLP
 from icm_jax.systems.risk.wrappers import Risk
+from icm_jax.training import output_folder
 
 NET = MLP(1, (3,))
 
@@ -82,7 +83,7 @@ FOUND = {"prediction": np.float32([0.1, 1e-9]), "density": np.float32([-1 / 3, 2
 
 
 def test_tables_and_arrays_say_the_same(tmp_path):
-    folder = predictor.made(tmp_path / "new" / "out")
+    folder = output_folder(tmp_path / "new" / "out")
     assert predictor.write(folder, ["a,b.png", "c\udcff.png"], FOUND) == folder / "predictions.csv"
     with (folder / "predictions.csv").open(newline="", errors="surrogateescape") as file:
         rows = list(csv.reader(file))
@@ -96,7 +97,7 @@ def test_tables_and_arrays_say_the_same(tmp_path):
 
 
 def test_a_write_that_fails_or_is_killed_leaves_the_older_files(tmp_path, monkeypatch):
-    folder = predictor.made(tmp_path)
+    folder = output_folder(tmp_path)
     predictor.write(folder, ["0", "1"], FOUND, "row")
     older = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert older.keys() == {"predictions.csv", "predictions.npz"}
@@ -120,6 +121,6 @@ def test_a_write_that_fails_or_is_killed_leaves_the_older_files(tmp_path, monkey
 def test_an_output_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "out").write_text("")
     with pytest.raises(ValueError, match="^output: '.*/out' is a file; choose a folder$"):
-        predictor.made(tmp_path / "out")
+        output_folder(tmp_path / "out")
     with pytest.raises(training.WorkdirError, match="cannot write .*: Not a directory"):
-        predictor.made(tmp_path / "out" / "in")
+        output_folder(tmp_path / "out" / "in")

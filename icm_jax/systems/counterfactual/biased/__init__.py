@@ -7,7 +7,7 @@ from icm_jax.data import Splits
 from icm_jax.systems.counterfactual.biased import colored, double_colored, own, wildlife
 from icm_jax.systems.counterfactual.biased.digits import environments_of
 from icm_jax.systems.counterfactual.biased.settings import DATA_FIELDS, OWN, SETS, check_data
-from icm_jax.systems.counterfactual.biased.types import BiasedData, Split
+from icm_jax.systems.counterfactual.biased.types import BiasedData, Split, given
 
 __all__ = [
     "DATA_FIELDS",
@@ -17,6 +17,7 @@ __all__ = [
     "Split",
     "check_data",
     "environments_of",
+    "given",
     "load",
     "make",
 ]

@@ -1,7 +1,7 @@
 """What a data set is whose colours or textures tell the class in training only."""
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -45,3 +45,26 @@ class BiasedData(NamedTuple):
     render: Callable[[Mapping[str, jax.Array], Mapping[str, jax.Array], jax.Array], jax.Array]
     classes: int
     size: int
+
+
+def given(made: Sequence[BiasedData]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What steps are given of a data set as several seeds make it, see `System.shared`, `data`.
+
+    Arrays that are the very same for all seeds, such as images of one's own, are shared.
+
+    Args:
+      made: by each seed.
+
+    Returns:
+      What is shared: `shared`, and of `parts` and `labels` of training what is the same; and what
+      is left of these for each seed.
+    """
+    each = [{"parts": of.train.parts, "labels": of.train.labels} for of in made]
+
+    def is_same(name: str) -> bool:
+        first, *others = (jax.tree.leaves(of[name]) for of in each)
+        return all(a is b for other in others for a, b in zip(first, other, strict=True))
+
+    shared = {name: of_first for name, of_first in each[0].items() if is_same(name)}
+    own = [{name: of[name] for name in of if name not in shared} for of in each]
+    return {"shared": made[0].shared, **shared}, own

@@ -31,20 +31,18 @@ def build_seeds(
     gan, outside = (
         make_gan(config, made[0].classes, made[0].size, axis) for axis in (axis_name, None)
     )
+    shared_data, own_data = biased.given(made)
     shared = System(
         name=config.system,
         init=functools.partial(init_state, outside),
         phases=(Phase("training", config.steps, functools.partial(step, gan, made[0])),),
         data={},
-        shared={"shared": made[0].shared},
+        shared=shared_data,
         evaluate=functools.partial(evaluation.evaluate, outside),
         figures=evaluation.draw_figures,
         headline=evaluation.headline,
     )
     return tuple(
-        shared._replace(
-            data={"parts": of.train.parts, "labels": of.train.labels},
-            evaluate=functools.partial(shared.evaluate, of),
-        )
-        for of in made
+        shared._replace(data=own, evaluate=functools.partial(shared.evaluate, of))
+        for own, of in zip(own_data, made, strict=True)
     )

@@ -3,8 +3,8 @@
 from icm_jax.systems.counterfactual.generation.build import build_seeds, load
 from icm_jax.systems.counterfactual.generation.config import SCHEMA
 from icm_jax.systems.counterfactual.generation.evaluation import numbers
+from icm_jax.systems.counterfactual.generation.modes import USES
 from icm_jax.systems.counterfactual.generation.stories import MEASURES, tell
-from icm_jax.systems.counterfactual.generation.use import USES
 from icm_jax.systems.kind import Curve, Kind
 
 KIND = Kind(

@@ -9,7 +9,7 @@ from icm_jax.data import Splits
 from icm_jax.system import Phase, System
 from icm_jax.systems.counterfactual import biased
 from icm_jax.systems.counterfactual.generate import make_generate
-from icm_jax.systems.counterfactual.generation import evaluation, figures
+from icm_jax.systems.counterfactual.generation import evaluation, figures, history
 from icm_jax.systems.counterfactual.generation.evaluation import Evaluator
 from icm_jax.systems.counterfactual.generation.state import init_state, make_networks
 from icm_jax.systems.counterfactual.generation.steps import Training, step
@@ -45,16 +45,23 @@ def build_seeds(
     networks = make_networks(config, made[0].classes, made[0].size, axis_name)
     outside = make_networks(config, made[0].classes, made[0].size).mechanisms
     training = Training(config, networks, made[0], axis_name)
+    evaluator = Evaluator(config, made[0], make_generate(outside))
+    phase = Phase(
+        "training",
+        config.steps,
+        functools.partial(step, training),
+        observe=functools.partial(history.observe, config, evaluator.show_parts),
+    )
+    empty = history.empty(config, made[0].classes, made[0].size)
+    shared_data, own_data = biased.given(made)
     shared = System(
         name=config.system,
-        init=functools.partial(init_state, networks, made[0].size),
-        phases=(Phase("training", config.steps, functools.partial(step, training)),),
+        init=functools.partial(init_state, networks, made[0].size, empty),
+        phases=(phase,),
         data={},
-        shared={"vgg": weights, "shared": made[0].shared},
-        evaluate=Evaluator(config, made[0], make_generate(outside)),
+        shared={"vgg": weights, **shared_data},
+        evaluate=evaluator,
         figures=figures.draw,
         headline=evaluation.headline,
     )
-    return tuple(
-        shared._replace(data={"parts": of.train.parts, "labels": of.train.labels}) for of in made
-    )
+    return tuple(shared._replace(data=own) for own in own_data)

@@ -34,6 +34,7 @@ DISCRIMINATOR_FIELDS: Fields = {
     "width": Field(512, at_least(1), "of dense layers; channels of the first convolution"),
     "dropout": Field(0.4, fraction(), "of the dense layers", of=("linear",)),
 }
+
 # What a generator is and how it learns, whatever it learns from.
 RECIPE_FIELDS: Fields = {
     "batch_size": Field(16, at_least(2), "images of a step, on all devices"),

@@ -13,12 +13,13 @@ from icm_jax.chunks import in_chunks
 from icm_jax.streams import SeedStream
 from icm_jax.system import Evaluation, PyTree
 from icm_jax.systems.counterfactual.biased import BiasedData
-from icm_jax.systems.counterfactual.generate import Counterfactuals, Generate
+from icm_jax.systems.counterfactual.generate import Generate
+from icm_jax.systems.counterfactual.generation import history
 from icm_jax.systems.counterfactual.generation.state import State
 from icm_jax.systems.counterfactual.masks import MaskCheck, check_masks
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
 
-_SHOWN = 10  # classes in pictures, and images of a walk
+_FRAMES = 10  # of a walk
 
 
 class Evaluator(NamedTuple):
@@ -52,38 +53,38 @@ class Evaluator(NamedTuple):
             "whole_masks": whole,
             "masks": [check._asdict() for check in found],
         }
-        arrays = self._show(variables) if complete else {}
+        arrays = self._show(state) if complete else {}
         return Evaluation(scalars, summary, arrays)
 
-    def _show(self, variables: PyTree) -> dict[str, np.ndarray]:
-        """Pictures: parts, images of each shape in each texture, walks of one mechanism."""
-        classes = min(self.biased.classes, _SHOWN)
+    def show_parts(self, variables: PyTree) -> np.ndarray:
+        """See `history.show_parts`."""
+        return history.show_parts(self.generate, self.biased.classes, self.config, variables)
+
+    def _show(self, state: State) -> dict[str, np.ndarray]:
+        """Pictures: parts, now and before, shapes in all textures, walks of one mechanism."""
+        variables = state.generator.variables
+        classes = min(self.biased.classes, history.SHOWN)
         latent, every = self.config.generator.latent, np.arange(classes, dtype=np.int32)
         key = streams.of_seed(0, SeedStream.EVALUATION)
         start, end = np.asarray(jax.random.normal(key, (2, latent)))
 
-        def make(noise: Each, labels: Each) -> Counterfactuals:
-            return jax.tree.map(np.asarray, self.generate(variables, noise, labels, key))
+        def make(noise: Each, labels: Each) -> np.ndarray:
+            return history.to_unit(np.asarray(self.generate(variables, noise, labels, key).images))
 
-        alike = np.tile(start, (classes, 1))
-        own = make(Each(*[alike] * 3), Each(*[every] * 3))
-        parts = [own.mask.repeat(3, axis=3), *map(_shown, own[1:])]
+        alike = Each(*[np.tile(start, (classes, 1))] * 3)
         rows = [
-            _shown(
-                make(
-                    Each(*[alike] * 3), Each(np.full_like(every, shape), every, every[::-1])
-                ).images
-            )
-            for shape in every
+            make(alike, Each(np.full_like(every, shape), every, every[::-1])) for shape in every
         ]
-        steps = np.linspace(0, 1, _SHOWN, dtype=np.float32)[:, None]
-        there, moving = np.tile(start, (_SHOWN, 1)), (1 - steps) * start + steps * end
-        zero = np.zeros(_SHOWN, np.int32)
+        steps = np.linspace(0, 1, _FRAMES, dtype=np.float32)[:, None]
+        there, moving = np.tile(start, (_FRAMES, 1)), (1 - steps) * start + steps * end
+        zero = np.zeros(_FRAMES, np.int32)
         walks = [
-            _shown(make(Each(*[there] * 3)._replace(**{name: moving}), Each(*[zero] * 3)).images)
+            make(Each(*[there] * 3)._replace(**{name: moving}), Each(*[zero] * 3))
             for name in Each._fields
         ]
-        return {"parts": np.stack(parts), "grid": np.stack(rows), "walks": np.stack(walks)}
+        parts = self.show_parts(variables)
+        pictures = {"parts": parts, "grid": np.stack(rows), "walks": np.stack(walks)}
+        return pictures | history.shown(self.config, state.history, parts)
 
 
 def check_classes(
@@ -115,8 +116,3 @@ def numbers(
     del records
     areas = [check["area"] for check in summary["masks"]]
     return {**headline(summary), "mean mask": float(np.mean(areas))}
-
-
-def _shown(images: np.ndarray) -> np.ndarray:
-    """Images in [-1, 1] as they are drawn, in [0, 1]."""
-    return np.clip((images + 1) / 2, 0, 1)

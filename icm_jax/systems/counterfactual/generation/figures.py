@@ -1,9 +1,11 @@
 """A generator in pictures: parts, shapes in all textures, walks, masks along training."""
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from icm_jax.report import figures, lines, series
 from icm_jax.system import Evaluation
+from icm_jax.systems.counterfactual.generation.history import PARTS
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
 
 
@@ -39,9 +41,10 @@ def _draw_images(evaluation: Evaluation) -> dict[str, Figure]:
     parts, grid, walks = (evaluation.arrays[name] for name in ("parts", "grid", "walks"))
     labels = [str(label) for label in range(grid.shape[0])]
     return {
+        "history": _draw_history(evaluation.arrays["history"], evaluation.arrays["steps"]),
         "parts": figures.image_grid(
             parts,
-            ["mask", "foreground", "background", "image"],
+            PARTS,
             labels,
             "What each class is made of",
         ),
@@ -58,3 +61,15 @@ def _draw_images(evaluation: Evaluation) -> dict[str, Figure]:
             "A walk of one mechanism's noise, the others standing still",
         ),
     }
+
+
+def _draw_history(history: np.ndarray, steps: np.ndarray) -> Figure:
+    """The parts of some classes at several steps, see `history.shown`."""
+    classes = history.shape[2]
+    rows = np.concatenate([history[:, :, label] for label in range(classes)], axis=1)
+    return figures.image_grid(
+        rows / 255,
+        [f"step {step}" for step in steps],
+        [f"{label}: {part}" for label in range(classes) for part in PARTS],
+        "What some classes are made of, along training",
+    )

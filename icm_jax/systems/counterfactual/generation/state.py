@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from icm_jax.networks.compute import Compute
 from icm_jax.schedules import decaying
 from icm_jax.system import PyTree
+from icm_jax.systems.counterfactual.generation.history import History
 from icm_jax.systems.counterfactual.networks.discriminators import (
     ConvDiscriminator,
     LinearDiscriminator,
@@ -30,6 +31,7 @@ class State(NamedTuple):
 
     generator: Player
     discriminator: Player
+    history: History
 
 
 class Networks(NamedTuple):
@@ -86,14 +88,21 @@ def _rate(rates: ConfigDict, learning_rate: float) -> ConfigDict:
     return ConfigDict({"learning_rate": learning_rate, "decay": rates.decay})
 
 
-def init_state(networks: Networks, size: int, key: jax.Array) -> State:
-    """Networks that have learned nothing."""
+def init_state(networks: Networks, size: int, history: History, key: jax.Array) -> State:
+    """Networks that have learned nothing, of which nothing is kept but `history`."""
     ours, theirs = jax.random.split(key)
-    noise, labels = jnp.zeros((1, networks.latent)), jnp.zeros(1, jnp.int32)
-    generator = networks.mechanisms.init(ours, Each(*[noise] * 3), Each(*[labels] * 3))
+    generator = init_generator(networks, ours)
+    labels = jnp.zeros(1, jnp.int32)
     images = jnp.zeros((1, size, size, 3))
     discriminator = networks.discriminator.init(theirs, images, labels)
     return State(
         Player(generator, networks.generator_optimizer.init(generator["params"])),
         Player(discriminator, networks.discriminator_optimizer.init(discriminator["params"])),
+        jax.tree.map(jnp.asarray, history),
     )
+
+
+def init_generator(networks: Networks, key: jax.Array) -> PyTree:
+    """The variables of mechanisms that have learned nothing."""
+    noise, labels = jnp.zeros((1, networks.latent)), jnp.zeros(1, jnp.int32)
+    return networks.mechanisms.init(key, Each(*[noise] * 3), Each(*[labels] * 3))

@@ -73,7 +73,8 @@ def step(training: Training, state: State, data: Data, key: jax.Array) -> tuple[
     discriminator, told = _learn_to_tell(training, state.discriminator, batch, fake, keys[1])
     sums = collectives.psum({**metrics, **told}, training.axis_name)
     size = jnp.float32(training.config.batch_size)
-    return State(generator, discriminator), {k: Mean(total, size) for k, total in sums.items()}
+    state = State(generator, discriminator, state.history)
+    return state, {k: Mean(total, size) for k, total in sums.items()}
 
 
 def _draw(training: Training, data: Data, key: jax.Array) -> _Batch:

@@ -23,7 +23,7 @@ def tell(summary: Mapping[str, Any]) -> Story:
         picture="counterfactuals",
         head=("class", "mask: area (%)", "of its frame (%)", "mask"),
         rows=rows,
-        curves=("parts", "walks", "masks", "training"),
+        curves=("history", "parts", "walks", "masks", "training"),
         notes=[
             "The check of masks needs no label: a mask is empty, full, inverted, touches the frame "
             "of 3 pixels, or is whole (icm_jax.systems.counterfactual.masks). A whole mask need "

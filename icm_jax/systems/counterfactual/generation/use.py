@@ -1,4 +1,4 @@
-"""Use of a finished generator: counterfactual data sets."""
+"""A finished generator: counterfactuals of labels that are chosen or drawn, from Python."""
 
 import functools
 import os
@@ -7,27 +7,28 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from PIL import Image
 
-from icm_jax import paths, schema
+from icm_jax import exported, paths, schema
 from icm_jax.chunks import in_chunks
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.generate import (
     draw_labels,
     draw_noise,
+    generate,
     make_generate,
 )
 from icm_jax.systems.counterfactual.generation.config import SCHEMA
-from icm_jax.systems.counterfactual.generation.state import init_state, make_networks
+from icm_jax.systems.counterfactual.generation.state import init_generator, make_networks
 from icm_jax.systems.counterfactual.networks.mechanisms import Each, Mechanisms
+from icm_jax.systems.counterfactual.style import stylize
 from icm_jax.systems.counterfactual.weights import authors
-from icm_jax.systems.kind import Use
-from icm_jax.training import finished, reasons
+from icm_jax.training import finished
 
-_COUNT = 10_000  # images that the mode writes
+__all__ = ["Generator", "check_labels", "load", "stylize", "to_pixels"]
+
 _CHUNK = 100
-_FRAMES = 48  # of a walk
 _CLASSES, _SIZE = 10, 32  # of published generators
 
 
@@ -58,8 +59,43 @@ class Generator(NamedTuple):
     latent: int
     classes: int
 
+    def generate(
+        self,
+        noise: np.ndarray | jax.Array,
+        shape: np.ndarray | jax.Array,
+        foreground: np.ndarray | jax.Array,
+        background: np.ndarray | jax.Array,
+        seed: int = 0,
+    ) -> dict[str, jax.Array]:
+        """Makes counterfactuals of noise and labels that are given, in one call.
+
+        Args:
+          noise: u, float32 `[B, Z]` for all mechanisms, or `[B, 3, Z]`: for each its own.
+          shape: label of the shape, int `[B]`, 0 to L - 1.
+          foreground: likewise.
+          background: likewise.
+          seed: of the cyclic shifts of textures.
+
+        Returns:
+          What `Counterfactuals` has, by name.
+
+        Raises:
+          ValueError: a label is none of the L.
+        """
+        labels = Each(*(np.asarray(label, np.int32) for label in (shape, foreground, background)))
+        for name, label in labels._asdict().items():
+            check_labels(label, self.classes, name)
+        noise = jnp.asarray(noise, jnp.float32)
+        if noise.ndim == 2:
+            noise = jnp.repeat(noise[:, None], 3, axis=1)
+        of_each = Each(*jnp.moveaxis(noise, 1, 0))
+        make = make_generate(self.mechanisms)
+        return make(self.variables, of_each, labels, jax.random.key(seed))._asdict()
+
     def draw(self, count: int, seed: int = 0, labels: Sequence[int | None] = (None,) * 3) -> dict:
         """Draws counterfactuals: `images` uint8 `[N, S, S, 3]` and the labels int32 `[N]` of each.
+
+        Of one seed and choice of labels a smaller count draws the first of a larger one.
 
         Args:
           count: N, at least 1.
@@ -68,25 +104,20 @@ class Generator(NamedTuple):
 
         Returns:
           `images`, and `shape`, `foreground`, `background`, the labels.
+
+        Raises:
+          ValueError: a label is none of the L.
         """
-        keys = jax.random.split(jax.random.key(seed), 3)
-        noise = draw_noise(keys[0], count, self.latent)
-        drawn = draw_labels(keys[1], count, self.classes)
-        chosen = Each(
-            *(
-                np.asarray(of) if label is None else np.full(count, label, np.int32)
-                for of, label in zip(drawn, labels, strict=True)
-            )
-        )
+        for name, label in zip(Each._fields, labels, strict=True):
+            if label is not None:
+                check_labels(np.int32(label), self.classes, name)
+        fixed = self.mechanisms, self.latent, self.classes, Each(*labels)
+        key = jax.random.key(seed)
 
-        def call(index: np.ndarray) -> jax.Array:
-            parts = jax.tree.map(lambda array: array[index], (noise, chosen))
-            key = jax.random.fold_in(keys[2], index[0])
-            return make(self.variables, *parts, key).images
+        def call(index: np.ndarray) -> dict[str, jax.Array]:
+            return _draw_chunk(*fixed, self.variables, key, index[0])
 
-        make = make_generate(self.mechanisms)
-        images = in_chunks(call, count, _CHUNK, "images")
-        return {"images": _to_pixels(images), **chosen._asdict()}
+        return in_chunks(call, count, _CHUNK, "images")
 
     def walk(self, mechanism: str, label: int, frames: int = 48, seed: int = 0) -> np.ndarray:
         """Walks round a circle in one mechanism's noise, the others standing still.
@@ -111,7 +142,27 @@ class Generator(NamedTuple):
         make, key = make_generate(self.mechanisms), jax.random.key(seed)
         each = (_one((noise, labels), frame) for frame in range(frames))
         images = [make(self.variables, *of, key).images for of in each]
-        return _to_pixels(np.concatenate(images))
+        return np.asarray(to_pixels(jnp.concatenate(images)))
+
+    def export(self, path: str | os.PathLike) -> None:
+        """Writes the generator as one file that `jax.export.deserialize` reads.
+
+        It is a function of noise float32 `[b, 3, Z]`, the labels of shape, foreground and
+        background, int32 `[b]` each, and the seed of the shifts, uint32. It returns a dict as
+        `generate` does.
+
+        Raises:
+          ValueError, WorkdirError: as `icm_jax.exported.write`.
+        """
+
+        def made(noise: jax.Array, *others: jax.Array) -> dict[str, jax.Array]:
+            *labels, seed = others
+            of_each, key = Each(*jnp.moveaxis(noise, 1, 0)), jax.random.key(seed)
+            made = generate(self.mechanisms, self.variables, of_each, Each(*labels), key)
+            return made._asdict()
+
+        label, seed = jax.ShapeDtypeStruct((None,), jnp.int32), jax.ShapeDtypeStruct((), jnp.uint32)
+        exported.write(made, (3, self.latent), path, [label] * 3 + [seed])
 
 
 def load(place: str | os.PathLike, field: str = "workdir") -> Generator:
@@ -137,7 +188,7 @@ def load(place: str | os.PathLike, field: str = "workdir") -> Generator:
     networks = make_networks(run.config, classes, size)
 
     def init(key: jax.Array) -> _State:
-        return _State(_Player(init_state(networks, size, key).generator.variables))
+        return _State(_Player(init_generator(networks, key)))
 
     variables = jax.device_put(run.saved().state(init).generator.variables)
     return Generator(networks.mechanisms, variables, networks.latent, classes)
@@ -145,56 +196,51 @@ def load(place: str | os.PathLike, field: str = "workdir") -> Generator:
 
 def _load_published(path: Path, field: str) -> Generator:
     networks = make_networks(SCHEMA.defaults(), _CLASSES, _SIZE)
-    init = functools.partial(init_state, networks, _SIZE)
-    template = jax.eval_shape(init, jax.random.key(0)).generator.variables
+    template = jax.eval_shape(functools.partial(init_generator, networks), jax.random.key(0))
     variables = jax.device_put(authors.load(path, template, field))
     return Generator(networks.mechanisms, variables, networks.latent, _CLASSES)
 
 
-def _generate(workdir: Path, source: None, output: Path) -> str:
-    """Writes `counterfactuals.npz`, a sheet of the first hundred, and a walk of each mechanism."""
-    del source
-    generator = load(workdir)
-    folder = paths.local(output, "output")
-    if folder.is_file():
-        raise ValueError(f"output: {str(folder)!r} is a file; choose a folder")
-    drawn = generator.draw(_COUNT)
-    with reasons(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with (
-            paths.replaced(folder / "counterfactuals.npz") as unfinished,
-            unfinished.open("wb") as file,
-        ):
-            np.savez_compressed(file, **drawn)
-        Image.fromarray(_sheet(drawn["images"][:100])).save(folder / "counterfactuals.png")
-        for mechanism in Each._fields:
-            _save_walks(generator, mechanism, folder / f"walk_{mechanism}.gif")
-    return f"{_COUNT} images generated\n{folder / 'counterfactuals.npz'}"
+def check_labels(labels: np.ndarray, classes: int, name: str) -> None:
+    """Refuses labels that there are not.
+
+    Raises:
+      ValueError: one is not 0 to `classes` - 1; it says `name` for them.
+    """
+    if ((labels < 0) | (labels >= classes)).any():
+        wrong = labels[(labels < 0) | (labels >= classes)].flat[0]
+        raise ValueError(f"{name}: {wrong} is not allowed; it must be a label, 0 to {classes - 1}")
 
 
-def _save_walks(generator: Generator, mechanism: str, path: Path) -> None:
-    """Writes the walks of up to ten classes, side by side, as an animation."""
-    classes = range(min(generator.classes, 10))
-    walks = np.concatenate([generator.walk(mechanism, label, _FRAMES) for label in classes], axis=2)
-    first, *others = (Image.fromarray(frame) for frame in walks)
-    first.save(path, save_all=True, append_images=others, duration=80, loop=0)
+def to_pixels(images: jax.Array) -> jax.Array:
+    """Images in [-1, 1] as uint8."""
+    return jnp.round((jnp.clip(images, -1, 1) + 1) * 127.5).astype(jnp.uint8)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _draw_chunk(
+    mechanisms: Mechanisms,
+    latent: int,
+    classes: int,
+    said: Each,
+    variables: PyTree,
+    key: jax.Array,
+    start: jax.Array,
+) -> dict[str, jax.Array]:
+    """The `_CHUNK` counterfactuals from number `start` on, see `Generator.draw`."""
+    noise_key, label_key, shift_key = jax.random.split(jax.random.fold_in(key, start), 3)
+    noise = draw_noise(noise_key, _CHUNK, latent)
+    drawn = draw_labels(label_key, _CHUNK, classes)
+    labels = Each(
+        *(
+            of if label is None else jnp.full_like(of, label)
+            for of, label in zip(drawn, said, strict=True)
+        )
+    )
+    made = generate(mechanisms, variables, noise, labels, shift_key)
+    return {"images": to_pixels(made.images), **labels._asdict()}
 
 
 def _one(tree: PyTree, index: int) -> PyTree:
     """The arrays of one image, `[1, ...]`."""
     return jax.tree.map(lambda array: array[index : index + 1], tree)
-
-
-def _to_pixels(images: np.ndarray) -> np.ndarray:
-    """Images in [-1, 1] as uint8."""
-    return np.round((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
-
-
-def _sheet(images: np.ndarray) -> np.ndarray:
-    """100 images `[100, S, S, 3]` in ten rows."""
-    return np.concatenate(
-        [np.concatenate(list(row), 1) for row in images.reshape(10, 10, *images.shape[1:])]
-    )
-
-
-USES = {"generate": Use(_generate)}

@@ -59,6 +59,7 @@ def build_seeds(
     groups = told.count_groups(config, made[0]) if config.method in TOLD else 1
     parts = Parts(config, network, outside, drawn, example, groups, axis_name)
     method = lntl if config.method == "lntl" else plain
+    shared_data, own_data = biased.given(made)
     shared = System(
         name=config.system,
         init=functools.partial(method.init, parts),
@@ -67,23 +68,23 @@ def build_seeds(
         evaluate=functools.partial(evaluation.evaluate, config, jax.jit(outside.apply)),
         figures=evaluation.draw_figures,
         headline=evaluation.headline,
-        shared={"shared": made[0].shared, "generator": supply.arrays if supply else {}},
+        shared={"generator": supply.arrays if supply else {}, **shared_data},
         learns_from=functools.partial(auxiliary.learned, config),
     )
+    firsts = auxiliary.build(config, splits, seeds, axis_name)
     return tuple(
         shared._replace(
-            data=_data(config, of),
+            data=own | _groups(config, of),
             evaluate=functools.partial(shared.evaluate, of),
             auxiliary=first,
         )
-        for of, first in zip(made, auxiliary.build(config, splits, seeds, axis_name), strict=True)
+        for own, of, first in zip(own_data, made, firsts, strict=True)
     )
 
 
-def _data(config: ConfigDict, data: BiasedData) -> dict[str, Any]:
-    """What training is given; only methods that are told of groups are given them."""
-    given = {"parts": data.train.parts, "labels": data.train.labels}
-    return given | ({"groups": told.make_groups(config, data)} if config.method in TOLD else {})
+def _groups(config: ConfigDict, data: BiasedData) -> dict[str, Any]:
+    """The groups of training images, given to methods alone that are told of them."""
+    return {"groups": told.make_groups(config, data)} if config.method in TOLD else {}
 
 
 def _find_supply(config: ConfigDict, data: BiasedData) -> Supply | None:
@@ -93,7 +94,7 @@ def _find_supply(config: ConfigDict, data: BiasedData) -> Supply | None:
     if needs_generator(config):
         return auxiliary.supply(config, data)
     supply = load_supply(
-        config.generator, "generator", config.method in GAN, **config.counterfactuals
+        config.generator, "generator", gan=config.method in GAN, **config.counterfactuals
     )
     pairs = (supply.classes, data.classes, "classes"), (supply.size, data.size, "pixels a side")
     for theirs, ours, what in pairs:

@@ -34,8 +34,8 @@ METHODS = {
     "most",
 }
 GAN = ("gan", "both_gan")  # methods that take images of a conditional GAN
-_COUNTERFACTUAL = ("counterfactual", "both")
-SUPPLIED = (*_COUNTERFACTUAL, *GAN)  # methods that take images of a generator
+COUNTERFACTUAL = ("counterfactual", "both")  # methods that take counterfactuals
+SUPPLIED = (*COUNTERFACTUAL, *GAN)  # methods that take images of a generator
 TOLD = ("irm", "balanced", "group_dro")  # methods that are told of groups
 _OF_LNTL = ("lntl",)
 
@@ -63,13 +63,10 @@ _FIELDS: Fields = {
             0,
             at_least(0),
             "how many different ones a generator makes; 0: each is another, however many are used",
-            of=_COUNTERFACTUAL,
+            of=COUNTERFACTUAL,
         ),
         "per_shape": Field(
-            1,
-            at_least(1),
-            "how many of these have one shape, in other textures",
-            of=_COUNTERFACTUAL,
+            1, at_least(1), "how many of these have one shape, in other textures", of=COUNTERFACTUAL
         ),
     },
     "recipe": generation.RECIPE_FIELDS,

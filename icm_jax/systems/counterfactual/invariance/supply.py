@@ -43,20 +43,24 @@ class Supply(NamedTuple):
 
 
 def load(
-    place: str | os.PathLike, field: str, gan: bool = False, count: int = 0, per_shape: int = 1
+    place: str | os.PathLike,
+    field: str,
+    count: int = 0,
+    per_shape: int = 1,
+    gan: bool = False,
 ) -> Supply:
     """The supply that a config names.
 
     Args:
       place: of a generator, see `use.load`, or of images that `--mode=generate` wrote, an `.npz`.
       field: what gives it, for errors.
-      gan: whether it is to be a finished conditional GAN, and no counterfactuals.
       count: see `of_generator`.
       per_shape: likewise.
+      gan: whether it is to be a finished conditional GAN, and no counterfactuals.
 
     Raises:
-      ValueError: the file is of something else, or of images, whose number is what it is; or the
-        run of the other kind.
+      ValueError: the file is of something else, or of images, whose number is what it is, or the
+        run is of the other kind.
       FileNotFoundError: there is no such file.
       WorkdirError, CheckpointError: the generator's run is not finished, or damaged.
     """
@@ -118,19 +122,6 @@ def _generate(
     return made.images, labels.shape
 
 
-def _draw_of_many(
-    generator: Generator,
-    many: int,
-    per_shape: int,
-    variables: PyTree,
-    key: jax.Array,
-    count: int,
-    axis_name: str | None,
-) -> tuple[jax.Array, jax.Array]:
-    index = collectives.share(jax.random.randint(key, (count,), 0, many), axis_name)
-    return make_numbered(generator, per_shape, variables, index)
-
-
 def of_gan(gan: FinishedGan) -> Supply:
     """Images of a conditional GAN, none of which is kept."""
     make = functools.partial(_apply_gan, gan._replace(variables=None))
@@ -145,6 +136,19 @@ def _apply_gan(
     labels = jax.random.randint(label_key, (count,), 0, gan.generator.classes)
     noise, labels = collectives.share((noise, labels), axis_name)
     return gan.generator.apply(variables, noise, labels), labels
+
+
+def _draw_of_many(
+    generator: Generator,
+    many: int,
+    per_shape: int,
+    variables: PyTree,
+    key: jax.Array,
+    count: int,
+    axis_name: str | None,
+) -> tuple[jax.Array, jax.Array]:
+    index = collectives.share(jax.random.randint(key, (count,), 0, many), axis_name)
+    return make_numbered(generator, per_shape, variables, index)
 
 
 def _of_file(path: Path, field: str) -> Supply:

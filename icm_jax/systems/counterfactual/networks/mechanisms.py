@@ -4,6 +4,7 @@ Shape, foreground and background are three networks, each of its own noise and l
 embedding of labels. Layers and sizes are those of the published code (mnists/models/cgn.py).
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import chex
@@ -76,8 +77,9 @@ class Settings(NamedTuple):
 
     def conv_doubled(self, features: int) -> nn.Conv:
         """A 3x3 convolution of the nearest neighbours at twice the resolution."""
+        around = functools.partial(convolve_doubled, on_cpu=self.compute.on_cpu)
         return self.compute.conv(
-            features, around=convolve_doubled, use_bias=False, kernel_init=self.kernel_init
+            features, around=around, use_bias=False, kernel_init=self.kernel_init
         )
 
     def start(self, x: jax.Array, features: int) -> jax.Array:

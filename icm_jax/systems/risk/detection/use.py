@@ -18,7 +18,7 @@ from icm_jax.systems.risk.detection.config import SCHEMA
 from icm_jax.systems.risk.detection.model import make_model
 from icm_jax.systems.risk.faces import prepare
 from icm_jax.systems.risk.predictor import Predictor
-from icm_jax.training import finished
+from icm_jax.training import finished, output_folder
 
 
 class _Trained(NamedTuple):
@@ -88,7 +88,7 @@ def _predict(workdir: Path, source: Path, output: Path) -> str:
     run = finished.read(workdir)
     detector = _load(run)
     names, images = read(source, detector.shape[-1], run.config.data)
-    folder = predictor.made(output)
+    folder = output_folder(output)
     found = detector(images.astype(np.float32) / 255)
     return f"{len(names)} images predicted\n{predictor.write(folder, names, found)}"
 

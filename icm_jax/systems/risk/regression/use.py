@@ -20,7 +20,7 @@ from icm_jax.systems.risk.regression.registry import make_models
 from icm_jax.systems.risk.regression.steps import Models
 from icm_jax.systems.risk.table_files import check_finite, read_csv
 from icm_jax.systems.risk.wrappers.controller import Controller
-from icm_jax.training import finished
+from icm_jax.training import finished, output_folder
 
 
 class _Trained(NamedTuple):
@@ -165,7 +165,7 @@ def _from_json(said: Any) -> Any:
 def _predict(workdir: Path, source: Path, output: Path) -> str:
     models = load(workdir)
     features = read(source, *models.shape)
-    folder = predictor.made(output)
+    folder = output_folder(output)
     rows = [str(row) for row in range(len(features))]
     table = predictor.write(folder, rows, models(features), "row")
     return f"{len(rows)} rows predicted\n{table}"

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from systems.counterfactual.biased.digits import SCHEMA, settings
+from systems.counterfactual.generation.tiny import squares
 
 from icm_jax.schema import validate
 from icm_jax.systems.counterfactual import biased
@@ -31,6 +32,22 @@ def test_images_of_a_folder_are_taken_as_they_are(folder):
     # 51 of 255 is .2, and 2 * .2 - 1 = -.6.
     np.testing.assert_allclose(images[0], np.full((64, 64, 3), -0.6), atol=1e-6)
     np.testing.assert_array_equal(images[-1], np.ones((64, 64, 3)))
+
+
+def test_images_of_a_folder_are_put_there_once_for_all_seeds(folder):
+    data = settings(set="folder", source="folder", dir=str(folder), size=64)
+    splits = biased.load(data)
+    shared, own = biased.given([biased.make(data, splits, seed) for seed in (0, 1)])
+    assert shared["parts"]["image"] is splits.train.images and own == [{}, {}]
+    assert shared["labels"] is splits.train.labels and shared["shared"] == {}
+
+
+def test_colours_are_each_seed_s_own():
+    splits = squares()
+    made = [biased.make(settings(), splits, seed) for seed in (0, 1)]
+    shared, own = biased.given(made)
+    assert set(shared) == {"shared", "labels"}
+    assert [of["parts"] is one.train.parts for of, one in zip(own, made, strict=True)] == [True] * 2
 
 
 def test_digits_of_a_folder_keep_their_size_until_they_grow(folder):

@@ -7,14 +7,12 @@ import numpy as np
 import optax
 import pytest
 from crashes import Crash, crashing
-from PIL import Image
 from systems.counterfactual.generation import tiny
 
 from icm_jax import experiment
-from icm_jax.systems.counterfactual import generation, losses
+from icm_jax.systems.counterfactual import losses
 from icm_jax.systems.counterfactual.composition import clamp_mask, compose, roll
-from icm_jax.systems.counterfactual.generate import generate
-from icm_jax.systems.counterfactual.generation import build, steps, use
+from icm_jax.systems.counterfactual.generation import build, steps
 from icm_jax.systems.counterfactual.networks import vgg
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
 from icm_jax.training.checkpoints import Checkpoints
@@ -27,30 +25,13 @@ def build_one(choice="colored", axis_name=None, **fields):
     return build.build_seeds(config, tiny.squares(), [config.seed], axis_name)[0]
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("run")
-    return workdir, experiment.run(tiny.counterfactual(), workdir, data=tiny.squares())
-
-
 def first_of(system):
     return jax.jit(system.init)(jax.random.key(0))
 
 
-def tiny_vgg():
-    """VGG16 of two blocks and few channels."""
-    rng, weights, channels = np.random.RandomState(0), {}, 3
-    for names in vgg.BLOCKS[:2]:
-        for name in names:
-            kernel = rng.normal(0, 0.3, (3, 3, channels, 4)).astype(np.float32)
-            weights[name] = {"kernel": kernel, "bias": np.zeros(4, np.float32)}
-            channels = 4
-    return weights
-
-
 def test_a_step_is_that_of_the_two_losses(monkeypatch):
     """Both sides by the losses written out, in the published order, with plain gradient steps."""
-    monkeypatch.setattr(build.vgg16, "load", lambda file, blocks: tiny_vgg())
+    monkeypatch.setattr(build.vgg16, "load", lambda file, blocks: tiny.vgg_weights())
     system = build_one(
         **{
             "discriminator.dropout": 0.0,
@@ -168,39 +149,3 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path, monkeypatch, run):
     workdir, result = run
     chex.assert_trees_all_equal(resumed.state, result.state)
     assert (tmp_path / "metrics.jsonl").read_bytes() == (workdir / "metrics.jsonl").read_bytes()
-
-
-def test_a_finished_generator_draws_what_its_labels_say(run, tmp_path, monkeypatch):
-    workdir, result = run
-    generator = use.load(workdir)
-    chex.assert_trees_all_equal(generator.variables, result.state.generator.variables)
-    drawn = generator.draw(5, seed=3, labels=(7, None, 2))
-    assert drawn["images"].shape == (5, 32, 32, 3) and drawn["images"].dtype == np.uint8
-    assert set(drawn["shape"]) == {7} and set(drawn["background"]) == {2}
-    assert len(set(drawn["foreground"])) > 1
-    again = generator.draw(5, seed=3, labels=(7, None, 2))
-    chex.assert_trees_all_equal(drawn, again)
-    assert (generator.draw(5, seed=4)["images"] != drawn["images"]).any()
-
-    monkeypatch.setattr(use, "_COUNT", 100)
-    monkeypatch.setattr(use, "_FRAMES", 2)
-    said = generation.KIND.uses["generate"].use(workdir, None, tmp_path / "made")
-    assert said == f"100 images generated\n{tmp_path / 'made' / 'counterfactuals.npz'}"
-    with np.load(tmp_path / "made" / "counterfactuals.npz") as file:
-        chex.assert_trees_all_equal(dict(file), generator.draw(100))
-    with Image.open(tmp_path / "made" / "walk_shape.gif") as walk:
-        assert walk.size == (320, 32) and walk.n_frames > 1
-
-
-def test_a_walk_is_a_circle_of_one_mechanism(run):
-    generator = use.load(run[0])
-    walk = generator.walk("shape", label=3, frames=4, seed=1)
-    start, other = np.asarray(jax.random.normal(jax.random.key(1), (2, 3)))
-    points = (start, other, -start, -other)  # at 0, 90, 180 and 270 degrees
-    for frame, point in zip(walk, points, strict=True):
-        noise = Each(point[None], start[None], start[None])
-        labels = Each(*[np.int32([3])] * 3)
-        key = jax.random.key(1)
-        made = generate(generator.mechanisms, generator.variables, noise, labels, key).images[0]
-        pixels = np.round((np.clip(made, -1, 1) + 1) * 127.5)
-        assert np.abs(frame.astype(int) - pixels).max() <= 1

@@ -5,6 +5,7 @@ import numpy as np
 from icm_jax import default_config
 from icm_jax.data import Dataset, Splits
 from icm_jax.systems.counterfactual.generation.config import recipe
+from icm_jax.systems.counterfactual.networks import vgg
 
 
 def squares(count=40):
@@ -31,3 +32,14 @@ def counterfactual(choice="colored"):
     c.evaluation.every, c.evaluation.images = 2, 2
     c.log.every, c.checkpoint.every = 1, 2
     return c
+
+
+def vgg_weights():
+    """VGG16 of two blocks and few channels."""
+    rng, weights, channels = np.random.RandomState(0), {}, 3
+    for names in vgg.BLOCKS[:2]:
+        for name in names:
+            kernel = rng.normal(0, 0.3, (3, 3, channels, 4)).astype(np.float32)
+            weights[name] = {"kernel": kernel, "bias": np.zeros(4, np.float32)}
+            channels = 4
+    return weights
