@@ -7,10 +7,11 @@
       --config.generator=cgn_wildlife_MNIST.npz --config.data.textures=FOLDER
 
 The argument is a data set (colored, double_colored, wildlife, folder), a method (original,
-counterfactual, both, ...: docs/counterfactual.md), or first the one and then the other; colored and
-original by default.
-Counterfactuals are made, within the step, by a generator that is trained first, or by one that is
-given: trained by configs/counterfactual.py, or published.
+counterfactual, both, gan, both_gan, lntl, irm, balanced, group_dro), or first the one and then the
+other; colored and original by default: docs/counterfactual.md. Counterfactuals are made, within the
+step, by a generator that is trained first, or by one that is given: trained by
+configs/counterfactual.py, or published; or they are drawn from a file that --mode=generate wrote.
+The generator of gan and both_gan is a conditional GAN, see configs/conditional_gan.py.
 """
 
 from ml_collections import ConfigDict

@@ -5,8 +5,8 @@
 
 Double-coloured MNIST: ten thousand to a million counterfactuals, of which 1 to 20 have the same
 shape in other textures. All variants of a seed learn from one generator and take as many steps,
-whatever the number; each takes 10 to 30 minutes of two processor cores after the generator's hour.
-The short form has the least and the most.
+whatever the number, about 25 minutes of a processor core each. The short form has the least and
+the most.
 """
 
 from ml_collections import ConfigDict

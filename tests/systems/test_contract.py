@@ -7,6 +7,7 @@ import numbers
 import jax
 import pytest
 from commands import launched
+from systems.counterfactual.gan import tiny as gan
 from systems.counterfactual.generation import tiny as counterfactual
 from systems.counterfactual.invariance import tiny as invariance
 from systems.icm import tiny as icm
@@ -35,6 +36,8 @@ def tiny_config(name):
         return default_config("toy"), None
     if name == "counterfactual":
         return counterfactual.counterfactual(), counterfactual.squares()
+    if name == "conditional_gan":
+        return gan.conditional_gan(), counterfactual.squares()
     if name == "invariant_classifier":
         return invariance.classifier("colored,both"), counterfactual.squares()
     if name == "stable_features":

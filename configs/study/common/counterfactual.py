@@ -27,7 +27,7 @@ def study(
       name: of its folder, to which the form is added.
       question: that it answers.
       form: 'full', or 'short', of few steps and one seed.
-      base: the config that variants change, with `recipe` or without.
+      base: the config that variants change, of generators or of classifiers.
       variants: name -> nested fields that differ from it.
       brief: names of those that the short form has.
       seeds: of each variant in the full form.
@@ -42,5 +42,6 @@ def study(
         variants = {variant: variants[variant] for variant in brief}
         base.steps = _GENERATOR_STEPS
         if "recipe" in base:
-            base.steps, base.recipe.steps = _CLASSIFIER_STEPS, _GENERATOR_STEPS
+            base.steps = _CLASSIFIER_STEPS
+            base.recipe.steps = base.gan_recipe.steps = _GENERATOR_STEPS
     return study_config.study(f"{name}_{form}", question, base, variants, seeds)

@@ -30,6 +30,19 @@ def _is_weight(value: Any) -> bool:
     return type(value) in (int, float) and value >= 0
 
 
+DISCRIMINATOR_FIELDS: Fields = {
+    "kind": Field(
+        "projection",
+        one_of(DISCRIMINATORS),
+        "convolutions of spectral norm 1 and the label's projection; linear (dense layers) and "
+        "conv (wildlife) as published",
+    ),
+    "width": Field(
+        32, at_least(1), "channels of the first convolution; of dense layers, 512 as published"
+    ),
+    "dropout": Field(0.4, fraction(), "of the dense layers", of=("linear",)),
+}
+
 # What a generator is and how it learns, whatever it learns from.
 RECIPE_FIELDS: Fields = {
     "batch_size": Field(16, at_least(2), "images of a step, on all devices"),
@@ -54,18 +67,7 @@ RECIPE_FIELDS: Fields = {
             "last ones, as published",
         ),
     },
-    "discriminator": {
-        "kind": Field(
-            "projection",
-            one_of(DISCRIMINATORS),
-            "convolutions of spectral norm 1 and the label's projection; linear (dense layers) and "
-            "conv (wildlife) as published",
-        ),
-        "width": Field(
-            32, at_least(1), "channels of the first convolution; of dense layers, 512 as published"
-        ),
-        "dropout": Field(0.4, fraction(), "of the dense layers", of=("linear",)),
-    },
+    "discriminator": DISCRIMINATOR_FIELDS,
     "losses": {
         "adversarial": Field(
             "hinge", one_of(tuple(ADVERSARIAL)), "of real and made; least_squares as published"

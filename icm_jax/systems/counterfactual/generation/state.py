@@ -70,33 +70,40 @@ def make_networks(
 ) -> Networks:
     """The networks of a config, for images of `size` pixels a side."""
     compute = Compute(config.precision, config.convolution)
-    of, against = config.generator, config.discriminator
+    of, rates = config.generator, config.optimizer
     settings = Settings(
         size, of.width, of.initializer, of.gain, of.spread, axis_name=axis_name, compute=compute
     )
-    rates = config.optimizer
-    ours, theirs = (
-        optax.adam(decaying(settings_of, config.steps), b1=rates.momentum, b2=0.999)
-        for settings_of in (_rate(rates, rates.generator), _rate(rates, rates.discriminator))
-    )
-    faster = optax.stateless(functools.partial(_hasten_norms, rates.norm))
+    ours, theirs = make_optimizers(rates, config.steps)
     return Networks(
         Mechanisms(classes, settings),
-        _make_discriminator(against, classes, axis_name, compute),
+        make_discriminator(config.discriminator, classes, compute, axis_name),
         of.latent,
-        optax.chain(ours, faster),
+        optax.chain(ours, optax.stateless(functools.partial(_hasten_norms, rates.norm))),
         theirs,
     )
 
 
-def _make_discriminator(
-    settings: ConfigDict, classes: int, axis_name: str | None, compute: Compute
+def make_discriminator(
+    settings: ConfigDict, classes: int, compute: Compute, axis_name: str | None
 ) -> nn.Module:
+    """The discriminator of `config.discriminator`: `(images, labels, train) -> scores`."""
     if settings.kind == "projection":
         return ProjectionDiscriminator(classes, settings.width, compute)
     if settings.kind == "conv":
         return ConvDiscriminator(classes, settings.width, axis_name, compute)
     return LinearDiscriminator(classes, settings.width, settings.dropout)
+
+
+def make_optimizers(
+    rates: ConfigDict, steps: int
+) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
+    """Adam for the generator and for the discriminator, of `config.optimizer`."""
+    generator, discriminator = (
+        optax.adam(decaying(_rate(rates, rate), steps), b1=rates.momentum, b2=0.999)
+        for rate in (rates.generator, rates.discriminator)
+    )
+    return generator, discriminator
 
 
 def _rate(rates: ConfigDict, learning_rate: float) -> ConfigDict:

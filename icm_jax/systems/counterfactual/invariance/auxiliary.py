@@ -1,4 +1,4 @@
-"""The generator of an invariant classifier where none is given: it is trained first."""
+"""The generator, or GAN, of an invariant classifier where none is given: it is trained first."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -11,15 +11,17 @@ from icm_jax.config import digest
 from icm_jax.data import Splits
 from icm_jax.data.image_files import image_files
 from icm_jax.system import PyTree, System
-from icm_jax.systems.counterfactual import generation
+from icm_jax.systems.counterfactual import gan, generation
 from icm_jax.systems.counterfactual.biased import BiasedData
+from icm_jax.systems.counterfactual.gan.steps import make_gan
+from icm_jax.systems.counterfactual.gan.use import FinishedGan
 from icm_jax.systems.counterfactual.generation.state import make_networks
 from icm_jax.systems.counterfactual.generation.use import Generator
-from icm_jax.systems.counterfactual.invariance.config import generator_config, needs_generator
-from icm_jax.systems.counterfactual.invariance.supply import Supply, of_generator
+from icm_jax.systems.counterfactual.invariance.config import GAN, generator_config, needs_generator
+from icm_jax.systems.counterfactual.invariance.supply import Supply, of_gan, of_generator
 
 NAME = "generator"
-_COMMON = ("data", "seed", "replicas", "precision", "convolution")
+_WITHOUT = ("evaluation", "log", "checkpoint")  # what a generator learns does not depend on these
 
 
 def build(
@@ -31,20 +33,29 @@ def build(
     """
     if not needs_generator(config):
         return [{} for _ in seeds]
-    made = generation.build_seeds(generator_config(config), splits, seeds, axis_name)
+    kind = gan if config.method in GAN else generation
+    made = kind.build_seeds(generator_config(config), splits, seeds, axis_name)
     return [{NAME: generator} for generator in made]
 
 
 def supply(config: ConfigDict, data: BiasedData) -> Supply:
-    """Counterfactuals of a generator whose variables are still to be learned: `arrays` are {}."""
-    networks = make_networks(generator_config(config), data.classes, data.size)
+    """Images of a generator whose variables are still to be learned: `arrays` are {}."""
+    made = generator_config(config)
+    if config.method in GAN:
+        network = make_gan(made, data.classes, data.size).generator
+        return of_gan(FinishedGan(network, {}, made.generator.latent))
+    networks = make_networks(made, data.classes, data.size)
     generator = Generator(networks.mechanisms, {}, networks.latent, data.classes)
     return of_generator(generator, **config.counterfactuals)
 
 
-def learned(states: Mapping[str, PyTree]) -> dict[str, PyTree]:
+def learned(config: ConfigDict, states: Mapping[str, PyTree]) -> dict[str, PyTree]:
     """What a classifier learns from the final state of its generator, if it has one."""
-    return {NAME: states[NAME].average} if NAME in states else {}
+    if NAME not in states:
+        return {}
+    state = states[NAME]
+    is_gan = config.method in GAN
+    return {NAME: state.generator.parameters._asdict() if is_gan else state.average}
 
 
 def digests(config: ConfigDict) -> dict[str, str]:
@@ -56,7 +67,7 @@ def digests(config: ConfigDict) -> dict[str, str]:
     if not needs_generator(config):
         return {}
     made = generator_config(config)
-    depends = {name: made[name] for name in (*config.recipe, *_COMMON)}
+    depends = {name: made[name] for name in made if name not in _WITHOUT}
     return {NAME: digest(ConfigDict(depends | {"files": _digests_of_files(made)}))}
 
 
@@ -69,7 +80,7 @@ def _digests_of_files(config: ConfigDict) -> dict[str, Any]:
         for path, content in image_files(root, "data.textures"):
             textures.update(f"{path}:{len(content)}:".encode() + content)
         found["textures"] = textures.hexdigest()
-    if config.losses.vgg16:
+    if config.get("losses", {}).get("vgg16"):
         weights = paths.local(config.losses.vgg16, "recipe.losses.vgg16")
         found["vgg16"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     return found

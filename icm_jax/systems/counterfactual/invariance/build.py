@@ -14,7 +14,12 @@ from icm_jax.system import Phase, System
 from icm_jax.systems.counterfactual import biased
 from icm_jax.systems.counterfactual.biased import BiasedData
 from icm_jax.systems.counterfactual.invariance import auxiliary, evaluation
-from icm_jax.systems.counterfactual.invariance.config import SUPPLIED, TOLD, needs_generator
+from icm_jax.systems.counterfactual.invariance.config import (
+    GAN,
+    SUPPLIED,
+    TOLD,
+    needs_generator,
+)
 from icm_jax.systems.counterfactual.invariance.drawing import Drawing, draw
 from icm_jax.systems.counterfactual.invariance.methods import lntl, plain, told
 from icm_jax.systems.counterfactual.invariance.state import Parts
@@ -64,7 +69,7 @@ def build_seeds(
         figures=evaluation.draw_figures,
         headline=evaluation.headline,
         shared={"generator": supply.arrays if supply else {}, **shared_data},
-        learns_from=auxiliary.learned,
+        learns_from=functools.partial(auxiliary.learned, config),
     )
     firsts = auxiliary.build(config, splits, seeds, axis_name)
     return tuple(
@@ -88,7 +93,9 @@ def _find_supply(config: ConfigDict, data: BiasedData) -> Supply | None:
         return None
     if needs_generator(config):
         return auxiliary.supply(config, data)
-    supply = load_supply(config.generator, "generator", **config.counterfactuals)
+    supply = load_supply(
+        config.generator, "generator", gan=config.method in GAN, **config.counterfactuals
+    )
     pairs = (supply.classes, data.classes, "classes"), (supply.size, data.size, "pixels a side")
     for theirs, ours, what in pairs:
         if theirs != ours:
@@ -102,6 +109,6 @@ def _find_supply(config: ConfigDict, data: BiasedData) -> Supply | None:
 def _counts(config: ConfigDict) -> tuple[int, int]:
     """How many originals and how many others make a batch."""
     size = config.batch_size
-    if config.method == "counterfactual":
-        return 0, size
-    return (size // 2, -(-size // 2)) if config.method == "both" else (size, 0)
+    if config.method not in SUPPLIED:
+        return size, 0
+    return (size // 2, -(-size // 2)) if config.method in ("both", "both_gan") else (0, size)

@@ -17,22 +17,25 @@ from icm_jax.schema import (
     with_shared,
 )
 from icm_jax.systems.counterfactual.biased import DATA_FIELDS, OWN, SETS, check_data
-from icm_jax.systems.counterfactual.generation.config import RECIPE_FIELDS
-from icm_jax.systems.counterfactual.generation.config import SCHEMA as GENERATOR
-from icm_jax.systems.counterfactual.generation.config import recipe as recipe_of_set
+from icm_jax.systems.counterfactual.gan import config as gan
+from icm_jax.systems.counterfactual.generation import config as generation
 
 # What each method learns from, as a story tells it.
 METHODS = {
     "original": "original images",
     "counterfactual": "counterfactuals",
     "both": "original images and counterfactuals",
+    "gan": "images of a conditional GAN",
+    "both_gan": "original images and images of a conditional GAN",
     "lntl": "original images, with features that should not tell the colour",
     "irm": "original images, with a penalty on what differs between environments",
     "balanced": "original images, as many of each label in each colour or texture",
     "group_dro": "original images, the worst of the groups of label and colour or texture weighing "
     "most",
 }
-SUPPLIED = ("counterfactual", "both")  # methods that take images of a generator
+GAN = ("gan", "both_gan")  # methods that take images of a conditional GAN
+COUNTERFACTUAL = ("counterfactual", "both")  # methods that take counterfactuals
+SUPPLIED = (*COUNTERFACTUAL, *GAN)  # methods that take images of a generator
 TOLD = ("irm", "balanced", "group_dro")  # methods that are told of groups
 _OF_LNTL = ("lntl",)
 
@@ -41,7 +44,8 @@ _FIELDS: Fields = {
     "method": Field(
         "original",
         one_of(METHODS),
-        "what is learned from: original images, counterfactuals, or half of both; or originals by "
+        "what is learned from: original images, counterfactuals, or half of both; images of a GAN "
+        "in place of counterfactuals; or originals by "
         "a method that should ignore the colour (icm_jax.systems.counterfactual.invariance."
         "methods)",
     ),
@@ -49,8 +53,9 @@ _FIELDS: Fields = {
         "",
         any_text(),
         "folder of a finished run of a generator of the same classes, a .pth or .npz of the "
-        "published code, or counterfactuals.npz of --mode=generate; '': one that is trained first, "
-        "by the fields of recipe",
+        "published code, or counterfactuals.npz of --mode=generate, for gan and both_gan a run of "
+        "configs/conditional_gan.py; '': one that is trained first, by the fields of "
+        "recipe, or gan_recipe",
         of=SUPPLIED,
     ),
     "counterfactuals": {
@@ -58,13 +63,14 @@ _FIELDS: Fields = {
             0,
             at_least(0),
             "how many different ones a generator makes; 0: each is another, however many are used",
-            of=SUPPLIED,
+            of=COUNTERFACTUAL,
         ),
         "per_shape": Field(
-            1, at_least(1), "how many of these have one shape, in other textures", of=SUPPLIED
+            1, at_least(1), "how many of these have one shape, in other textures", of=COUNTERFACTUAL
         ),
     },
-    "recipe": RECIPE_FIELDS,
+    "recipe": generation.RECIPE_FIELDS,
+    "gan_recipe": gan.RECIPE_FIELDS,
     "batch_size": Field(64, at_least(2), "images of a step, on all devices"),
     "steps": Field(7810, at_least(0), "steps of training; ten epochs of 50,000 as published"),
     "optimizer": {
@@ -120,10 +126,11 @@ def _check(config: ConfigDict) -> None:
             "counterfactuals.count 0; it must be 1"
         )
     if needs_generator(config):
+        recipe, schema = _recipe(config)
         try:
-            GENERATOR.check(generator_config(config))
+            schema.check(generator_config(config))
         except ValueError as error:
-            raise ValueError(f"recipe.{error}") from error
+            raise ValueError(f"{recipe}.{error}") from error
 
 
 def needs_generator(config: ConfigDict) -> bool:
@@ -131,10 +138,18 @@ def needs_generator(config: ConfigDict) -> bool:
     return config.method in SUPPLIED and not config.generator
 
 
+def _recipe(config: ConfigDict) -> tuple[str, Schema]:
+    """The group of fields by which its generator is trained, and all fields of that."""
+    if config.method in GAN:
+        return "gan_recipe", gan.SCHEMA
+    return "recipe", generation.SCHEMA
+
+
 def generator_config(config: ConfigDict) -> ConfigDict:
     """The config of the generator that is trained before the classifier of a config."""
-    made = GENERATOR.defaults()
-    made.update(config.recipe)
+    recipe, schema = _recipe(config)
+    made = schema.defaults()
+    made.update(config[recipe])
     made.data.update(config.data)
     for name in ("seed", "replicas", "precision", "convolution"):
         made[name] = config[name]
@@ -147,7 +162,7 @@ SCHEMA = Schema(with_shared("invariant_classifier", _FIELDS), _check)
 def set_and_method(choice: str) -> dict[str, Any]:
     """The fields that an argument like 'wildlife,both', 'wildlife' or 'both' chooses.
 
-    Of a data set, its recipe of a generator too.
+    Of a data set, its recipes of generators too.
 
     Raises:
       ValueError: a part of it is neither a data set nor a method, or one too many of either.
@@ -155,8 +170,9 @@ def set_and_method(choice: str) -> dict[str, Any]:
     names = [name for name in choice.split(",") if name]
     chosen: dict[str, Any] = {}
     if names and names[0] in SETS:
-        chosen = recipe_of_set(names.pop(0))
-        chosen = {"data": chosen.pop("data"), "recipe": chosen}
+        name = names.pop(0)
+        chosen = {"recipe": generation.recipe(name), "gan_recipe": gan.recipe(name)}
+        chosen["data"] = [recipe.pop("data") for recipe in chosen.values()][0]
     if names and names[0] in METHODS:
         chosen["method"] = names.pop(0)
     if names:

@@ -83,7 +83,7 @@ def numbers(
 ) -> dict[str, float | None]:
     """The row of a run in a study."""
     del records
-    return {**headline(summary), "against its colour": summary["accuracy_against"]}
+    return {**headline(summary), "accuracy against its colour": summary["accuracy_against"]}
 
 
 def tell(summary: Mapping[str, Any]) -> Story:

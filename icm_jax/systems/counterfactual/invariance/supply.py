@@ -10,10 +10,13 @@ import jax
 import numpy as np
 
 from icm_jax import collectives, paths
+from icm_jax.config import from_workdir
 from icm_jax.data.image_files import check_is_no_pointer
 from icm_jax.data.npz import names_in_npz, read_npz
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.biased.colors import to_signed
+from icm_jax.systems.counterfactual.gan.use import FinishedGan
+from icm_jax.systems.counterfactual.gan.use import load as load_gan
 from icm_jax.systems.counterfactual.generate import draw_labels, draw_noise, generate
 from icm_jax.systems.counterfactual.generation import use
 from icm_jax.systems.counterfactual.generation.use import Generator
@@ -39,7 +42,13 @@ class Supply(NamedTuple):
     size: int
 
 
-def load(place: str | os.PathLike, field: str, count: int = 0, per_shape: int = 1) -> Supply:
+def load(
+    place: str | os.PathLike,
+    field: str,
+    count: int = 0,
+    per_shape: int = 1,
+    gan: bool = False,
+) -> Supply:
     """The supply that a config names.
 
     Args:
@@ -47,13 +56,23 @@ def load(place: str | os.PathLike, field: str, count: int = 0, per_shape: int = 
       field: what gives it, for errors.
       count: see `of_generator`.
       per_shape: likewise.
+      gan: whether it is to be a finished conditional GAN, and no counterfactuals.
 
     Raises:
-      ValueError: the file is of something else, or of images, whose number is what it is.
+      ValueError: the file is of something else, or of images, whose number is what it is, or the
+        run is of the other kind.
       FileNotFoundError: there is no such file.
       WorkdirError, CheckpointError: the generator's run is not finished, or damaged.
     """
     path = paths.local(place, field)
+    if gan != _is_gan(path):
+        wanted = "conditional_gan" if gan else "counterfactual"
+        raise ValueError(
+            f"{field}: {str(path)!r} is not allowed for this method; it must be of "
+            f"configs/{wanted}.py"
+        )
+    if gan:
+        return of_gan(load_gan(path))
     if path.suffix == ".npz" and path.is_file():
         check_is_no_pointer(path, f"{field}: {str(path)!r}")
         if "images" in names_in_npz(path, field):
@@ -64,6 +83,11 @@ def load(place: str | os.PathLike, field: str, count: int = 0, per_shape: int = 
                 )
             return _of_file(path, field)
     return of_generator(use.load(place, field), count, per_shape)
+
+
+def _is_gan(path: Path) -> bool:
+    """Whether a folder is that of a run of a conditional GAN."""
+    return path.is_dir() and from_workdir(path).get("system") == "conditional_gan"
 
 
 def of_generator(generator: Generator, count: int = 0, per_shape: int = 1) -> Supply:
@@ -96,6 +120,22 @@ def _generate(
         shift_key = jax.random.fold_in(shift_key, jax.lax.axis_index(axis_name))
     made = generate(generator.mechanisms, variables, noise, labels, shift_key)
     return made.images, labels.shape
+
+
+def of_gan(gan: FinishedGan) -> Supply:
+    """Images of a conditional GAN, none of which is kept."""
+    make = functools.partial(_apply_gan, gan._replace(variables=None))
+    return Supply(gan.variables, make, gan.generator.classes, gan.generator.size)
+
+
+def _apply_gan(
+    gan: FinishedGan, variables: PyTree, key: jax.Array, count: int, axis_name: str | None
+) -> tuple[jax.Array, jax.Array]:
+    noise_key, label_key = jax.random.split(key)
+    noise = jax.random.normal(noise_key, (count, gan.latent))
+    labels = jax.random.randint(label_key, (count,), 0, gan.generator.classes)
+    noise, labels = collectives.share((noise, labels), axis_name)
+    return gan.generator.apply(variables, noise, labels), labels
 
 
 def _draw_of_many(

@@ -3,6 +3,7 @@
 import json
 
 import chex
+import jax
 import numpy as np
 import pytest
 from crashes import Crash, crashing
@@ -12,8 +13,10 @@ from systems.counterfactual.generation import tiny as generators
 from systems.counterfactual.invariance import tiny
 
 from icm_jax import default_config, experiment
+from icm_jax.systems.counterfactual import biased
+from icm_jax.systems.counterfactual.gan.config import recipe as recipe_of_gan
 from icm_jax.systems.counterfactual.generation.config import recipe
-from icm_jax.systems.counterfactual.invariance.auxiliary import digests
+from icm_jax.systems.counterfactual.invariance.auxiliary import digests, supply
 from icm_jax.systems.counterfactual.invariance.config import generator_config, set_and_method
 from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.shared import TAKEN
@@ -49,6 +52,22 @@ def test_it_is_the_generator_that_a_run_of_its_own_trains(run, tmp_path):
         for folder in (workdir, workdir / "given")
     ]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.1)  # nothing of the generator
+
+
+def test_a_gan_is_learned_from_likewise():
+    config = tiny.classifier("colored,gan")
+    (system,) = experiment.build(config, generators.squares())
+    gan = system.auxiliary["generator"]
+    assert gan.name == "conditional_gan"
+    states = {"generator": jax.eval_shape(gan.init, jax.random.key(0))}
+    given = system.taught(states).given
+    wanted = states["generator"].generator.parameters._asdict()
+    assert jax.tree.leaves(given["generator"]) == jax.tree.leaves(wanted)
+    made = supply(config, biased.make(config.data, generators.squares(), 0)).make
+    images, labels = jax.eval_shape(
+        lambda arrays, key: made(arrays, key, 4, None), given["generator"], jax.random.key(0)
+    )
+    assert images.shape == (4, 32, 32, 3) and labels.shape == (4,)
 
 
 def test_it_has_a_report_of_its_own_and_its_time_stands_in_that_of_the_classifier(run):
@@ -90,7 +109,12 @@ def test_its_recipe_is_that_of_the_data_set():
     wanted.update(recipe("wildlife"))
     wanted.update({"seed": 3, "precision": "bfloat16", "data": {"textures": "somewhere"}})
     assert generator_config(config) == wanted
-    assert config.recipe.losses.mask == 0.3
+    config.method = "gan"
+    wanted = default_config("conditional_gan")
+    wanted.update(recipe_of_gan("wildlife"))
+    wanted.update({"seed": 3, "precision": "bfloat16", "data": {"textures": "somewhere"}})
+    assert generator_config(config) == wanted
+    assert config.recipe.losses.mask == 0.3 and config.gan_recipe.discriminator.kind == "conv"
 
 
 def fields(made, prefix=""):
@@ -107,20 +131,24 @@ def another(value):
     return not value if isinstance(value, bool) else value + type(value)(1)
 
 
-def test_it_belongs_to_all_that_it_learns_from_and_to_nothing_else():
+@pytest.mark.parametrize(
+    ("method", "other", "fields_of"),
+    [("counterfactual", "both", "recipe."), ("gan", "both_gan", "gan_recipe.")],
+)
+def test_it_belongs_to_all_that_it_learns_from_and_to_nothing_else(method, other, fields_of):
     made = default_config("invariant_classifier")
-    made.method = "counterfactual"
+    made.method = method
     shared, parted = digests(made), set()
     left = {"method", "generator", "data.textures", "recipe.losses.vgg16"}  # below
     names = {name for name, _ in fields(made)} - left
     for name, value in fields(made):
         if name in names:
-            other = made.copy_and_resolve_references()
-            other.update_from_flattened_dict({name: another(value)})
-            parted |= {name} if digests(other) != shared else set()
-    depends = ("seed", "replicas", "precision", "convolution", "recipe.", "data.")
+            changed = made.copy_and_resolve_references()
+            changed.update_from_flattened_dict({name: another(value)})
+            parted |= {name} if digests(changed) != shared else set()
+    depends = ("seed", "replicas", "precision", "convolution", fields_of, "data.")
     assert parted == {name for name in names if name.startswith(depends)}
-    made.method = "both"
+    made.method = other
     assert digests(made) == shared
     made.generator = "somewhere"
     assert digests(made) == {}

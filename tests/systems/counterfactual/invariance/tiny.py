@@ -1,5 +1,6 @@
 """A small classifier of coloured squares."""
 
+from systems.counterfactual.gan import tiny as gans
 from systems.counterfactual.generation import tiny as generators
 
 from icm_jax import default_config
@@ -11,8 +12,12 @@ def classifier(choice="colored,original", generator=""):
     c = default_config("invariant_classifier")
     c.update(set_and_method(choice))
     c.generator = str(generator)
-    recipe = generators.counterfactual(c.data.set)
-    c.recipe.update({name: recipe[name] for name in c.recipe})
+    recipes = (
+        (c.recipe, generators.counterfactual(c.data.set)),
+        (c.gan_recipe, gans.conditional_gan(c.data.set)),
+    )
+    for of, small in recipes:
+        of.update({name: small[name] for name in of})
     c.batch_size, c.steps = 4, 4
     c.evaluation.every, c.evaluation.images = 2, 5
     c.log.every, c.checkpoint.every = 1, 2

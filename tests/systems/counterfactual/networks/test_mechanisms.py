@@ -100,7 +100,7 @@ def test_other_sizes_are_refused(size):
 
 @pytest.mark.parametrize("kind", ["orthogonal", "normal"])
 def test_initial_weights(kind):
-    module = TextureMechanism(Settings(32, 8, kind, 0.2))
+    module = TextureMechanism(Settings(32, 8, kind, 0.2, 0.2))
     layers = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, 4)))["params"]
     kernel = layers["Conv_0"]["kernel"].reshape(-1, 16)
     if kind == "orthogonal":
