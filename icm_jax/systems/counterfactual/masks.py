@@ -28,17 +28,25 @@ def check_masks(masks: np.ndarray) -> MaskCheck:
     """Checks masks of one class, float `[N, S, S, 1]` in [0, 1].
 
     Digits cover some 13 % of an image and never its frame. Where foreground and background have
-    changed places the frame is covered; where one of them does the work of both, the mask is empty
+    changed places the frame is covered, or, where a loss keeps masks off it, the ring of 3 pixels
+    within it; where one of them does the work of both, the mask is empty
     or full.
     """
     chex.assert_rank(masks, 4)
-    frame = np.ones(masks.shape[1:3], bool)
+    frame, ring = (_cover(masks, start) for start in (0, _FRAME))
+    area = float(masks.mean())
+    return MaskCheck(area, frame, _name_fault(area, frame, ring))
+
+
+def _cover(masks: np.ndarray, start: int) -> float:
+    """Mean share that masks cover of a frame as wide as the outer one, `start` pixels inside."""
+    whole = masks[:, start : masks.shape[1] - start, start : masks.shape[2] - start]
+    frame = np.ones(whole.shape[1:3], bool)
     frame[_FRAME:-_FRAME, _FRAME:-_FRAME] = False
-    area, covered = float(masks.mean()), float(masks[:, frame].mean())
-    return MaskCheck(area, covered, _name_fault(area, covered))
+    return float(whole[:, frame].mean())
 
 
-def _name_fault(area: float, frame: float) -> str:
+def _name_fault(area: float, frame: float, ring: float) -> str:
     if area > _FULL and frame > _INVERTED:
         # Full rather than inverted where the middle is covered too.
         return "full" if area > 0.95 else "inverted"
@@ -46,6 +54,6 @@ def _name_fault(area: float, frame: float) -> str:
         return "full"
     if area < _EMPTY:
         return "empty"
-    if frame > _INVERTED:
+    if max(frame, ring) > _INVERTED:
         return "inverted"
     return "touching" if frame > _TOUCHING else ""

@@ -30,6 +30,7 @@ FRAME = 1024 - 26**2  # pixels of the frame
         (drawn(slice(3, 29), slice(3, 29)), "full"),  # 26 x 26: 66 %, nothing of the frame
         (drawn(slice(0, 12), slice(3, 29)), "touching"),  # 78 pixels of the frame of 348: 22 %
         (drawn(slice(0, 12), slice(14, 24)), ""),  # 30: 8.6 %
+        (drawn(slice(3, 29), slice(3, 29)) - MIDDLE, "inverted"),  # 52 %, all but the middle
         (1 - drawn(slice(3, 29), slice(3, 29)), "inverted"),  # the frame alone, 34 %
     ],
 )
