@@ -104,6 +104,13 @@ _DISCRIMINATOR = {
     "activation": Field(
         "elu", one_of(tuple(ACTIVATIONS)), "function after every layer before the logit"
     ),
+    # Not in the paper: see icm_jax.systems.icm.losers.
+    "losers": Field(
+        0,
+        at_least(0),
+        "outputs of each expert in a batch that it learns from where they lost, drawn at random; "
+        "0: all (the paper)",
+    ),
     "learning_rate": Field(1e-3, positive(), "learning rate of Adam"),
 }
 
@@ -218,6 +225,11 @@ def _check(config: ConfigDict) -> None:
     for spec in config.mechanisms:
         mechanisms.build(spec)
     _check_groups(config)
+    losers = config.discriminator.losers
+    if losers and config.batch_size % losers:
+        raise ValueError(
+            f"discriminator.losers: {losers} does not divide batch_size, {config.batch_size}"
+        )
     count = _count(config)
     if config.mixture and len(config.mixture) != count:
         raise ValueError(

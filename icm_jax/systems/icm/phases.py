@@ -95,10 +95,11 @@ def _compete(
     )
     canonical = draw(canonical_key, data["images"], data["canonical"], config.batch_size)
     shares = collectives.share((transformed, images.prepare(canonical)), axis_name)
+    order = _losers_order(config, key, axis_name)
     some = config.competition.reference
     reference = jax.tree.map(lambda t: t[:some], transformed) if some else None
     state, metrics = competition_step(
-        model, state, Batch(*shares, reference), setting.schedule(state), axis_name
+        model, state, Batch(*shares, reference, order), setting.schedule(state), axis_name
     )
     settings = restarts.Settings(**config.competition.restart)
     share = restarts.running_share(state.share, metrics["wins"].total, settings)
@@ -126,6 +127,18 @@ def _learn_from_pairs(
     pairs = Pairs(jnp.stack(inputs), targets, keys)
     state, metrics = reproduction_step(model, state, pairs, setting.schedule(state), axis_name)
     return state._replace(steps=state.steps + 1), metrics
+
+
+def _losers_order(config: ConfigDict, key: jax.Array, axis_name: str | None) -> jax.Array | None:
+    """This device's share of what draws losers; None where the discriminator learns from all."""
+    blocks = config.discriminator.losers
+    if not blocks:
+        return None
+    if blocks % (devices := collectives.size(axis_name)):
+        raise ValueError(f"discriminator.losers: {blocks} does not divide among {devices} devices")
+    shape = blocks, config.batch_size // blocks, config.experts.count
+    order = jax.random.uniform(jax.random.fold_in(key, StepStream.LOSERS), shape)
+    return collectives.share(order, axis_name)
 
 
 def _experts_keys(key: jax.Array, batch: int) -> jax.Array:

@@ -13,7 +13,7 @@ import optax
 from icm_jax import collectives
 from icm_jax.chunks import equal_parts
 from icm_jax.system import Mean, Metrics
-from icm_jax.systems.icm import competition, restarts
+from icm_jax.systems.icm import competition, losers, restarts
 from icm_jax.systems.icm.competition import KeyedImages
 from icm_jax.systems.icm.model import Model
 from icm_jax.systems.icm.state import Discriminator, Experts, State
@@ -50,11 +50,14 @@ class Batch(NamedTuple):
         that they have there: the gradient of the batch statistics goes through these (see
         `BatchNorm`), and winners run again. None: it goes through all images, and the losers are
         masked.
+      order: float32 `[N, K, E]`, at random: this device's N blocks of K images, where the
+        discriminator learns from some of the losers' outputs, see `losers`. None: from all.
     """
 
     transformed: KeyedImages
     canonical: jax.Array
     reference: KeyedImages | None = None
+    order: jax.Array | None = None
 
 
 class Schedule(NamedTuple):
@@ -138,13 +141,8 @@ def competition_step(
     made, statistics, winners_gradient = model.competing(
         experts.params, batch.transformed, batch.reference
     )
-    d_loss, scores, canonical_scores, d_gradients = competition.discriminator_gradient(
-        model.logits,
-        discriminator.params,
-        made.outputs,
-        batch.canonical,
-        axis_name,
-        _parts(made.outputs.shape, model.on_cpu),
+    d_loss, scores, canonical_scores, d_gradients = _learn_to_discriminate(
+        model, discriminator.params, made.outputs, batch, axis_name
     )
     wins = competition.winners(scores, axis_name)
     e_gradients = winners_gradient(functools.partial(model.logits, discriminator.params), wins)
@@ -187,6 +185,17 @@ def restart_step(state: State, key: jax.Array, settings: restarts.Settings) -> t
     )
     state = state._replace(experts=Experts(params, *rest), share=share)
     return state, Mean(restarted.astype(jnp.float32), jnp.float32(1))
+
+
+def _learn_to_discriminate(
+    model: Model, params: PyTree, outputs: jax.Array, batch: Batch, axis_name: str | None
+) -> tuple[jax.Array, jax.Array, jax.Array, PyTree]:
+    """As `competition.discriminator_gradient`, from all or from some of the outputs."""
+    parts = _parts(outputs.shape, model.on_cpu)
+    given = model.logits, params, outputs, batch.canonical
+    if batch.order is None:
+        return competition.discriminator_gradient(*given, axis_name, parts)
+    return losers.discriminator_gradient(*given, batch.order, axis_name, parts)
 
 
 def _parts(shape: Sequence[int], on_cpu: bool) -> int:
