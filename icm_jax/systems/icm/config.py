@@ -92,6 +92,12 @@ _EXPERTS = {
         fraction(),
         "what a step leaves of the running batch statistics, which are used in evaluation",
     ),
+    "average": Field(
+        0.0,
+        fraction(),
+        "what a step leaves of the running averages of parameters and batch statistics that "
+        "experts are evaluated with; 0: with what they have (the paper)",
+    ),
 }
 
 _DISCRIMINATOR = {
@@ -119,6 +125,18 @@ _INITIALIZATION = {
     "steps": Field(200, at_least(0), "steps at most, in which experts learn to leave images alone"),
     "threshold": Field(
         0.002, at_least(0), "mean squared error; it ends once every expert's is below"
+    ),
+    # Not in the paper: see icm_jax.systems.icm.copies.
+    "kind": Field(
+        "each",
+        one_of(("each", "copies")),
+        "each: every expert learns (the paper); copies: one does, and all begin as it with noise",
+    ),
+    "noise": Field(
+        0.02,
+        at_least(0),
+        "standard deviation of the factor on each copied parameter",
+        of=("copies",),
     ),
 }
 
