@@ -16,7 +16,7 @@ from icm_jax.system import Mean, Metrics
 from icm_jax.systems.icm import competition, losers, restarts
 from icm_jax.systems.icm.competition import KeyedImages
 from icm_jax.systems.icm.model import Model
-from icm_jax.systems.icm.state import Discriminator, Experts, State
+from icm_jax.systems.icm.state import Discriminator, Experts, State, run_on
 
 PyTree = Any
 
@@ -110,7 +110,7 @@ def reproduction_step(
 
     gradients, (means, statistics) = jax.grad(loss, has_aux=True)(experts.params)
     gradients, means = collectives.psum((gradients, means), axis_name)
-    experts = _update_experts(model, experts, gradients, everyone, statistics, schedule)
+    experts = _update_experts(model, state, gradients, everyone, statistics, schedule)
     metrics = {name: Mean(mean, jnp.ones_like(mean)) for name, mean in means.items()}
     return state._replace(experts=experts), metrics
 
@@ -150,7 +150,7 @@ def competition_step(
         (e_gradients, d_gradients, d_loss), axis_name
     )
     state = state._replace(
-        experts=_update_experts(model, experts, e_gradients, wins.count > 0, statistics, schedule),
+        experts=_update_experts(model, state, e_gradients, wins.count > 0, statistics, schedule),
         discriminator=_update_discriminator(model, discriminator, d_gradients, schedule.rate),
         steps=state.steps + 1,
     )
@@ -212,21 +212,22 @@ def _check_images(images: jax.Array, keys: jax.Array | None) -> None:
 
 def _update_experts(
     model: Model,
-    experts: Experts,
+    state: State,
     gradients: PyTree,
     won: jax.Array,
     statistics: PyTree,
     schedule: Schedule,
 ) -> Experts:
     """All experts after a step: those that `won`, bool `[E]`, learn; statistics of all run on."""
-    momentum, rate = schedule
+    experts, (momentum, rate) = state.experts, schedule
     params, opt_state = competition.update_won(
         model.expert_optimizer, gradients, experts.opt_state, experts.params, won, rate
     )
     running = jax.tree.map(
         lambda old, new: momentum * old + (1.0 - momentum) * new, experts.statistics, statistics
     )
-    return Experts(params, running, opt_state)
+    experts = Experts(params, running, opt_state, experts.average)
+    return run_on(experts, model.average, state.steps)
 
 
 def _update_discriminator(
