@@ -110,7 +110,6 @@ _DISCRIMINATOR = {
     "activation": Field(
         "elu", one_of(tuple(ACTIVATIONS)), "function after every layer before the logit"
     ),
-    # Not in the paper: see icm_jax.systems.icm.losers.
     "losers": Field(
         0,
         at_least(0),
@@ -126,7 +125,6 @@ _INITIALIZATION = {
     "threshold": Field(
         0.002, at_least(0), "mean squared error; it ends once every expert's is below"
     ),
-    # Not in the paper: see icm_jax.systems.icm.copies.
     "kind": Field(
         "each",
         one_of(("each", "copies")),
