@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from benchmarks.contenders import NAMES
 from icm_jax.report import markdown as report_markdown
 
+NO_TORCH = "PyTorch was not measured: not installed, or not asked for."
 _RIVALS = ("jax", "plain", "best")
 
 
@@ -49,7 +50,7 @@ def of_steps(found: dict) -> str:
     if found["replicas"]:
         parts.append(_replicas(found))
     if not found["torch"]:
-        parts.append("PyTorch was not measured: not installed, or not asked for.")
+        parts.append(NO_TORCH)
     return "\n\n".join(parts)
 
 

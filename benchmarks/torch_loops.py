@@ -32,8 +32,12 @@ NOISE = 0.01
 class Plain:
     """The loop that a good PyTorch user writes first."""
 
-    def __init__(self, count: int, channels: int, size: int, device: str):
-        self.experts = torch_networks.alike_experts(count, NOISE, channels)
+    def __init__(self, count: int, channels: int, size: int, device: str, alike: bool = True):
+        """Makes the networks, experts as copies of one with noise where they are to be `alike`."""
+        if alike:
+            self.experts = torch_networks.alike_experts(count, NOISE, channels)
+        else:
+            self.experts = [torch_networks.expert(channels) for _ in range(count)]
         self.experts = [expert.to(device) for expert in self.experts]
         self.discriminator = torch_networks.discriminator(channels, size).to(device)
         self._optimizers = [_adam(expert) for expert in self.experts]
@@ -68,8 +72,16 @@ class Plain:
 class Best:
     """The fastest that was found; see the module's docstring."""
 
-    def __init__(self, count: int, channels: int, size: int, device: str, compiles: bool = True):
-        plain = Plain(count, channels, size, device)
+    def __init__(
+        self,
+        count: int,
+        channels: int,
+        size: int,
+        device: str,
+        compiles: bool = True,
+        alike: bool = True,
+    ):
+        plain = Plain(count, channels, size, device, alike)
         self.experts = [_channels_last(expert) for expert in plain.experts]
         self.discriminator = _channels_last(plain.discriminator)
         self._optimizers = plain._optimizers
@@ -103,6 +115,18 @@ class Best:
             self._optimizers[index].step()
         self._discriminator_optimizer.step()
         return d_loss.detach(), winner
+
+    def reproduce(self, images: torch.Tensor) -> torch.Tensor:
+        """A step of initialization on images `[B, C, H, W]`; returns squared errors `[E]`."""
+        images = images.to(memory_format=torch.channels_last)
+        _clear(self._optimizers)
+        errors = []
+        for expert, optimizer in zip(self.experts, self._optimizers, strict=True):
+            error = F.mse_loss(expert(images), images)
+            error.backward()
+            optimizer.step()
+            errors.append(error.detach())
+        return torch.stack(errors)
 
     def _forward(self, parameters: dict, images: torch.Tensor) -> torch.Tensor:
         return torch.func.functional_call(self._expert, parameters, images)

@@ -1,5 +1,6 @@
 """The paper's two networks in PyTorch, the same as `icm_jax/networks` at its defaults."""
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -44,3 +45,31 @@ def alike_experts(count: int, noise: float, channels: int = 1) -> list[nn.Sequen
             for mine, its in zip(other.parameters(), first.parameters(), strict=True):
                 mine.copy_(its + noise * torch.randn_like(its))
     return experts
+
+
+def to_flax(network: nn.Sequential) -> dict[str, dict[str, np.ndarray]]:
+    """The parameters of a network as the Flax module of the same layers has them.
+
+    They share memory with those of the network where that is on the CPU.
+    """
+    params, pixels = {}, None
+    for layer in network:
+        kind = {"Conv2d": "Conv", "BatchNorm2d": "BatchNorm", "Linear": "Dense"}.get(
+            type(layer).__name__
+        )
+        if kind is None:
+            continue
+        weight, bias = (p.detach().cpu().numpy() for p in (layer.weight, layer.bias))
+        if kind == "Conv":
+            leaves, pixels = {"kernel": weight.transpose(2, 3, 1, 0), "bias": bias}, True
+        elif kind == "BatchNorm":
+            leaves = {"scale": weight, "bias": bias}
+        else:
+            if pixels:  # Flax flattens H, W, C, PyTorch C, H, W
+                channels = STAGES[-1][-1]
+                weight = weight.reshape(len(weight), channels, -1).swapaxes(1, 2)
+                weight, pixels = weight.reshape(len(weight), -1), None
+            leaves = {"kernel": weight.T, "bias": bias}
+        index = sum(name.startswith(f"{kind}_") for name in params)
+        params[f"{kind}_{index}"] = leaves
+    return params

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,10 +51,11 @@ def check_can_be_asked(path: Path, name: str) -> None:
 def replaced(path: Path) -> Iterator[Path]:
     """Within it a file is written beside `path`, which takes its place, whole, at the end.
 
-    Where anything fails the older file stands and the new one is deleted.
+    Where anything fails the older file stands and the new one is deleted. Of several processes that
+    write the same file, on whatever machines, each writes its own; that which ends last stands.
     """
     path = path.resolve()
-    unfinished = path.with_name(path.name + ".tmp")
+    unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield unfinished
         with unfinished.open("rb+") as file:

@@ -46,9 +46,11 @@ class StepStream(enum.IntEnum):
     """What is folded into the key of a step, which the step splits too.
 
     Attributes:
+      LOSERS: which of the losers' outputs the discriminator learns from.
       EXPERTS: what experts draw.
     """
 
+    LOSERS = 2**31 - 2
     EXPERTS = 2**31 - 1
 
 

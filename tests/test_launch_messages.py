@@ -138,7 +138,7 @@ def test_an_error_that_nobody_expects_keeps_its_traceback(tmp_path, monkeypatch,
 @pytest.mark.parametrize("mode", ["train", "study"])
 @pytest.mark.parametrize(("signum", "expected"), [(15, 143), (2, 130)])
 def test_a_signal_is_told_by_the_exit_status(signum, expected, mode, tmp_path, monkeypatch, capsys):
-    # examples/slurm.sh puts a job back into the queue on 143.
+    # examples/slurm.sh and slurm_study.sh put a job back into the queue on 143.
     failing(monkeypatch, training.Interrupted(signum))
     try:
         found = launched(capsys, MNIST, mode=mode, workdir=tmp_path)

@@ -52,3 +52,11 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
         unfinished.write_text("newer")
         assert path.read_text() == "older"
     assert path.read_text() == "newer" and list(tmp_path.iterdir()) == [path]
+
+
+def test_two_that_write_a_file_at_once_do_not_meet(tmp_path):
+    path = tmp_path / "a"
+    with paths.replaced(path) as first, paths.replaced(path) as second:
+        first.write_text("first")
+        second.write_text("second, which ends sooner")
+    assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]

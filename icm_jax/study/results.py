@@ -37,6 +37,19 @@ class Results(NamedTuple):
         return cls([], {name: [] for name in study.examinations}, {}, [])
 
 
+def join(study: ConfigDict, parts: Sequence[Results]) -> Results:
+    """The results of several parts of a study as one, in their order."""
+    made = Results.of(study)
+    for part in parts:
+        made.rows.extend(part.rows)
+        made.steps.extend(part.steps)
+        for name, found in part.found.items():
+            made.found[name].extend(found)
+        for variant, curves in part.curves.items():
+            made.curves.setdefault(variant, {}).update(curves)
+    return made
+
+
 def write(study: ConfigDict, own: Path, results: Results) -> dict[str, Any]:
     """Writes tables, figures and, last, `study.json` of a study into its folder; returns that."""
     missing = study.seeds * len(study.variants) - len(results.rows)

@@ -8,14 +8,15 @@ The folder of studies holds
 - `<name of the study>/`: `table.md`, `runs.csv`, `figures/*.png`, `study.json`.
 
 A study goes on where it stopped. Several processes may work on the same folder: each takes the
-runs that no other has.
+runs that no other has, and when it has taken all, those that others have left. The last that ends
+writes what all came to.
 """
 
 import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,21 +76,53 @@ def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
     own = root / study.name
     with training.reasons(own):
         (own / "figures").mkdir(parents=True, exist_ok=True)
-    cells, made = list(_cells(study, root / "runs")), results.Results.of(study)
-    for number, cell in enumerate(tqdm(cells, study.name, unit="run", disable=None), 1):
-        _log.info("run %d of %d: %s, seed %d", number, len(cells), cell.variant, cell.config.seed)
-        was_finished = _is_finished(cell)
-        if not (was_finished or _train(cell, root / "parts")):
-            continue
-        for seed, folder in cell.seeds():
-            _collect(study, made, cell, seed, folder, own / "examined")
-        jax.clear_caches()
-        if not was_finished and number < len(cells):
-            # What stands so far can be read while the rest is in work.
-            results.write(study, own, made)
-    if not made.rows:
+    cells = list(_cells(study, root / "runs"))
+    each: dict[int, results.Results] = {}
+    waiting = range(len(cells))
+    while waiting:
+        elsewhere = []
+        for number in tqdm(waiting, study.name, unit="run", disable=None):
+            cell, was_finished = cells[number], _is_finished(cells[number])
+            _log.info(
+                "run %d of %d: %s, seed %d", number + 1, len(cells), cell.variant, cell.config.seed
+            )
+            try:
+                if not (was_finished or _train(cell, root / "parts")):
+                    continue
+            except training.InUse:
+                _log.warning("%s is in work elsewhere", cell.folder)
+                elsewhere.append(number)
+                continue
+            each[number] = _collect(study, cell, own / "examined")
+            jax.clear_caches()
+            if not was_finished and len(each) < len(cells):
+                # What stands so far can be read while the rest is in work.
+                results.write(study, own, _join(study, each))
+        # While this process trained, others may have finished theirs, or left them.
+        waiting = elsewhere if len(elsewhere) < len(waiting) else []
+    return _conclude(study, own, cells, each)
+
+
+def _conclude(
+    study: ConfigDict, own: Path, cells: Sequence[Cell], each: dict[int, results.Results]
+) -> dict[str, Any]:
+    """Writes what the study came to, again where others have finished runs meanwhile.
+
+    So whichever process is the last to write has seen all.
+    """
+    if not each:
         raise training.WorkdirError(f"{study.name}: no run is finished")
-    return results.write(study, own, made)
+    while True:
+        summary = results.write(study, own, _join(study, each))
+        late = [n for n, cell in enumerate(cells) if n not in each and _is_finished(cell)]
+        if not late:
+            return summary
+        each |= {number: _collect(study, cells[number], own / "examined") for number in late}
+
+
+def _join(study: ConfigDict, each: Mapping[int, results.Results]) -> results.Results:
+    """The results of all cells by their numbers, in that order."""
+    return results.join(study, [each[number] for number in sorted(each)])
 
 
 def _cells(study: ConfigDict, runs: Path) -> Iterator[Cell]:
@@ -107,15 +140,16 @@ def _is_finished(cell: Cell) -> bool:
 
 
 def _train(cell: Cell, parts: Path) -> bool:
-    """Trains a cell, going on where it was stopped; says whether it is finished."""
+    """Trains a cell, going on where it was stopped; says whether it is finished.
+
+    Raises:
+      InUse: another process trains it.
+    """
     began = time.monotonic()
     try:
         for name, part in cell.parts().items():
             take(parts / f"{name}-{part}", cell.folder / name, to_dict(cell.config))
         experiment.run(cell.config, cell.folder)
-    except training.InUse:
-        _log.warning("%s is in work elsewhere", cell.folder)
-        return False
     except (training.NotFinite, training.CheckpointError) as error:
         # The others are worth having; the next call tries this one again.
         _log.error("%s, seed %d failed: %s", cell.variant, cell.config.seed, error)
@@ -126,19 +160,32 @@ def _train(cell: Cell, parts: Path) -> bool:
     return True
 
 
-def _collect(
-    study: ConfigDict, made: results.Results, cell: Cell, seed: int, folder: Path, examined: Path
+def _collect(study: ConfigDict, cell: Cell, examined: Path) -> results.Results:
+    """The results of a finished cell."""
+    made = results.Results.of(study)
+    for seed, folder in cell.seeds():
+        _add(study, made, cell.variant, seed, folder, examined)
+    return made
+
+
+def _add(
+    study: ConfigDict,
+    made: results.Results,
+    variant: str,
+    seed: int,
+    folder: Path,
+    examined: Path,
 ) -> None:
     """Adds a finished run to the results: its row, its curve and what examinations found in it."""
     summary = read_json(folder / "summary.json")
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     kind = registry.kind_of(summary)
     seconds = sum(p["seconds"] + p["compile_seconds"] for p in summary["phases"].values())
-    row = {"variant": cell.variant, "seed": seed, **kind.numbers(summary, records)}
+    row = {"variant": variant, "seed": seed, **kind.numbers(summary, records)}
     row["minutes of training"] = seconds / 60
     if kind.curve is not None and kind.curve.number in row:
         curve = series.evaluated(records, kind.curve.scalar)
-        made.curves.setdefault(cell.variant, {})[f"seed {seed}"] = curve
+        made.curves.setdefault(variant, {})[f"seed {seed}"] = curve
     for name, found in examine_cached(study, folder, examined).items():
         made.found[name].append(found)
         numbers = find(study.examinations[name], study.base, name).numbers(found)

@@ -7,6 +7,7 @@ import pytest
 
 from icm_jax import default_config
 from icm_jax.systems.icm import competition
+from icm_jax.systems.icm.evaluation import score_all
 from icm_jax.systems.icm.model import make_model
 from icm_jax.systems.icm.networks.experts import ConvExpert
 
@@ -25,28 +26,8 @@ def test_parameter_counts_are_those_of_the_papers_tables():
 
 
 def flax_params(network):
-    """The parameters of a PyTorch network as the Flax module of the same layers has them."""
-    params, pixels = {}, None
-    for layer in network:
-        kind = {"Conv2d": "Conv", "BatchNorm2d": "BatchNorm", "Linear": "Dense"}.get(
-            type(layer).__name__
-        )
-        if kind is None:
-            continue
-        weight, bias = (p.detach().numpy() for p in (layer.weight, layer.bias))
-        if kind == "Conv":
-            leaves, pixels = {"kernel": weight.transpose(2, 3, 1, 0), "bias": bias}, 9
-        elif kind == "BatchNorm":
-            leaves = {"scale": weight, "bias": bias}
-        else:
-            if pixels:  # Flax flattens H, W, C, PyTorch C, H, W
-                channels = weight.shape[1] // pixels
-                weight = weight.reshape(-1, channels, pixels).swapaxes(1, 2)
-                weight, pixels = weight.reshape(len(weight), -1), None
-            leaves = {"kernel": weight.T, "bias": bias}
-        index = sum(name.startswith(f"{kind}_") for name in params)
-        params[f"{kind}_{index}"] = jax.tree.map(jnp.array, leaves)  # copies: a step changes them
-    return {"params": params}
+    # Copies: a step changes them.
+    return {"params": jax.tree.map(jnp.array, torch_networks.to_flax(network))}
 
 
 @pytest.fixture
@@ -101,3 +82,27 @@ def test_losers_keep_their_parameters_and_winners_learn(kind, batch):
     for index, (expert, old) in enumerate(zip(loop.experts, before, strict=True)):
         changed = any(not torch.equal(new, old[k]) for k, new in expert.state_dict().items())
         assert changed == (index in winner)
+
+
+def test_a_step_of_initialization_leaves_images_more_alone(batch):
+    loop = torch_loops.Best(2, 1, 28, "cpu", compiles=False, alike=False)
+    first = loop.reproduce(batch[0])
+    made = [expert(batch[0]) for expert in loop.experts]
+    now = loop.reproduce(batch[0])
+    torch.testing.assert_close(now, torch.stack([(m - batch[0]).square().mean() for m in made]))
+    assert (now < first).all() and not torch.equal(*now)
+
+
+def test_a_loops_state_restores_as_the_loop_does(batch):
+    from benchmarks import torch_run
+
+    loop = torch_loops.Best(2, 1, 28, "cpu", compiles=False, alike=False)
+    model = make_model(torch_run.of_paper(default_config("icm")))
+    images = jnp.array(batch[0].permute(0, 2, 3, 1).numpy())
+    state = torch_run.state_of(loop, model, images)
+    outputs, scores = jax.jit(score_all, static_argnums=0)(model, state, images)
+    with torch.no_grad():
+        expected = torch.stack([expert(batch[0]) for expert in loop.experts])
+        logits = loop.discriminator(expected.flatten(0, 1)).view(2, -1)
+    np.testing.assert_allclose(outputs, expected.permute(0, 1, 3, 4, 2), atol=1e-5)
+    np.testing.assert_allclose(scores, logits, atol=1e-4)

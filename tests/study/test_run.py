@@ -176,6 +176,48 @@ def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(runner, tmp_pa
     assert runner.runs[-1] == (10, 0)
 
 
+def test_runs_that_others_finish_or_leave_meanwhile_belong_to_the_study(runner, tmp_path):
+    """Another process has two runs; while this one trains it finishes one and leaves the other."""
+    runner.fails = {(9, 0): training.InUse("busy"), (9, 1): training.InUse("busy")}
+
+    class Meanwhile(Runner):
+        def __call__(self, config, folder):
+            super().__call__(config, folder)
+            if self.runs[-1] == (10, 1):
+                del self.fails[9, 1]
+                self.finish(9, 0)
+
+        def finish(self, steps, seed):
+            config = study_config.variant(make_study(), f"{steps} steps")
+            config.seed = seed
+            Runner()(config, tmp_path / "runs" / digest(config))
+
+    runner.__class__ = Meanwhile
+    summary = study.run(make_study(), tmp_path)
+    assert runner.runs == [(10, 0), (10, 1), (9, 1)]
+    assert summary["missing_runs"] == 0
+    named = [(row["variant"], row["seed"]) for row in rows(tmp_path)]
+    assert named == [("9 steps", "0"), ("10 steps", "0"), ("9 steps", "1"), ("10 steps", "1")]
+
+
+def test_runs_that_others_finish_at_the_very_end_belong_to_the_study(runner, tmp_path, monkeypatch):
+    runner.fails = {(9, 0): training.InUse("busy")}
+    write, written = study.results.write, []
+
+    def write_slowly(made, own, found):
+        summary = write(made, own, found)
+        if not written:
+            config = study_config.variant(made, "9 steps")
+            Runner()(config, tmp_path / "runs" / digest(config))
+        written.append(len(summary["rows"]))
+        return summary
+
+    monkeypatch.setattr(study.results, "write", write_slowly)
+    runner.fails[10, 1] = runner.fails[9, 1] = training.NotFinite("loss")
+    assert len(study.run(make_study(), tmp_path)["rows"]) == 2
+    assert len(rows(tmp_path)) == written[-1] == 2
+
+
 def test_launch_runs_a_study_and_prints_its_table(runner, tmp_path, capsys):
     flags = "--config=configs/study/seeds.py:short", "--config.seeds=2", "--config.seeds_per_run=2"
     status, out, _ = launched(capsys, "--mode=study", f"--workdir={tmp_path}", *flags)

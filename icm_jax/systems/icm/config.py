@@ -92,6 +92,12 @@ _EXPERTS = {
         fraction(),
         "what a step leaves of the running batch statistics, which are used in evaluation",
     ),
+    "average": Field(
+        0.0,
+        fraction(),
+        "what a step leaves of the running averages of parameters and batch statistics that "
+        "experts are evaluated with; 0: with what they have (the paper)",
+    ),
 }
 
 _DISCRIMINATOR = {
@@ -104,6 +110,12 @@ _DISCRIMINATOR = {
     "activation": Field(
         "elu", one_of(tuple(ACTIVATIONS)), "function after every layer before the logit"
     ),
+    "losers": Field(
+        0,
+        at_least(0),
+        "outputs of each expert in a batch that it learns from where they lost, drawn at random; "
+        "0: all (the paper)",
+    ),
     "learning_rate": Field(1e-3, positive(), "learning rate of Adam"),
 }
 
@@ -112,6 +124,17 @@ _INITIALIZATION = {
     "steps": Field(200, at_least(0), "steps at most, in which experts learn to leave images alone"),
     "threshold": Field(
         0.002, at_least(0), "mean squared error; it ends once every expert's is below"
+    ),
+    "kind": Field(
+        "each",
+        one_of(("each", "copies")),
+        "each: every expert learns (the paper); copies: one does, and all begin as it with noise",
+    ),
+    "noise": Field(
+        0.02,
+        at_least(0),
+        "standard deviation of the factor on each copied parameter",
+        of=("copies",),
     ),
 }
 
@@ -218,6 +241,11 @@ def _check(config: ConfigDict) -> None:
     for spec in config.mechanisms:
         mechanisms.build(spec)
     _check_groups(config)
+    losers = config.discriminator.losers
+    if losers and config.batch_size % losers:
+        raise ValueError(
+            f"discriminator.losers: {losers} does not divide batch_size, {config.batch_size}"
+        )
     count = _count(config)
     if config.mixture and len(config.mixture) != count:
         raise ValueError(

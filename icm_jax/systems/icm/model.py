@@ -30,7 +30,8 @@ class Model(NamedTuple):
     """The networks and optimizers that a config names; pure functions hang on them.
 
     `winner_loss` is what a winner pays for its output, logits to losses; `keep` the weight of the
-    mean squared error from output to input, which it pays besides.
+    mean squared error from output to input, which it pays besides; `average` what a step leaves of
+    the averages that experts are evaluated with, 0 where there are none.
     """
 
     expert: nn.Module
@@ -39,6 +40,7 @@ class Model(NamedTuple):
     discriminator_optimizer: optax.GradientTransformation
     winner_loss: competition.LossFn = competition.canonical_loss
     keep: float = 0.0
+    average: float = 0.0
 
     @property
     def on_cpu(self) -> bool:
@@ -197,4 +199,5 @@ def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
         discriminator_optimizer=optax.adam(config.discriminator.learning_rate),
         winner_loss=competition.WINNER_LOSSES[config.competition.loss],
         keep=config.competition.keep,
+        average=config.experts.average,
     )

@@ -13,7 +13,7 @@ from icm_jax.data import draw
 from icm_jax.schedules import decayed
 from icm_jax.streams import StepStream
 from icm_jax.system import Metrics, Phase, PyTree
-from icm_jax.systems.icm import restarts
+from icm_jax.systems.icm import copies, restarts
 from icm_jax.systems.icm.competition import KeyedImages
 from icm_jax.systems.icm.images import Images
 from icm_jax.systems.icm.model import Model, make_model
@@ -53,11 +53,14 @@ def make_phases(config: ConfigDict, images: Images, axis_name: str | None) -> tu
     """
     setting = _Setting(config, images, make_model(config, axis_name), axis_name)
     steps, threshold = config.initialization.steps, config.initialization.threshold
-    initialize = functools.partial(_initialize, setting)
     compete = functools.partial(_compete, setting)
+    initialize, begin = functools.partial(_initialize, setting), None
+    if config.initialization.kind == "copies":
+        initialize = copies.of_one(initialize)
+        begin = functools.partial(_copy, config.initialization.noise)
     return (
         Phase("initialization", steps, initialize, ("reproduction_error", threshold)),
-        Phase("competition", config.competition.steps, compete),
+        Phase("competition", config.competition.steps, compete, begin=begin),
     )
 
 
@@ -83,6 +86,11 @@ def _initialize(
     return reproduction_step(model, state, Pairs(images, images, keys), schedule, axis_name)
 
 
+def _copy(noise: float, state: State, data: Mapping[str, PyTree], key: jax.Array) -> State:
+    """The experts become copies of the first, which alone was initialized."""
+    return state._replace(experts=copies.copy_first(state.experts, key, noise))
+
+
 def _compete(
     setting: _Setting, state: State, data: Mapping[str, PyTree], key: jax.Array
 ) -> tuple[State, Metrics]:
@@ -95,10 +103,11 @@ def _compete(
     )
     canonical = draw(canonical_key, data["images"], data["canonical"], config.batch_size)
     shares = collectives.share((transformed, images.prepare(canonical)), axis_name)
+    order = _losers_order(config, key, axis_name)
     some = config.competition.reference
     reference = jax.tree.map(lambda t: t[:some], transformed) if some else None
     state, metrics = competition_step(
-        model, state, Batch(*shares, reference), setting.schedule(state), axis_name
+        model, state, Batch(*shares, reference, order), setting.schedule(state), axis_name
     )
     settings = restarts.Settings(**config.competition.restart)
     share = restarts.running_share(state.share, metrics["wins"].total, settings)
@@ -126,6 +135,18 @@ def _learn_from_pairs(
     pairs = Pairs(jnp.stack(inputs), targets, keys)
     state, metrics = reproduction_step(model, state, pairs, setting.schedule(state), axis_name)
     return state._replace(steps=state.steps + 1), metrics
+
+
+def _losers_order(config: ConfigDict, key: jax.Array, axis_name: str | None) -> jax.Array | None:
+    """This device's share of what draws losers; None where the discriminator learns from all."""
+    blocks = config.discriminator.losers
+    if not blocks:
+        return None
+    if blocks % (devices := collectives.size(axis_name)):
+        raise ValueError(f"discriminator.losers: {blocks} does not divide among {devices} devices")
+    shape = blocks, config.batch_size // blocks, config.experts.count
+    order = jax.random.uniform(jax.random.fold_in(key, StepStream.LOSERS), shape)
+    return collectives.share(order, axis_name)
 
 
 def _experts_keys(key: jax.Array, batch: int) -> jax.Array:

@@ -77,21 +77,38 @@ def restart_idle(
     due = (share[idle] * experts < settings.idle) & (share[crowded] * experts > settings.crowded)
     copied = due & (jnp.arange(experts) == idle)  # [E]
     source = jnp.where(copied, crowded, jnp.arange(experts))
-    leaves, structure = jax.tree.flatten(jax.tree.map(lambda t: t[source], params))
-    keys = jax.random.split(key, len(leaves))
-    perturbed = [
-        jnp.where(
-            copied.reshape(-1, *[1] * (leaf.ndim - 1)),
-            leaf * (1.0 + settings.noise * jax.random.normal(k, leaf.shape, leaf.dtype)),
-            leaf,
-        )
-        for k, leaf in zip(keys, leaves, strict=True)
-    ]
+    params = jax.tree.map(lambda t: t[source], params)
     involved = copied | (due & (jnp.arange(experts) == crowded))
     half = (share[idle] + share[crowded]) / 2
     return (
-        jax.tree.unflatten(structure, perturbed),
+        perturb(params, copied, key, settings.noise),
         jax.tree.map(lambda t: t[source], rest),
         jnp.where(involved, half, share),
         due,
     )
+
+
+def perturb(params: PyTree, which: jax.Array, key: jax.Array, noise: float) -> PyTree:
+    """Parameters of which those of some experts are multiplied by noise.
+
+    Args:
+      params: leaves `[E, ...]`.
+      which: bool `[E]`, the experts.
+      key: typed key `[]`.
+      noise: standard deviation of the factor, around 1, on each of their parameters.
+
+    Raises:
+      AssertionError: the arguments are of different numbers of experts.
+    """
+    chex.assert_rank([which, key], [1, 0])
+    chex.assert_equal_shape_prefix([which, *jax.tree.leaves(params)], 1)
+    leaves, structure = jax.tree.flatten(params)
+    perturbed = [
+        jnp.where(
+            which.reshape(-1, *[1] * (leaf.ndim - 1)),
+            leaf * (1.0 + noise * jax.random.normal(k, leaf.shape, leaf.dtype)),
+            leaf,
+        )
+        for k, leaf in zip(jax.random.split(key, len(leaves)), leaves, strict=True)
+    ]
+    return jax.tree.unflatten(structure, perturbed)

@@ -17,7 +17,7 @@ from icm_jax.data import own, pad, to_float
 from icm_jax.systems.icm import judge
 from icm_jax.systems.icm.config import SCHEMAS
 from icm_jax.systems.icm.model import Model, make_model
-from icm_jax.systems.icm.state import State, init, prune
+from icm_jax.systems.icm.state import Experts, State, init, prune
 from icm_jax.training import WorkdirError, finished
 from icm_jax.training.finished import Finished
 
@@ -49,7 +49,7 @@ def apply(model: Model, state: State, numbers: jax.Array, images: jax.Array) -> 
       images: float32 `[B, H, W, C]` in [0, 1], padded if need be.
     """
     chex.assert_rank([numbers, images], [1, 4])
-    experts = state.experts.params, state.experts.statistics
+    experts = state.experts.evaluated
 
     def restored_by(index):
         return model.restore(*jax.tree.map(operator.itemgetter(index), experts), images)
@@ -147,7 +147,7 @@ def load(workdir: str | os.PathLike) -> Restorer:
         state, numbers = prune(state, config.experts.prune)
     # The optimizers' states, twice the size of the networks, would be exported too.
     state = state._replace(
-        experts=state.experts._replace(opt_state=()),
+        experts=Experts(*state.experts.evaluated, opt_state=()),
         discriminator=state.discriminator._replace(opt_state=()),
     )
     numbers = numbers.astype(np.int32)

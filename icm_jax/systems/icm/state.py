@@ -12,11 +12,21 @@ PyTree = Any
 
 
 class Experts(NamedTuple):
-    """All experts: every leaf has a leading axis E. `statistics` are running batch statistics."""
+    """All experts: every leaf has a leading axis E.
+
+    `statistics` are running batch statistics. `average` are running averages of parameters and of
+    these statistics, a pair, or () where none are kept.
+    """
 
     params: PyTree
     statistics: PyTree
     opt_state: PyTree
+    average: tuple[PyTree, PyTree] | tuple[()] = ()
+
+    @property
+    def evaluated(self) -> tuple[PyTree, PyTree]:
+        """The parameters and statistics that they are evaluated with."""
+        return self.average or (self.params, self.statistics)
 
 
 class Discriminator(NamedTuple):
@@ -54,10 +64,33 @@ def init(model: Model, count: int, example: jax.Array, key: jax.Array) -> State:
     )
     params = variables["params"]
     opt_state = jax.vmap(model.expert_optimizer.init)(params)
-    experts = Experts(params, variables["batch_stats"], opt_state)
+    statistics = variables["batch_stats"]
+    average = (params, statistics) if model.average else ()
+    experts = Experts(params, statistics, opt_state, average)
     params = model.discriminator.init(discriminator_key, example)["params"]
     discriminator = Discriminator(params, model.discriminator_optimizer.init(params))
     return State(experts, discriminator, jnp.full(count, 1.0 / count, jnp.float32), jnp.int32(0))
+
+
+def run_on(experts: Experts, decay: float, steps: jax.Array) -> Experts:
+    """The experts with their averages after a step, where there are any.
+
+    So that the first steps do not stay in them, they begin as a mean over few.
+
+    Args:
+      experts: with the parameters and statistics after the step.
+      decay: what a step leaves of the averages, in [0, 1), once there were many.
+      steps: of the competition before this one, int32 `[]`.
+    """
+    if not experts.average:
+        return experts
+    kept = jnp.minimum(decay, (1.0 + steps) / (10.0 + steps))
+    average = jax.tree.map(
+        lambda old, new: kept * old + (1.0 - kept) * new,
+        experts.average,
+        (experts.params, experts.statistics),
+    )
+    return experts._replace(average=average)
 
 
 def prune(state: State, least: float) -> tuple[State, np.ndarray]:

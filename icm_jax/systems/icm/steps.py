@@ -13,10 +13,10 @@ import optax
 from icm_jax import collectives
 from icm_jax.chunks import equal_parts
 from icm_jax.system import Mean, Metrics
-from icm_jax.systems.icm import competition, restarts
+from icm_jax.systems.icm import competition, losers, restarts
 from icm_jax.systems.icm.competition import KeyedImages
 from icm_jax.systems.icm.model import Model
-from icm_jax.systems.icm.state import Discriminator, Experts, State
+from icm_jax.systems.icm.state import Discriminator, Experts, State, run_on
 
 PyTree = Any
 
@@ -50,11 +50,14 @@ class Batch(NamedTuple):
         that they have there: the gradient of the batch statistics goes through these (see
         `BatchNorm`), and winners run again. None: it goes through all images, and the losers are
         masked.
+      order: float32 `[N, K, E]`, at random: this device's N blocks of K images, where the
+        discriminator learns from some of the losers' outputs, see `losers`. None: from all.
     """
 
     transformed: KeyedImages
     canonical: jax.Array
     reference: KeyedImages | None = None
+    order: jax.Array | None = None
 
 
 class Schedule(NamedTuple):
@@ -107,7 +110,7 @@ def reproduction_step(
 
     gradients, (means, statistics) = jax.grad(loss, has_aux=True)(experts.params)
     gradients, means = collectives.psum((gradients, means), axis_name)
-    experts = _update_experts(model, experts, gradients, everyone, statistics, schedule)
+    experts = _update_experts(model, state, gradients, everyone, statistics, schedule)
     metrics = {name: Mean(mean, jnp.ones_like(mean)) for name, mean in means.items()}
     return state._replace(experts=experts), metrics
 
@@ -138,13 +141,8 @@ def competition_step(
     made, statistics, winners_gradient = model.competing(
         experts.params, batch.transformed, batch.reference
     )
-    d_loss, scores, canonical_scores, d_gradients = competition.discriminator_gradient(
-        model.logits,
-        discriminator.params,
-        made.outputs,
-        batch.canonical,
-        axis_name,
-        _parts(made.outputs.shape, model.on_cpu),
+    d_loss, scores, canonical_scores, d_gradients = _learn_to_discriminate(
+        model, discriminator.params, made.outputs, batch, axis_name
     )
     wins = competition.winners(scores, axis_name)
     e_gradients = winners_gradient(functools.partial(model.logits, discriminator.params), wins)
@@ -152,7 +150,7 @@ def competition_step(
         (e_gradients, d_gradients, d_loss), axis_name
     )
     state = state._replace(
-        experts=_update_experts(model, experts, e_gradients, wins.count > 0, statistics, schedule),
+        experts=_update_experts(model, state, e_gradients, wins.count > 0, statistics, schedule),
         discriminator=_update_discriminator(model, discriminator, d_gradients, schedule.rate),
         steps=state.steps + 1,
     )
@@ -189,6 +187,17 @@ def restart_step(state: State, key: jax.Array, settings: restarts.Settings) -> t
     return state, Mean(restarted.astype(jnp.float32), jnp.float32(1))
 
 
+def _learn_to_discriminate(
+    model: Model, params: PyTree, outputs: jax.Array, batch: Batch, axis_name: str | None
+) -> tuple[jax.Array, jax.Array, jax.Array, PyTree]:
+    """As `competition.discriminator_gradient`, from all or from some of the outputs."""
+    parts = _parts(outputs.shape, model.on_cpu)
+    given = model.logits, params, outputs, batch.canonical
+    if batch.order is None:
+        return competition.discriminator_gradient(*given, axis_name, parts)
+    return losers.discriminator_gradient(*given, batch.order, axis_name, parts)
+
+
 def _parts(shape: Sequence[int], on_cpu: bool) -> int:
     """Into how many parts the discriminator takes outputs `[E, B, H, W, C]`; see `_PART_PIXELS`."""
     return equal_parts(shape[0], _PART_PIXELS // math.prod(shape[1:4])) if on_cpu else 1
@@ -203,21 +212,22 @@ def _check_images(images: jax.Array, keys: jax.Array | None) -> None:
 
 def _update_experts(
     model: Model,
-    experts: Experts,
+    state: State,
     gradients: PyTree,
     won: jax.Array,
     statistics: PyTree,
     schedule: Schedule,
 ) -> Experts:
     """All experts after a step: those that `won`, bool `[E]`, learn; statistics of all run on."""
-    momentum, rate = schedule
+    experts, (momentum, rate) = state.experts, schedule
     params, opt_state = competition.update_won(
         model.expert_optimizer, gradients, experts.opt_state, experts.params, won, rate
     )
     running = jax.tree.map(
         lambda old, new: momentum * old + (1.0 - momentum) * new, experts.statistics, statistics
     )
-    return Experts(params, running, opt_state)
+    experts = Experts(params, running, opt_state, experts.average)
+    return run_on(experts, model.average, state.steps)
 
 
 def _update_discriminator(

@@ -41,10 +41,10 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seeds(tmp_path_factory):
-    """The same of two seeds, whose images are padded."""
+    """The same of two seeds, whose images are padded and whose experts are averaged."""
     workdir = tmp_path_factory.mktemp("seeds")
     padded = config()
-    padded.replicas, padded.data.pad = 2, 15
+    padded.replicas, padded.data.pad, padded.experts.average = 2, 15, 0.9
     return workdir, experiment.run(padded, workdir, data=tiny.splits()).state
 
 
@@ -150,7 +150,7 @@ def test_a_run_of_before_says_that_its_judge_needs_another_evaluation(seeds):
         restore.load_judge(workdir / "seed_1")
     assert restore.load(workdir / "seed_1").shape == (12, 12, 1)  # experts need no judge
     padded = config()
-    padded.replicas, padded.data.pad = 2, 15
+    padded.replicas, padded.data.pad, padded.experts.average = 2, 15, 0.9
     experiment.run(padded, workdir, mode="evaluate", data=tiny.splits())
     assert json.loads(path.read_text())["judge"] == {"classes": 2}
     assert restore.load_judge(workdir / "seed_1")(tiny.splits().test.images).shape == (12,)
