@@ -77,6 +77,8 @@ def test_parts_are_the_auxiliary_systems(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_steps_keep_the_shape_of_the_state_and_count_their_metrics(name):
     config, data = tiny_config(name)
+    if "convolution" in config:
+        config.convolution = "auto"
     (system,) = experiment.build(config, data)
     state = jax.eval_shape(system.init, jax.random.key(0))
     assert system.phases and all(phase.name for phase in system.phases)
