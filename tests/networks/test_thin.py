@@ -40,14 +40,23 @@ def test_three_pixels_by_hand():
 @pytest.mark.parametrize("channels", CHANNELS)
 def test_values_and_gradients_are_those_of_xla(channels, padding):
     x, k = arrays((3, 6, 7, channels[0]), (3, 3, *channels))
-    y, pull_back = jax.vjp(lambda x, k: reference(x, k, padding), x, k)
-    (g,) = arrays(y.shape)
-    by_images, by_kernel = pull_back(g)
+
+    # One program, where there would be one for each shift.
+    @jax.jit
+    def every(x, k):
+        y, pull_back = jax.vjp(lambda x, k: reference(x, k, padding), x, k)
+        (g,) = arrays(y.shape)
+        ours = [
+            (convolve(x, k, padding), thin.images_gradient(g, k, padding, convolve))
+            for convolve in (thin.widen, thin.narrow)
+        ]
+        return y, pull_back(g), ours, thin.kernel_gradient(x, g, padding)
+
+    y, (by_images, by_kernel), ours, kernel_gradient = every(x, k)
     close = functools.partial(chex.assert_trees_all_close, rtol=1e-5, atol=2e-5)
-    for convolve in (thin.widen, thin.narrow):
-        close(convolve(x, k, padding), y)
-        close(thin.images_gradient(g, k, padding, convolve), by_images)
-    close(thin.kernel_gradient(x, g, padding), by_kernel)
+    for found in ours:
+        close(found, (y, by_images))
+    close(kernel_gradient, by_kernel)
 
 
 @pytest.mark.parametrize("channels", CHANNELS)
@@ -61,10 +70,10 @@ def test_a_cpu_takes_them_for_all_that_they_suit(channels):
     def both(conv):
         return lambda k: (conv(x, k), jax.grad(lambda x: (conv(x, k) ** 2).sum())(x))
 
-    each = [both(functools.partial(reference, padding="SAME"))(one) for one in k]
-    chex.assert_trees_all_close(
-        jax.vmap(both(fast))(k), jax.tree.map(lambda *t: jnp.stack(t), *each), rtol=1e-5, atol=1e-4
-    )
+    one_by_one = jax.jit(both(functools.partial(reference, padding="SAME")))
+    each = jax.tree.map(lambda *t: jnp.stack(t), *[one_by_one(one) for one in k])
+    mapped = jax.jit(jax.vmap(both(fast)))(k)
+    chex.assert_trees_all_close(mapped, each, rtol=1e-5, atol=1e-4)
     left = str(jax.make_jaxpr(jax.vmap(functools.partial(fast, x)))(k))
     if thin.has_faster_gradient(*channels):
         left += str(jax.make_jaxpr(jax.vmap(both(fast)))(k))

@@ -8,6 +8,7 @@ from systems.icm import tiny
 from icm_jax import config, data, experiment, training
 from icm_jax.config import digest
 from icm_jax.study import config as study_config
+from icm_jax.study import results
 from icm_jax.study import run as study
 from icm_jax.training.workdir import opened
 
@@ -81,6 +82,12 @@ def runner(monkeypatch):
     return made
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leaves out pictures, which take longer than all else and are for tests of what they show."""
+    monkeypatch.setattr(results, "_draw", lambda study, own, found: None)
+
+
 def rows(root):
     text = (root / "tiny_short" / "runs.csv").read_text()
     return list(csv.DictReader(text.splitlines()))
@@ -119,6 +126,7 @@ def test_where_nobody_competes_nothing_is_identified(runner, tmp_path):
     assert {path.name for path in figures.iterdir()} == {"comparison.png"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_study_that_was_stopped_redoes_no_finished_run(runner, tmp_path):
     runner.fails = {(9, 1): training.Interrupted(15)}
     with pytest.raises(training.Interrupted):
@@ -131,6 +139,7 @@ def test_a_study_that_was_stopped_redoes_no_finished_run(runner, tmp_path):
     assert rows(tmp_path)[:2] == before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_studies_share_runs_and_a_judge_a_seed(runner, tmp_path):
     study.run(make_study(), tmp_path)
     other = make_study(variants={"the same": {}, "more": {"competition": {"steps": 11}}})
@@ -144,6 +153,7 @@ def test_studies_share_runs_and_a_judge_a_seed(runner, tmp_path):
     assert runner.judges == [0, 1, 0, 1]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_judge_of_canonical_images_belongs_to_the_mechanisms(runner, tmp_path):
     variants = {"both": {}, "reversed": {"mechanisms": ("invert", "translate_right")}}
     made = make_study(variants=variants, seeds=1)
@@ -154,6 +164,7 @@ def test_a_judge_of_canonical_images_belongs_to_the_mechanisms(runner, tmp_path)
     assert runner.judges == [0, 0, 0]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_seeds_can_be_trained_at_once(runner, tmp_path):
     study.run(make_study(seeds=3, seeds_per_run=2), tmp_path)
     assert runner.runs == [(9, 0), (10, 0), (9, 2), (10, 2)]
@@ -166,6 +177,7 @@ def test_seeds_can_be_trained_at_once(runner, tmp_path):
     assert len(found) == 6
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(runner, tmp_path):
     runner.fails = {(10, 0): training.NotFinite("loss")}
     assert study.run(make_study(), tmp_path)["missing_runs"] == 1
