@@ -46,7 +46,7 @@ DISCRIMINATOR_FIELDS: Fields = {
 # What a generator is and how it learns, whatever it learns from.
 RECIPE_FIELDS: Fields = {
     "batch_size": Field(16, at_least(2), "images of a step, on all devices"),
-    "steps": Field(10_000, at_least(0), "steps; 56,250 as published, 46,875 of the other sets"),
+    "steps": Field(6000, at_least(0), "steps; 56,250 as published, 46,875 of the other sets"),
     "generator": {
         "latent": Field(32, at_least(1), "numbers of noise of each mechanism"),
         "width": Field(32, at_least(1), "channels of the mechanisms' later layers"),
@@ -74,7 +74,7 @@ RECIPE_FIELDS: Fields = {
         ),
         "mask": Field(0.1, at_least(0), "weight of the masks' entropy in bits"),
         "edge": Field(
-            5.0,
+            15.0,
             at_least(0),
             "weight of the share of the image that is mask and frame; 0 as published, with which "
             "foreground and background often change places",
@@ -103,7 +103,7 @@ RECIPE_FIELDS: Fields = {
     },
     "optimizer": {
         "generator": Field(2e-4, positive(), "learning rate of Adam"),
-        "discriminator": Field(2e-4, positive(), "likewise"),
+        "discriminator": Field(8e-4, positive(), "likewise; 2e-4 as published"),
         "norm": Field(
             20.0,
             positive(),
@@ -174,7 +174,7 @@ _PUBLISHED: Mapping[str, Mapping[str, Any]] = {
 _PUBLISHED_OF_ALL: Mapping[str, Any] = {
     "generator": {"average": 0.0},
     "losses": {"adversarial": "least_squares", "edge": 0.0, "perceptual_share": 1.0},
-    "optimizer": {"norm": 1.0, "decay": 0.0},
+    "optimizer": {"discriminator": 2e-4, "norm": 1.0, "decay": 0.0},
 }
 
 
