@@ -78,10 +78,10 @@ SHORTER = {
     },
     "risk_regression": {"data.splits": (0, 5)},
     "risk_faces": {"steps": (1000, 300), "evaluation.every": (250, 100)},
-    "counterfactual": {"steps": (20_000, 20)},
+    "counterfactual": {"steps": (6000, 20)},
     "invariant_classifier": {
         "steps": (7810, 40),
-        "recipe.steps": (20_000, 20),
+        "recipe.steps": (6000, 20),
         "gan_recipe.steps": (50_000, 20),
     },
 }

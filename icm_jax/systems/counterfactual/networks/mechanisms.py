@@ -47,7 +47,7 @@ class Settings(NamedTuple):
     """What all mechanisms are made with.
 
     Attributes:
-      size: S, pixels a side: 32, 64, 128, ...
+      size: S, pixels a side: 32, 64 or 128
       width: channels of the layers before the last; twice as many in those before.
       initializer: one of `INITIALIZERS`, of convolutions and dense layers.
       gain: of the initializer.
@@ -101,10 +101,9 @@ def doublings(size: int) -> int:
     Raises:
       ValueError: never, or not to `size`.
     """
-    count = (size // START).bit_length() - 1
-    if count < 2 or size != START << count:
+    if size not in (32, 64, 128):
         raise ValueError(f"data.size: {size} is not allowed; it must be 32, 64 or 128")
-    return count
+    return (size // START).bit_length() - 1
 
 
 class ShapeMechanism(nn.Module):

@@ -92,7 +92,7 @@ def test_larger_images_take_more_doublings(size, convolutions):
     }
 
 
-@pytest.mark.parametrize("size", [8, 16, 31, 48, 96])
+@pytest.mark.parametrize("size", [8, 16, 31, 48, 96, 256])
 def test_other_sizes_are_refused(size):
     with pytest.raises(ValueError, match=f"^data.size: {size} is not allowed; it must be 32, 64"):
         doublings(size)
