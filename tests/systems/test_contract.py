@@ -9,6 +9,7 @@ import pytest
 from commands import launched
 from systems.counterfactual.generation import tiny as counterfactual
 from systems.counterfactual.invariance import tiny as invariance
+from systems.counterfactual.mixing import tiny as mixing
 from systems.icm import tiny as icm
 from systems.risk.detection import tiny as detection
 from systems.risk.regression import tiny as regression
@@ -37,6 +38,8 @@ def tiny_config(name):
         return counterfactual.counterfactual(), counterfactual.squares()
     if name == "invariant_classifier":
         return invariance.classifier(), counterfactual.squares()
+    if name == "counterfactual_vae":
+        return mixing.counterfactual_vae(), counterfactual.squares()
     if name == "stable_features":
         return stable_features.stable_features(), stable_features.quarters()
     if name == "risk_faces":

@@ -1,5 +1,9 @@
 """Counterfactual generation: shape, foreground and background that can be told apart."""
 
-from icm_jax.systems.counterfactual import generation, invariance
+from icm_jax.systems.counterfactual import generation, invariance, mixing
 
-KINDS = {"counterfactual": generation.KIND, "invariant_classifier": invariance.KIND}
+KINDS = {
+    "counterfactual": generation.KIND,
+    "counterfactual_vae": mixing.KIND,
+    "invariant_classifier": invariance.KIND,
+}
