@@ -1,5 +1,6 @@
 """What is made of an autoencoder: samples, how they are judged, and its latent space."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -59,8 +60,8 @@ def evaluate(
     if not complete:
         return Evaluation(scalars, {}, {})
     originals, tests = (_render(biased, of, examined.images) for of in (train, biased.test))
-    means = _encode(network, variables, originals)
-    found["reconstructions"] = judged(_decode(network, variables, means))
+    means = _apply(_encode, network, variables, originals)
+    found["reconstructions"] = judged(_apply(_decode, network, variables, means))
     found["training images"] = judged(originals)
     found["test images"] = judged(tests)
     if examined.generator:
@@ -77,7 +78,7 @@ def evaluate(
     arrays = {
         "samples": samples[:_SHOWN],
         "unseen": found["samples"].unseen[:_SHOWN],
-        "latents": principal(_encode(network, variables, tests)),
+        "latents": principal(_apply(_encode, network, variables, tests)),
         "digits": biased.test.labels[: len(tests)],
         "colors": biased.test.attributes["foreground"][: len(tests)],
     }
@@ -94,23 +95,28 @@ def principal(points: np.ndarray) -> np.ndarray:
 def _sample(network: VAE, variables: PyTree, count: int) -> np.ndarray:
     """What is decoded of latents that are drawn from the prior, the same at each call."""
     key = streams.of_seed(0, SeedStream.EVALUATION)
-    return _decode(network, variables, np.asarray(jax.random.normal(key, (count, network.latent))))
+    latents = np.asarray(jax.random.normal(key, (count, network.latent)))
+    return _apply(_decode, network, variables, latents)
 
 
-def _decode(network: VAE, variables: PyTree, latents: np.ndarray) -> np.ndarray:
-    """Images float32 `[N, 32, 32, 3]` in [0, 1] of latents `[N, Z]`: the means of their pixels."""
-
-    @jax.jit
-    def decode(latents: jax.Array) -> jax.Array:
-        return jax.nn.sigmoid(network.apply(variables, latents, method=VAE.decode))
-
-    return in_chunks(lambda index: decode(latents[index]), len(latents), _CHUNK)
+def _apply(
+    function: Callable[..., jax.Array], network: VAE, variables: PyTree, inputs: np.ndarray
+) -> np.ndarray:
+    """What `_decode` or `_encode` makes of all inputs `[N, ...]`."""
+    call = functools.partial(function, network, variables)
+    return in_chunks(lambda index: call(inputs[index]), len(inputs), _CHUNK)
 
 
-def _encode(network: VAE, variables: PyTree, images: np.ndarray) -> np.ndarray:
-    """The mean latents `[N, Z]` of images `[N, 32, 32, 3]` in [0, 1]."""
-    encode = jax.jit(lambda images: network.apply(variables, images, method=VAE.encode)[0])
-    return in_chunks(lambda index: encode(images[index]), len(images), _CHUNK)
+@functools.partial(jax.jit, static_argnums=0)
+def _decode(network: VAE, variables: PyTree, latents: jax.Array) -> jax.Array:
+    """Images float32 `[B, 32, 32, 3]` in [0, 1] of latents `[B, Z]`: the means of their pixels."""
+    return jax.nn.sigmoid(network.apply(variables, latents, method=VAE.decode))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _encode(network: VAE, variables: PyTree, images: jax.Array) -> jax.Array:
+    """The mean latents `[B, Z]` of images `[B, 32, 32, 3]` in [0, 1]."""
+    return network.apply(variables, images, method=VAE.encode)[0]
 
 
 def _render(biased: BiasedData, split: Split, most: int) -> np.ndarray:

@@ -1,20 +1,19 @@
-"""An autoencoder's bound by hand, what the judge says of known images, killed and resumed."""
+"""An autoencoder's bound by hand, and what the judge says of known images."""
+
+from typing import NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crashes import Crash, crashing
-from systems.counterfactual.generation import tiny as generators
+from systems.counterfactual.generation.tiny import squares
 from systems.counterfactual.mixing import tiny
 
-from icm_jax import experiment
 from icm_jax.systems import registry
 from icm_jax.systems.counterfactual.biased.colors import MEANS
 from icm_jax.systems.counterfactual.mixing import build, evaluation, judging
 from icm_jax.systems.counterfactual.mixing.network import bounds
-from icm_jax.training.checkpoints import Checkpoints
 
 
 def test_the_bound_by_hand():
@@ -77,26 +76,47 @@ def test_two_coordinates_are_those_of_largest_variance():
     assert abs(np.corrcoef(found[:, 0], points[:, 1])[0, 1]) > 0.99
 
 
-def test_a_run_is_judged_beside_a_generator_and_goes_on_bit_for_bit(run, tmp_path, monkeypatch):
-    config = tiny.counterfactual_vae(run[0])
-    config.data.variance = 0.0
-    whole = experiment.run(config, tmp_path / "whole", data=generators.squares())
-    kinds = {"samples", "reconstructions", "training images", "test images", "counterfactuals"}
-    assert set(whole.summary["mixed"]) == kinds
+class Painted(NamedTuple):
+    """A generator whose every counterfactual is one bright colour all over."""
+
+    classes: int = 10
+
+    def draw(self, count):
+        return {"images": np.full((count, 32, 32, 3), 255, np.uint8)}
+
+
+def test_an_autoencoder_is_judged_beside_images_that_are_known(monkeypatch):
+    monkeypatch.setattr(build.use, "load", lambda place, field: Painted())
+    (system,) = build.build_seeds(tiny.counterfactual_vae("painted"), squares(), [0])
+    examined, made = system.evaluate.args
+    examined = examined._replace(tell=lambda _, shapes: np.eye(10)[np.zeros(len(shapes), int)])
+    state = jax.jit(system.init)(jax.random.key(0))
+    evaluated = evaluation.evaluate(examined, made, state, {"judge": ()}, True)
+    mixed = evaluated.summary["mixed"]
+    assert set(mixed) == {
+        "samples",
+        "reconstructions",
+        "training images",
+        "test images",
+        "counterfactuals",
+    }
+    assert mixed["counterfactuals"] == 1  # white is the colour of no zero
+    assert 0.8 < mixed["training images"] < 0.95  # one in ten are zeros, and colours overlap
     for kind, count in (("samples", 100), ("training images", 40), ("test images", 20)):
-        combinations = np.array(whole.summary["combinations"][kind])
-        assert combinations.shape == (10, 10)
-        assert combinations.sum() == pytest.approx(count * whole.summary["shown"][kind])
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        crashing(patch, Checkpoints, "save", 1, True)
-        experiment.run(config, tmp_path / "killed", data=generators.squares())
-    resumed = experiment.run(config, tmp_path / "killed", data=generators.squares())
-    chex.assert_trees_all_equal(resumed.state, whole.state)
+        combinations = np.array(evaluated.summary["combinations"][kind])
+        assert combinations.shape == (10, 10) and combinations[0].sum() == count
+    assert evaluated.arrays["latents"].shape == (20, 2)
+
+
+def test_a_generator_of_other_classes_is_refused(monkeypatch):
+    monkeypatch.setattr(build.use, "load", lambda place, field: Painted(3))
+    with pytest.raises(ValueError, match="^generator: 'painted' makes 3 classes, the data have 10"):
+        build.build_seeds(tiny.counterfactual_vae("painted"), squares(), [0])
 
 
 def test_two_devices_learn_what_one_does():
     systems = [
-        build.build_seeds(tiny.counterfactual_vae(), generators.squares(), [0], axis)[0]
+        build.build_seeds(tiny.counterfactual_vae(), squares(), [0], axis)[0]
         for axis in (None, "devices")
     ]
     one, two = (system.phases[0].step for system in systems)
