@@ -4,7 +4,7 @@
     python launch.py --config=configs/counterfactual_vae.py --config.generator=runs/...
 
 Its latent space is drawn by digit and by colour; its samples are judged by whether they show a
-digit in another class's colour, which no image does that it learned from. With a generator, which
+digit in a colour that this digit does not have in training. With a generator, which
 configs/counterfactual.py trained or which was published, its counterfactuals are judged beside.
 """
 

@@ -30,7 +30,7 @@ _FIELDS: Fields = {
         "same classes, or a .pth or .npz of the published code; '': none",
     ),
     "batch_size": Field(64, at_least(1), "images of a step, on all devices"),
-    "steps": Field(5000, at_least(0), "steps of training"),
+    "steps": Field(3000, at_least(0), "steps of training"),
     "learning_rate": Field(1e-3, positive(), "learning rate of Adam"),
     "vae": {
         "latent": Field(16, at_least(2), "numbers that an image passes through"),
