@@ -90,7 +90,9 @@ class Compute(NamedTuple):
             **others,
         )
 
-    def dense(self, features: int, use_bias: bool = True, name: str | None = None) -> nn.Dense:
-        """A dense layer: `[..., C]` to `[..., features]` in `dtype`."""
+    def dense(
+        self, features: int, use_bias: bool = True, name: str | None = None, **others: Any
+    ) -> nn.Dense:
+        """A dense layer: `[..., C]` to `[..., features]` in `dtype`; `others` as in `conv`."""
         dtype, precision = _FORMATS[self.precision]
-        return nn.Dense(features, use_bias, dtype=dtype, precision=precision, name=name)
+        return nn.Dense(features, use_bias, dtype=dtype, precision=precision, name=name, **others)

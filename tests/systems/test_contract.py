@@ -10,6 +10,7 @@ from commands import launched
 from systems.counterfactual.gan import tiny as gan
 from systems.counterfactual.generation import tiny as counterfactual
 from systems.counterfactual.invariance import tiny as invariance
+from systems.counterfactual.mixing import tiny as mixing
 from systems.icm import tiny as icm
 from systems.risk.detection import tiny as detection
 from systems.risk.regression import tiny as regression
@@ -40,6 +41,8 @@ def tiny_config(name):
         return gan.conditional_gan(), counterfactual.squares()
     if name == "invariant_classifier":
         return invariance.classifier("colored,both"), counterfactual.squares()
+    if name == "counterfactual_vae":
+        return mixing.counterfactual_vae(), counterfactual.squares()
     if name == "stable_features":
         return stable_features.stable_features(), stable_features.quarters()
     if name == "risk_faces":

@@ -20,6 +20,7 @@ def test_systems_of_the_same_fields_share_a_table_and_every_field_has_a_row():
         "## System `risk_faces`",
         "## System `counterfactual`",
         "## System `conditional_gan`",
+        "## System `counterfactual_vae`",
         "## System `invariant_classifier`",
         "## Examination `transfer` of finished runs of `icm`",
         "## Examination `composition` of finished runs of `icm`",

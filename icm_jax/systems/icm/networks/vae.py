@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from icm_jax.networks.compute import Compute
+from icm_jax.networks.divergence import kl_divergence
 from icm_jax.systems.icm.networks.experts import PENALTY
 from icm_jax.systems.icm.networks.normalization import BatchNorm, Statistics
 
@@ -91,9 +92,3 @@ class VAEExpert(nn.Module):
             x = normalised(x)
             x = self.activation(x) if halvings else self.output(x.astype(jnp.float32))
         return x
-
-
-def kl_divergence(mean: jax.Array, log_variance: jax.Array) -> jax.Array:
-    """Of normals with a diagonal covariance, `[B, L]`, from the standard normal, in nats, `[B]`."""
-    terms = jnp.square(mean) + jnp.exp(log_variance) - 1.0 - log_variance
-    return 0.5 * terms.sum(axis=1)
