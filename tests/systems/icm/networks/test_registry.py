@@ -7,7 +7,7 @@ from icm_jax.systems.icm.config import SCHEMAS
 from icm_jax.systems.icm.networks.registry import EXPERTS
 
 # What is read elsewhere, whatever the kind.
-COMMON = {"count", "prune", "kind", "learning_rate", "momentum"}
+COMMON = {"count", "prune", "kind", "learning_rate", "momentum", "average"}
 
 
 class Reader:
