@@ -29,8 +29,7 @@ def check_masks(masks: np.ndarray) -> MaskCheck:
 
     Digits cover some 13 % of an image and never its frame. Where foreground and background have
     changed places the frame is covered, or, where a loss keeps masks off it, the ring of 3 pixels
-    within it; where one of them does the work of both, the mask is empty
-    or full.
+    within it; where one of them does the work of both, the mask is empty or full.
     """
     chex.assert_rank(masks, 4)
     frame, ring = (_cover(masks, start) for start in (0, _FRAME))
