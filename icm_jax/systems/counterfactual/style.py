@@ -50,7 +50,7 @@ def stylize(
     blocks = vgg.blocks_needed(tuple(weights))
     if not blocks:
         raise ValueError(f"weights: {tuple(weights)!r} are not allowed; one must be above 0")
-    network = vgg16.load(vgg16_file, blocks, "vgg16_file", "weights")
+    network = vgg16.load(vgg16_file, blocks, "vgg16_file", "")
     images, textures = _pairs(image, texture)
     optimizer = optax.adam(rate)
     step = functools.partial(_step, optimizer, tuple(weights)[:blocks])
@@ -71,7 +71,7 @@ def style_distance(
 ) -> np.ndarray:
     """How far images are from textures, float32 `[N]`, what `stylize` descends; arguments alike."""
     blocks = vgg.blocks_needed(tuple(weights))
-    network = vgg16.load(vgg16_file, blocks, "vgg16_file", "weights")
+    network = vgg16.load(vgg16_file, blocks, "vgg16_file", "")
     ours, theirs = (_features(network, of, blocks) for of in _pairs(image, texture))
     return np.asarray(gram_distance(ours, theirs, tuple(weights)[:blocks]))
 

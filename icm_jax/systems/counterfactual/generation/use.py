@@ -124,7 +124,16 @@ class Generator(NamedTuple):
 
         Returns:
           uint8 `[N, S, S, 3]`.
+
+        Raises:
+          ValueError: there is no such mechanism, or the label is none of the L.
         """
+        if mechanism not in Each._fields:
+            raise ValueError(
+                f"mechanism: {mechanism!r} is not allowed; it must be one of "
+                f"{', '.join(Each._fields)}"
+            )
+        check_labels(np.int32(label), self.classes, "label")
         start, other = np.asarray(jax.random.normal(jax.random.key(seed), (2, self.latent)))
         turn = np.linspace(0, 2 * np.pi, frames, endpoint=False, dtype=np.float32)[:, None]
         still = np.tile(start, (frames, 1))

@@ -176,7 +176,7 @@ def set_and_method(choice: str) -> dict[str, Any]:
         chosen["method"] = names.pop(0)
     if names:
         raise ValueError(
-            f"config: {choice!r} is not allowed; it must be one data set of {', '.join(SETS)} and "
-            f"then one method of {', '.join(METHODS)}"
+            f"config: {choice!r} is not allowed; it must be one data set ({', '.join(SETS)}), one "
+            f"method ({', '.join(METHODS)}), or first the one and then the other"
         )
     return chosen

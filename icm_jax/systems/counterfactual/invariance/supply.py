@@ -61,10 +61,12 @@ def load(
     Raises:
       ValueError: the file is of something else, or of images, whose number is what it is, or the
         run is of the other kind.
-      FileNotFoundError: there is no such file.
+      FileNotFoundError: there is nothing at `place`.
       WorkdirError, CheckpointError: the generator's run is not finished, or damaged.
     """
     path = paths.local(place, field)
+    if not path.exists():
+        raise FileNotFoundError(f"{field}: {str(path)!r} is not there")
     if gan != _is_gan(path):
         wanted = "conditional_gan" if gan else "counterfactual"
         raise ValueError(
