@@ -12,6 +12,7 @@ from tqdm import tqdm
 from icm_jax.data import own
 from icm_jax.systems.counterfactual.losses import gram_distance
 from icm_jax.systems.counterfactual.networks import vgg
+from icm_jax.systems.counterfactual.pixels import to_pixels
 from icm_jax.systems.counterfactual.weights import vgg16
 
 _WEIGHTS = (0.05, 0.1, 0.0, 0.0)  # as published of coloured MNIST, but for relu3_3's 0.01
@@ -59,8 +60,7 @@ def stylize(
     for _ in tqdm(range(steps), "style", unit="step", delay=2):
         # Waiting for it, so that the bar shows what is done.
         state = jax.block_until_ready(step(network, targets, state))
-    made = np.asarray(state[0])
-    return np.round((made + 1) * 127.5).astype(np.uint8).reshape(image.shape)
+    return np.asarray(to_pixels(state[0])).reshape(np.shape(image))
 
 
 def style_distance(

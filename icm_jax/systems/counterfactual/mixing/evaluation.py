@@ -16,6 +16,7 @@ from icm_jax.systems.counterfactual.biased import BiasedData, Split
 from icm_jax.systems.counterfactual.generation.use import Generator
 from icm_jax.systems.counterfactual.mixing.judging import Found, judge, learn_colors
 from icm_jax.systems.counterfactual.mixing.network import VAE
+from icm_jax.systems.counterfactual.pixels import to_unit
 
 _CHUNK = 100
 _QUICK = 200  # samples in quick evaluations
@@ -125,7 +126,7 @@ def _render(biased: BiasedData, split: Split, most: int) -> np.ndarray:
 
     def call(index: np.ndarray) -> jax.Array:
         parts = {name: jnp.asarray(part[index]) for name, part in split.parts.items()}
-        return (biased.render(parts, biased.shared, key) + 1) / 2
+        return to_unit(biased.render(parts, biased.shared, key))
 
     return in_chunks(call, min(most, len(split.labels)), _CHUNK)
 
