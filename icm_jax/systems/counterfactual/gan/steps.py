@@ -167,4 +167,4 @@ def _tell(
         mutable=["batch_stats"],
         rngs={"dropout": key},
     )
-    return scores.astype(jnp.float32), updates.get("batch_stats", {})
+    return scores, updates.get("batch_stats", {})
