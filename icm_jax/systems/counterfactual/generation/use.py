@@ -248,19 +248,19 @@ def _draw_chunk(
     mechanisms: Mechanisms,
     latent: int,
     classes: int,
-    said: Each,
+    chosen: Each,
     variables: PyTree,
     key: jax.Array,
     start: jax.Array,
 ) -> dict[str, jax.Array]:
-    """The `_CHUNK` counterfactuals from number `start` on, see `Generator.draw`."""
+    """The `_CHUNK` counterfactuals from number `start` on; labels that are None are drawn."""
     noise_key, label_key, shift_key = jax.random.split(jax.random.fold_in(key, start), 3)
     noise = draw_noise(noise_key, _CHUNK, latent)
     drawn = draw_labels(label_key, _CHUNK, classes)
     labels = Each(
         *(
             of if label is None else jnp.full_like(of, label)
-            for of, label in zip(drawn, said, strict=True)
+            for of, label in zip(drawn, chosen, strict=True)
         )
     )
     made = generate(mechanisms, variables, noise, labels, shift_key)

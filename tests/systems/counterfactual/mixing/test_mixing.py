@@ -64,7 +64,7 @@ def test_the_judge_says_what_known_images_show():
     assert found.mixed() == pytest.approx(1 / 3)
     counts = found.counts(10)
     assert counts.sum() == 3 and counts[4, 5] == counts[2, 2] == counts[3, 3] == 1
-    nothing = judging.Found(*(array[3:] for array in found))
+    nothing = judging.Judgement(*(array[3:] for array in found))
     assert nothing.mixed() is None
 
 
