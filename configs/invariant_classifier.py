@@ -8,9 +8,10 @@
 
 The argument is a data set (colored, double_colored, wildlife, folder), a method (original,
 counterfactual, both, gan, both_gan, lntl, irm, balanced, group_dro), or first the one and then the
-other; colored and original by default: docs/counterfactual.md. Counterfactuals are made, within the
-step, by a generator that is trained first, or by one that is given: trained by
-configs/counterfactual.py, or published; or they are drawn from a file that --mode=generate wrote.
+other: docs/counterfactual.md. Without it they are colored and original; a data set alone is learned
+from counterfactuals. These are made, within the step, by a generator that is trained first, or by
+one that is given: trained by configs/counterfactual.py, or published; or they are drawn from a file
+that --mode=generate wrote.
 The generator of gan and both_gan is a conditional GAN, see configs/conditional_gan.py.
 """
 
@@ -23,7 +24,7 @@ from icm_jax.systems.counterfactual.invariance.config import set_and_method
 def get_config(choice: str = "colored,original") -> ConfigDict:
     """The defaults of `icm_jax.systems.counterfactual.invariance.config` with a set and a method.
 
-    Without a method it is 'counterfactual'.
+    Of a data set alone the method is 'counterfactual'.
     """
     result = default_config("invariant_classifier")
     result.method = "counterfactual"

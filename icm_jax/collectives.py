@@ -21,6 +21,13 @@ def size(axis_name: str | None) -> int:
     return 1 if axis_name is None else jax.lax.psum(1, axis_name)
 
 
+def own_key(key: jax.Array, axis_name: str | None) -> jax.Array:
+    """A key of this device's own, of a typed key `[]` that all devices have alike."""
+    if axis_name is None:
+        return key
+    return jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+
+
 def share(batch: PyTree, axis_name: str | None) -> PyTree:
     """This device's part `[B / devices, ...]` of arrays `[B, ...]` that all devices have alike.
 

@@ -8,7 +8,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
-_FRAME = 3  # pixels
+from icm_jax.systems.counterfactual.masks import FRAME
+
 _GRAM_SCALE = 5e3  # of the published code
 
 
@@ -71,7 +72,7 @@ def mask_edge(mask: jax.Array, wider: jax.Array | float = 0.0) -> jax.Array:
     """
     chex.assert_rank(mask, 4)
     rows, columns = (_to_border(side) for side in mask.shape[1:3])
-    inside = jnp.minimum(rows[:, None], columns[None]) - (_FRAME - 1)
+    inside = jnp.minimum(rows[:, None], columns[None]) - (FRAME - 1)
     frame = jnp.where(inside > 0, jax.nn.relu(1 - inside / jnp.maximum(wider, 1e-3)), 1.0)
     return (mask * frame[None, ..., None]).mean((1, 2, 3))
 

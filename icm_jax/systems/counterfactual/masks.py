@@ -5,7 +5,7 @@ from typing import NamedTuple
 import chex
 import numpy as np
 
-_FRAME = 3  # pixels
+FRAME = 3  # pixels: no digit comes so near to the border
 _EMPTY, _FULL = 0.03, 0.6  # shares of the pixels
 _TOUCHING, _INVERTED = 0.1, 0.5  # shares of the frame
 
@@ -29,11 +29,10 @@ def check_masks(masks: np.ndarray) -> MaskCheck:
 
     Digits cover some 13 % of an image and never its frame. Where foreground and background have
     changed places the frame is covered, or, where a loss keeps masks off it, the ring of 3 pixels
-    within it; where one of them does the work of both, the mask is empty
-    or full.
+    within it; where one of them does the work of both, the mask is empty or full.
     """
     chex.assert_rank(masks, 4)
-    frame, ring = (_cover(masks, start) for start in (0, _FRAME))
+    frame, ring = (_cover(masks, start) for start in (0, FRAME))
     area = float(masks.mean())
     return MaskCheck(area, frame, _name_fault(area, frame, ring))
 
@@ -42,7 +41,7 @@ def _cover(masks: np.ndarray, start: int) -> float:
     """Mean share that masks cover of a frame as wide as the outer one, `start` pixels inside."""
     whole = masks[:, start : masks.shape[1] - start, start : masks.shape[2] - start]
     frame = np.ones(whole.shape[1:3], bool)
-    frame[_FRAME:-_FRAME, _FRAME:-_FRAME] = False
+    frame[FRAME:-FRAME, FRAME:-FRAME] = False
     return float(whole[:, frame].mean())
 
 

@@ -7,7 +7,12 @@ from icm_jax.data import Splits
 from icm_jax.systems.counterfactual.biased import colored, double_colored, own, wildlife
 from icm_jax.systems.counterfactual.biased.digits import environments_of
 from icm_jax.systems.counterfactual.biased.settings import DATA_FIELDS, OWN, SETS, check_data
-from icm_jax.systems.counterfactual.biased.types import BiasedData, Split, given
+from icm_jax.systems.counterfactual.biased.types import (
+    BiasedData,
+    Split,
+    given,
+    take_images,
+)
 
 __all__ = [
     "DATA_FIELDS",
@@ -20,6 +25,7 @@ __all__ = [
     "given",
     "load",
     "make",
+    "take_images",
 ]
 
 _MAKERS = {

@@ -7,7 +7,6 @@ from icm_jax.schema import Field, Fields, any_text, at_least, is_share, one_of, 
 SETS = ("colored", "double_colored", "wildlife", "folder")
 OWN = "folder"
 
-
 DATA_FIELDS: Fields = {
     "set": Field(
         "colored",

@@ -47,6 +47,24 @@ class BiasedData(NamedTuple):
     size: int
 
 
+def take_images(
+    biased: BiasedData, data: Mapping[str, Any], index: jax.Array, key: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Images to train on and their labels, within a step.
+
+    Args:
+      biased: how they are rendered.
+      data: what `given` gives: `parts`, `labels` and `shared`.
+      index: which, int32 `[B]`.
+      key: typed key `[]`, see `BiasedData.render`.
+
+    Returns:
+      float32 `[B, S, S, 3]` in [-1, 1], and int32 `[B]`.
+    """
+    parts = jax.tree.map(lambda part: part[index], data["parts"])
+    return biased.render(parts, data["shared"], key), data["labels"][index]
+
+
 def given(made: Sequence[BiasedData]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What steps are given of a data set as several seeds make it, see `System.shared`, `data`.
 

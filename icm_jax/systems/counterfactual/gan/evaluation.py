@@ -17,6 +17,7 @@ from icm_jax.system import Evaluation, PyTree
 from icm_jax.systems.counterfactual.biased import BiasedData
 from icm_jax.systems.counterfactual.gan.steps import Gan, State
 from icm_jax.systems.counterfactual.networks.dcgan import Dcgan
+from icm_jax.systems.counterfactual.pixels import to_unit
 
 _LEAST = 1e-6  # spread of originals that are all alike
 _SHOWN = 10  # classes, and images of each, in a picture
@@ -48,7 +49,7 @@ def evaluate(
         "spread": float(spreads.mean()),
         "spread_of_classes": spreads.tolist(),
     }
-    shown = np.clip((made[:_SHOWN, :_SHOWN] + 1) / 2, 0, 1)
+    shown = to_unit(made[:_SHOWN, :_SHOWN])
     return Evaluation({"spread": summary["spread"]}, summary, {"images": shown} if complete else {})
 
 

@@ -13,7 +13,7 @@ from icm_jax import collectives
 from icm_jax.networks.compute import Compute
 from icm_jax.supervised import Learner, Parameters, descend
 from icm_jax.system import Mean, Metrics, PyTree
-from icm_jax.systems.counterfactual.biased import BiasedData
+from icm_jax.systems.counterfactual.biased import BiasedData, take_images
 from icm_jax.systems.counterfactual.generation.state import make_discriminator, make_optimizers
 from icm_jax.systems.counterfactual.networks.dcgan import Dcgan
 
@@ -91,9 +91,7 @@ def step(
       key: typed key `[]` of this step.
     """
     draw_key, *keys = jax.random.split(key, 3)
-    if gan.axis_name is not None:
-        place = jax.lax.axis_index(gan.axis_name)
-        keys = [jax.random.fold_in(key, place) for key in keys]
+    keys = [collectives.own_key(key, gan.axis_name) for key in keys]
     batch = _draw(gan, biased, data, draw_key)
     generator, fake, fooled = _learn_to_make(gan, state, batch, keys[0])
     discriminator, told = _learn_to_tell(gan, state.discriminator, batch, fake, keys[1])
@@ -107,10 +105,8 @@ def _draw(gan: Gan, biased: BiasedData, data: Data, key: jax.Array) -> _Batch:
     keys = jax.random.split(key, 4)
     size = gan.config.batch_size
     index = jax.random.randint(keys[0], (size,), 0, len(data["labels"]))
-    parts = jax.tree.map(lambda part: part[index], data["parts"])
     batch = _Batch(
-        biased.render(parts, data["shared"], keys[1]),
-        data["labels"][index],
+        *take_images(biased, data, index, keys[1]),
         jax.random.normal(keys[2], (size, gan.config.generator.latent)),
         jax.random.randint(keys[3], (size,), 0, biased.classes),
     )
@@ -171,4 +167,4 @@ def _tell(
         mutable=["batch_stats"],
         rngs={"dropout": key},
     )
-    return scores.astype(jnp.float32), updates.get("batch_stats", {})
+    return scores, updates.get("batch_stats", {})

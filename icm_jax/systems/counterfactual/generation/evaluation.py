@@ -18,6 +18,7 @@ from icm_jax.systems.counterfactual.generation import history
 from icm_jax.systems.counterfactual.generation.state import State
 from icm_jax.systems.counterfactual.masks import MaskCheck, check_masks
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
+from icm_jax.systems.counterfactual.pixels import to_unit
 
 _FRAMES = 10  # of a walk
 
@@ -69,7 +70,7 @@ class Evaluator(NamedTuple):
         start, end = np.asarray(jax.random.normal(key, (2, latent)))
 
         def make(noise: Each, labels: Each) -> np.ndarray:
-            return history.to_unit(np.asarray(self.generate(variables, noise, labels, key).images))
+            return to_unit(np.asarray(self.generate(variables, noise, labels, key).images))
 
         alike = Each(*[np.tile(start, (classes, 1))] * 3)
         rows = [

@@ -15,6 +15,7 @@ from icm_jax.streams import SeedStream
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.generate import Generate
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
+from icm_jax.systems.counterfactual.pixels import to_unit
 
 PARTS = ("mask", "foreground", "background", "image")
 SHOWN = 10  # classes in pictures, at most
@@ -98,11 +99,6 @@ def show_parts(
     same = Each(*[noise.repeat(len(labels), axis=0)] * 3), Each(*[labels] * 3)
     made = jax.device_get(generate(variables, *same, key))
     return np.stack([made.mask.repeat(3, axis=3), *map(to_unit, made[1:])])
-
-
-def to_unit(images: np.ndarray) -> np.ndarray:
-    """Images in [-1, 1] as they are drawn, in [0, 1]."""
-    return np.clip((images + 1) / 2, 0, 1)
 
 
 def _to_pixels(parts: np.ndarray, classes: int) -> np.ndarray:

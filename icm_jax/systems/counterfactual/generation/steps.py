@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from icm_jax import collectives
 from icm_jax.system import Mean, Metrics, PyTree
 from icm_jax.systems.counterfactual import losses
-from icm_jax.systems.counterfactual.biased import BiasedData
+from icm_jax.systems.counterfactual.biased import BiasedData, take_images
 from icm_jax.systems.counterfactual.composition import clamp_mask, compose, roll
 from icm_jax.systems.counterfactual.generation.state import Networks, Player, State
 from icm_jax.systems.counterfactual.networks import vgg
@@ -65,9 +65,7 @@ def step(training: Training, state: State, data: Data, key: jax.Array) -> tuple[
       key: typed key `[]` of this step.
     """
     draw_key, *keys = jax.random.split(key, 3)
-    if training.axis_name is not None:
-        place = jax.lax.axis_index(training.axis_name)
-        keys = [jax.random.fold_in(key, place) for key in keys]
+    keys = [collectives.own_key(key, training.axis_name) for key in keys]
     batch = _draw(training, data, draw_key)
     generator, fake, metrics = _learn_to_make(training, state, data, batch, keys[0])
     discriminator, told = _learn_to_tell(training, state.discriminator, batch, fake, keys[1])
@@ -89,10 +87,8 @@ def _draw(training: Training, data: Data, key: jax.Array) -> _Batch:
     keys = jax.random.split(key, 5)
     size, biased = training.config.batch_size, training.biased
     index = jax.random.randint(keys[0], (size,), 0, len(data["labels"]))
-    parts = jax.tree.map(lambda part: part[index], data["parts"])
     batch = _Batch(
-        biased.render(parts, data["shared"], keys[1]),
-        data["labels"][index],
+        *take_images(biased, data, index, keys[1]),
         jax.random.normal(keys[2], (size, training.networks.latent)),
         jax.random.randint(keys[3], (size,), 0, biased.classes),
         jax.random.randint(keys[4], (size, 2, 2), 0, biased.size + 1),

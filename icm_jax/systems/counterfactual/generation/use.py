@@ -13,6 +13,7 @@ import numpy as np
 from icm_jax import exported, paths, schema
 from icm_jax.chunks import in_chunks
 from icm_jax.system import PyTree
+from icm_jax.systems.counterfactual.biased import BiasedData
 from icm_jax.systems.counterfactual.generate import (
     draw_labels,
     draw_noise,
@@ -22,6 +23,7 @@ from icm_jax.systems.counterfactual.generate import (
 from icm_jax.systems.counterfactual.generation.config import SCHEMA
 from icm_jax.systems.counterfactual.generation.state import init_generator, make_networks
 from icm_jax.systems.counterfactual.networks.mechanisms import Each, Mechanisms
+from icm_jax.systems.counterfactual.pixels import to_pixels
 from icm_jax.systems.counterfactual.style import stylize
 from icm_jax.systems.counterfactual.weights import authors
 from icm_jax.training import finished
@@ -52,6 +54,11 @@ class Generator(NamedTuple):
     variables: PyTree
     latent: int
     classes: int
+
+    @property
+    def size(self) -> int:
+        """S, pixels a side."""
+        return self.mechanisms.settings.size
 
     def generate(
         self,
@@ -124,7 +131,16 @@ class Generator(NamedTuple):
 
         Returns:
           uint8 `[N, S, S, 3]`.
+
+        Raises:
+          ValueError: there is no such mechanism, or the label is none of the L.
         """
+        if mechanism not in Each._fields:
+            raise ValueError(
+                f"mechanism: {mechanism!r} is not allowed; it must be one of "
+                f"{', '.join(Each._fields)}"
+            )
+        check_labels(np.int32(label), self.classes, "label")
         start, other = np.asarray(jax.random.normal(jax.random.key(seed), (2, self.latent)))
         turn = np.linspace(0, 2 * np.pi, frames, endpoint=False, dtype=np.float32)[:, None]
         still = np.tile(start, (frames, 1))
@@ -195,6 +211,27 @@ def _load_published(path: Path, field: str) -> Generator:
     return Generator(networks.mechanisms, variables, networks.latent, _CLASSES)
 
 
+def check_suits(place: str, classes: int, size: int, data: BiasedData) -> None:
+    """Refuses a generator, or what one has made, of other data.
+
+    Args:
+      place: what the field `generator` says.
+      classes: of the generator.
+      size: of its images, pixels a side.
+      data: what it is to be used with.
+
+    Raises:
+      ValueError: it has another number of classes or of pixels.
+    """
+    pairs = (classes, data.classes, "classes"), (size, data.size, "pixels a side")
+    for theirs, ours, what in pairs:
+        if theirs != ours:
+            raise ValueError(
+                f"generator: {place!r} makes {theirs} {what}, the data have {ours}; choose one "
+                "that was trained on them"
+            )
+
+
 def check_labels(labels: np.ndarray, classes: int, name: str) -> None:
     """Refuses labels that there are not.
 
@@ -206,29 +243,24 @@ def check_labels(labels: np.ndarray, classes: int, name: str) -> None:
         raise ValueError(f"{name}: {wrong} is not allowed; it must be a label, 0 to {classes - 1}")
 
 
-def to_pixels(images: jax.Array) -> jax.Array:
-    """Images in [-1, 1] as uint8."""
-    return jnp.round((jnp.clip(images, -1, 1) + 1) * 127.5).astype(jnp.uint8)
-
-
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _draw_chunk(
     mechanisms: Mechanisms,
     latent: int,
     classes: int,
-    said: Each,
+    chosen: Each,
     variables: PyTree,
     key: jax.Array,
     start: jax.Array,
 ) -> dict[str, jax.Array]:
-    """The `_CHUNK` counterfactuals from number `start` on, see `Generator.draw`."""
+    """The `_CHUNK` counterfactuals from number `start` on; labels that are None are drawn."""
     noise_key, label_key, shift_key = jax.random.split(jax.random.fold_in(key, start), 3)
     noise = draw_noise(noise_key, _CHUNK, latent)
     drawn = draw_labels(label_key, _CHUNK, classes)
     labels = Each(
         *(
             of if label is None else jnp.full_like(of, label)
-            for of, label in zip(drawn, said, strict=True)
+            for of, label in zip(drawn, chosen, strict=True)
         )
     )
     made = generate(mechanisms, variables, noise, labels, shift_key)

@@ -13,6 +13,7 @@ from icm_jax.networks.compute import Compute
 from icm_jax.system import Phase, System
 from icm_jax.systems.counterfactual import biased
 from icm_jax.systems.counterfactual.biased import BiasedData
+from icm_jax.systems.counterfactual.generation.use import check_suits
 from icm_jax.systems.counterfactual.invariance import auxiliary, evaluation
 from icm_jax.systems.counterfactual.invariance.config import (
     GAN,
@@ -96,13 +97,7 @@ def _find_supply(config: ConfigDict, data: BiasedData) -> Supply | None:
     supply = load_supply(
         config.generator, "generator", gan=config.method in GAN, **config.counterfactuals
     )
-    pairs = (supply.classes, data.classes, "classes"), (supply.size, data.size, "pixels a side")
-    for theirs, ours, what in pairs:
-        if theirs != ours:
-            raise ValueError(
-                f"generator: {config.generator!r} makes {theirs} {what}, the data have {ours}; "
-                "choose one that was trained on them"
-            )
+    check_suits(config.generator, supply.classes, supply.size, data)
     return supply
 
 

@@ -45,16 +45,15 @@ _FIELDS: Fields = {
         "original",
         one_of(METHODS),
         "what is learned from: original images, counterfactuals, or half of both; images of a GAN "
-        "in place of counterfactuals; or originals by "
-        "a method that should ignore the colour (icm_jax.systems.counterfactual.invariance."
-        "methods)",
+        "in place of counterfactuals; or originals by a method that should ignore the colour "
+        "(icm_jax.systems.counterfactual.invariance.methods)",
     ),
     "generator": Field(
         "",
         any_text(),
         "folder of a finished run of a generator of the same classes, a .pth or .npz of the "
-        "published code, or counterfactuals.npz of --mode=generate, for gan and both_gan a run of "
-        "configs/conditional_gan.py; '': one that is trained first, by the fields of "
+        "published code, or counterfactuals.npz of --mode=generate; for gan and both_gan, folder "
+        "of a run of configs/conditional_gan.py; '': one that is trained first, by the fields of "
         "recipe, or gan_recipe",
         of=SUPPLIED,
     ),
@@ -177,7 +176,7 @@ def set_and_method(choice: str) -> dict[str, Any]:
         chosen["method"] = names.pop(0)
     if names:
         raise ValueError(
-            f"config: {choice!r} is not allowed; it must be one data set of {', '.join(SETS)} and "
-            f"then one method of {', '.join(METHODS)}"
+            f"config: {choice!r} is not allowed; it must be one data set ({', '.join(SETS)}), one "
+            f"method ({', '.join(METHODS)}), or first the one and then the other"
         )
     return chosen

@@ -10,7 +10,7 @@ from icm_jax import collectives
 from icm_jax.data import draw_balanced
 from icm_jax.supervised import Batch
 from icm_jax.system import Metrics
-from icm_jax.systems.counterfactual.biased import BiasedData
+from icm_jax.systems.counterfactual.biased import BiasedData, take_images
 from icm_jax.systems.counterfactual.invariance.supply import Supply
 
 Data = Mapping[str, Any]
@@ -55,6 +55,5 @@ def _draw_originals(drawing: Drawing, data: Data, key: jax.Array) -> Batch:
     else:
         index = jax.random.randint(index_key, (drawing.originals,), 0, len(data["labels"]))
         group = jnp.zeros_like(index)
-    parts = jax.tree.map(lambda part: part[index], data["parts"])
-    images = drawing.biased.render(parts, data["shared"], render_key)
-    return collectives.share(Batch(images, data["labels"][index], group), drawing.axis_name)
+    images, labels = take_images(drawing.biased, data, index, render_key)
+    return collectives.share(Batch(images, labels, group), drawing.axis_name)

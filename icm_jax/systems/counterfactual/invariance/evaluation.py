@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
@@ -43,14 +44,14 @@ def evaluate(
         "images": count,
         "accuracy_of_classes": np.diag(confusion).tolist(),
         "confusion": confusion.tolist(),
-        **_by_agreement(test, right),
+        "accuracy_against": _accuracy_against(test, right),
     }
     return Evaluation({"test_accuracy": summary["accuracy"]}, summary, {})
 
 
 def _judge(apply, variables, biased, test, count, key) -> tuple[np.ndarray, np.ndarray]:
     """Whether each of the first images is told right, and the share of each answer in a class."""
-    shared = jax.tree.map(jax.numpy.asarray, biased.shared)
+    shared = jax.tree.map(jnp.asarray, biased.shared)
 
     def call(index: np.ndarray) -> jax.Array:
         parts = {name: part[index] for name, part in test.parts.items()}
@@ -65,12 +66,12 @@ def _judge(apply, variables, biased, test, count, key) -> tuple[np.ndarray, np.n
     return answers == labels, confusion
 
 
-def _by_agreement(test: Split, right: np.ndarray) -> dict[str, Any]:
+def _accuracy_against(test: Split, right: np.ndarray) -> float | None:
     """Accuracy where no colour or texture is that of the class, None where none is known."""
     known = [test.attributes[n] for n in ("foreground", "background") if n in test.attributes]
     others = np.all([of[: len(right)] != test.labels[: len(right)] for of in known], axis=0)
     there = bool(known) and others.any()
-    return {"accuracy_against": float(right[others].mean()) if there else None}
+    return float(right[others].mean()) if there else None
 
 
 def headline(summary: Mapping[str, Any]) -> dict[str, float]:

@@ -61,10 +61,12 @@ def load(
     Raises:
       ValueError: the file is of something else, or of images, whose number is what it is, or the
         run is of the other kind.
-      FileNotFoundError: there is no such file.
+      FileNotFoundError: there is nothing at `place`.
       WorkdirError, CheckpointError: the generator's run is not finished, or damaged.
     """
     path = paths.local(place, field)
+    if not path.exists():
+        raise FileNotFoundError(f"{field}: {str(path)!r} is not there")
     if gan != _is_gan(path):
         wanted = "conditional_gan" if gan else "counterfactual"
         raise ValueError(
@@ -104,8 +106,7 @@ def of_generator(generator: Generator, count: int = 0, per_shape: int = 1) -> Su
     make = functools.partial(_generate, without)
     if count:
         make = functools.partial(_draw_of_many, without, count, per_shape)
-    size = generator.mechanisms.settings.size
-    return Supply(generator.variables, make, generator.classes, size)
+    return Supply(generator.variables, make, generator.classes, generator.size)
 
 
 def _generate(
@@ -116,8 +117,7 @@ def _generate(
     noise = draw_noise(noise_key, count, generator.latent)
     labels = draw_labels(label_key, count, generator.classes)
     noise, labels = collectives.share((noise, labels), axis_name)
-    if axis_name is not None:
-        shift_key = jax.random.fold_in(shift_key, jax.lax.axis_index(axis_name))
+    shift_key = collectives.own_key(shift_key, axis_name)
     made = generate(generator.mechanisms, variables, noise, labels, shift_key)
     return made.images, labels.shape
 

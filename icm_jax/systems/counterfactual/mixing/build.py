@@ -21,6 +21,7 @@ from icm_jax.systems.counterfactual.biased import BiasedData, Split
 from icm_jax.systems.counterfactual.generation import use
 from icm_jax.systems.counterfactual.mixing import evaluation, report
 from icm_jax.systems.counterfactual.mixing.network import VAE, bounds
+from icm_jax.systems.counterfactual.pixels import to_unit
 
 JUDGE = "judge"
 
@@ -60,11 +61,8 @@ def build_seeds(
     """
     made = [biased.make(config.data, splits, seed) for seed in seeds]
     generator = use.load(config.generator, "generator") if config.generator else None
-    if generator and generator.classes != made[0].classes:
-        raise ValueError(
-            f"generator: {config.generator!r} makes {generator.classes} classes, the data have "
-            f"{made[0].classes}; choose a generator that was trained on them"
-        )
+    if generator:
+        use.check_suits(config.generator, generator.classes, generator.size, made[0])
     compute = Compute(config.precision, config.convolution)
     network = VAE(config.vae.latent, config.vae.width, compute)
     training = Training(config, network, optax.adam(config.learning_rate), made[0], axis_name)
@@ -111,8 +109,8 @@ def step(
     config, size = training.config, training.config.batch_size
     index_key, render_key, noise_key = jax.random.split(key, 3)
     index = jax.random.randint(index_key, (size,), 0, len(data["labels"]))
-    parts = jax.tree.map(lambda part: part[index], data["parts"])
-    images = to_unit(training.biased.render(parts, data["shared"], render_key))
+    images, _ = biased.take_images(training.biased, data, index, render_key)
+    images = to_unit(images)
     noise = jax.random.normal(noise_key, (size, config.vae.latent))
     images, noise = collectives.share((images, noise), training.axis_name)
 
@@ -127,11 +125,6 @@ def step(
     metrics = dict(zip(("reconstruction", "divergence"), terms, strict=True))
     after = State(optax.apply_updates(state.params, updates), opt_state)
     return after, {name: Mean(total, jnp.float32(size)) for name, total in metrics.items()}
-
-
-def to_unit(images: jax.Array) -> jax.Array:
-    """Images in [-1, 1] as the autoencoder sees them, in [0, 1]."""
-    return (images + 1) / 2
 
 
 def _init(training: Training, key: jax.Array) -> State:

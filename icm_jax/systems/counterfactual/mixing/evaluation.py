@@ -14,8 +14,9 @@ from icm_jax.streams import SeedStream
 from icm_jax.system import Evaluation, PyTree
 from icm_jax.systems.counterfactual.biased import BiasedData, Split
 from icm_jax.systems.counterfactual.generation.use import Generator
-from icm_jax.systems.counterfactual.mixing.judging import Found, judge, learn_colors
+from icm_jax.systems.counterfactual.mixing.judging import Judgement, judge, learn_colors
 from icm_jax.systems.counterfactual.mixing.network import VAE
+from icm_jax.systems.counterfactual.pixels import to_unit
 
 _CHUNK = 100
 _QUICK = 200  # samples in quick evaluations
@@ -50,7 +51,7 @@ def evaluate(
     train, classes = biased.train, biased.classes
     colors = learn_colors(train.attributes["foreground_color"], train.labels, classes)
 
-    def judged(images: np.ndarray) -> Found:
+    def judged(images: np.ndarray) -> Judgement:
         return judge(lambda shapes: examined.tell(judging, shapes), colors, images)
 
     variables, network = {"params": state.params}, examined.network
@@ -125,7 +126,7 @@ def _render(biased: BiasedData, split: Split, most: int) -> np.ndarray:
 
     def call(index: np.ndarray) -> jax.Array:
         parts = {name: jnp.asarray(part[index]) for name, part in split.parts.items()}
-        return (biased.render(parts, biased.shared, key) + 1) / 2
+        return to_unit(biased.render(parts, biased.shared, key))
 
     return in_chunks(call, min(most, len(split.labels)), _CHUNK)
 

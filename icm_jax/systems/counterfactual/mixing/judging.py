@@ -35,7 +35,7 @@ class Colors(NamedTuple):
         return np.sqrt(np.square(off).sum(axis=2))
 
 
-class Found(NamedTuple):
+class Judgement(NamedTuple):
     """What is said of N images.
 
     Attributes:
@@ -72,7 +72,9 @@ def learn_colors(colors: np.ndarray, labels: np.ndarray, classes: int) -> Colors
     return known._replace(limit=np.array([max(np.quantile(of, _QUANTILE), 1) for of in off]))
 
 
-def judge(tell: Callable[[np.ndarray], np.ndarray], colors: Colors, images: np.ndarray) -> Found:
+def judge(
+    tell: Callable[[np.ndarray], np.ndarray], colors: Colors, images: np.ndarray
+) -> Judgement:
     """Says what images show: the digit by its shape in black and white, the ink's mean colour.
 
     Ink is what is at least half as bright as the brightest channel of the image.
@@ -93,4 +95,4 @@ def judge(tell: Callable[[np.ndarray], np.ndarray], colors: Colors, images: np.n
     digit = told.argmax(axis=1)
     shown = (area[:, 0] >= _LEAST) & (told.max(axis=1) >= _SURE)
     beyond = off[np.arange(len(images)), digit] > colors.limit[digit]
-    return Found(digit, off.argmin(axis=1), shown, shown & beyond)
+    return Judgement(digit, off.argmin(axis=1), shown, shown & beyond)

@@ -35,7 +35,7 @@ def tell(summary: Mapping[str, Any]) -> Story:
             "unseen if it is further from that digit's mean than 99 % of its training images' "
             "are, in the standard deviations of each channel. Nine in ten test images have "
             "another class's colour: what is said of them is how many of such a rule finds, "
-            "because classes' colours overlap. It tells "
+            "because classes' colours overlap. The classifier tells "
             f"{cell(summary['digits_told'], '%')} % of the digits of training images.",
             "Samples are the mean pixels decoded of latents of the prior. In the picture those of "
             "an unseen digit and colour have a frame.",

@@ -33,7 +33,7 @@ class ProjectionDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, labels: jax.Array, train: bool = False) -> jax.Array:
-        """Maps images `[B, S, S, C]` in [-1, 1] and labels int32 `[B]` to scores `[B]`.
+        """Maps images `[B, S, S, C]` in [-1, 1] and labels int32 `[B]` to float32 scores `[B]`.
 
         With `train`, `batch_stats` is mutable: estimates of spectral norms.
         """
@@ -71,7 +71,7 @@ class LinearDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, labels: jax.Array, train: bool = False) -> jax.Array:
-        """Maps images `[B, S, S, C]` in [-1, 1] and labels int32 `[B]` to scores `[B]`.
+        """Maps images `[B, S, S, C]` in [-1, 1] and labels int32 `[B]` to float32 scores `[B]`.
 
         With `train` a `dropout` key is needed.
         """
@@ -102,7 +102,7 @@ class ConvDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, labels: jax.Array, train: bool = False) -> jax.Array:
-        """Maps images `[B, S, S, C]` in [-1, 1] and labels int32 `[B]` to scores `[B]`.
+        """Maps images `[B, S, S, C]` in [-1, 1] and labels int32 `[B]` to float32 scores `[B]`.
 
         With `train`, `batch_stats` is mutable. The scores of all places are averaged; at 32
         pixels there is one.
@@ -120,9 +120,8 @@ class ConvDiscriminator(nn.Module):
             norm = BatchNorm(_around_one, self.axis_name)
             x = nn.leaky_relu(norm(x, train), 0.2)
         x = nn.avg_pool(x, (3, 3), (3, 3))
-        return self.compute.conv(1, 1, 1, "VALID", use_bias=False, kernel_init=init)(x).mean(
-            (1, 2, 3)
-        )
+        scores = self.compute.conv(1, 1, 1, "VALID", use_bias=False, kernel_init=init)(x)
+        return scores.astype(jnp.float32).mean((1, 2, 3))
 
 
 def _dense(x: jax.Array, features: int) -> jax.Array:

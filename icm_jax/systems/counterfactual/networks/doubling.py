@@ -31,7 +31,6 @@ def convolve_doubled(conv: Callable[..., jax.Array], on_cpu: bool) -> Callable[.
     def convolve(lhs, rhs, window_strides, padding, **kwargs):
         chex.assert_shape(rhs, (3, 3, None, None))
         plain = functools.partial(_convolve_plainly, conv, window_strides, padding, kwargs)
-
         conv_valid = functools.partial(conv, padding="VALID", **kwargs)
 
         @jax.custom_vjp

@@ -47,7 +47,7 @@ class Settings(NamedTuple):
     """What all mechanisms are made with.
 
     Attributes:
-      size: S, pixels a side: 32, 64 or 128
+      size: S, pixels a side: 32, 64 or 128.
       width: channels of the layers before the last; twice as many in those before.
       initializer: one of `INITIALIZERS`, of convolutions and dense layers.
       gain: of the initializer.
@@ -99,7 +99,7 @@ def doublings(size: int) -> int:
     """How often the side doubles from that of the first layer to `size`.
 
     Raises:
-      ValueError: never, or not to `size`.
+      ValueError: `size` is none of the three.
     """
     if size not in (32, 64, 128):
         raise ValueError(f"data.size: {size} is not allowed; it must be 32, 64 or 128")

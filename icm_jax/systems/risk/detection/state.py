@@ -115,8 +115,7 @@ def _step(detector: Detector, state: State, data: Data, key: jax.Array) -> tuple
     draw_key, loss_key = jax.random.split(key)
     index = draw_halves(draw_key, state.weights, data["labels"], config.batch_size)
     index = collectives.share(index, axis_name)
-    if axis_name is not None:
-        loss_key = jax.random.fold_in(loss_key, jax.lax.axis_index(axis_name))
+    loss_key = collectives.own_key(loss_key, axis_name)
     images, labels = to_float(data["images"][index]), data["labels"][index]
     cell = labels * detector.groups + data["group"][index]
 

@@ -40,6 +40,11 @@ def test_images_of_a_folder_are_put_there_once_for_all_seeds(folder):
     shared, own = biased.given([biased.make(data, splits, seed) for seed in (0, 1)])
     assert shared["parts"]["image"] is splits.train.images and own == [{}, {}]
     assert shared["labels"] is splits.train.labels and shared["shared"] == {}
+    made = biased.make(data, splits, 0)
+    images, labels = biased.take_images(made, shared, np.array([4, 0]), jax.random.key(0))
+    # A dog is white, a cat -.6, as above.
+    np.testing.assert_array_equal(labels, [1, 0])
+    np.testing.assert_allclose(images[:, 0, 0, 0], [1, -0.6], atol=1e-6)
 
 
 def test_colours_are_each_seed_s_own():

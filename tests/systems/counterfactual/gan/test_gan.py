@@ -128,6 +128,7 @@ def test_a_classifier_learns_from_a_finished_gan(tmp_path):
     message = "is not allowed for this method; it must be of configs/counterfactual.py$"
     with pytest.raises(ValueError, match=message):
         supply.load(tmp_path, "generator")
+    (tmp_path / "cgn.npz").touch()
     with pytest.raises(ValueError, match="it must be of configs/conditional_gan.py$"):
         supply.load(tmp_path / "cgn.npz", "generator", gan=True)
 

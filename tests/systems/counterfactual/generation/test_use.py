@@ -78,6 +78,13 @@ def test_a_walk_is_a_circle_of_one_mechanism(generator):
         assert np.abs(frame.astype(int) - pixels(images)).max() <= 1
 
 
+def test_a_walk_of_what_is_not_there_is_refused(generator):
+    with pytest.raises(ValueError, match="^mechanism: 'mask' is not allowed; it must be one of sh"):
+        generator.walk("mask", label=3)
+    with pytest.raises(ValueError, match="^label: 10 is not allowed; it must be a label, 0 to 9"):
+        generator.walk("shape", label=10)
+
+
 def test_noise_may_be_one_for_all_mechanisms_or_each_its_own(generator):
     noise = np.random.RandomState(0).normal(size=(4, 3, 3)).astype(np.float32)
     labels = Each(*np.int32([[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 0, 1]]))

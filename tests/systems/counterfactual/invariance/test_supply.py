@@ -68,6 +68,12 @@ def test_files_of_something_else_are_refused(tmp_path, changes, message):
         supply.load(stored(tmp_path, **changes), "generator")
 
 
+@pytest.mark.parametrize("gan", [False, True])
+def test_what_is_not_there_is_said_to_be_missing(tmp_path, gan):
+    with pytest.raises(FileNotFoundError, match="^generator: '.*nowhere' is not there$"):
+        supply.load(tmp_path / "nowhere", "generator", gan=gan)
+
+
 def test_images_of_other_data_are_refused(tmp_path):
     config = tiny.classifier("colored,counterfactual", stored(tmp_path))
     with pytest.raises(ValueError, match=r"^generator: '.*' makes 11 classes, the data have 10"):

@@ -64,7 +64,7 @@ def test_the_judge_says_what_known_images_show():
     assert found.mixed() == pytest.approx(1 / 3)
     counts = found.counts(10)
     assert counts.sum() == 3 and counts[4, 5] == counts[2, 2] == counts[3, 3] == 1
-    nothing = judging.Found(*(array[3:] for array in found))
+    nothing = judging.Judgement(*(array[3:] for array in found))
     assert nothing.mixed() is None
 
 
@@ -80,6 +80,7 @@ class Painted(NamedTuple):
     """A generator whose every counterfactual is one bright colour all over."""
 
     classes: int = 10
+    size: int = 32
 
     def draw(self, count):
         return {"images": np.full((count, 32, 32, 3), 255, np.uint8)}
@@ -108,9 +109,16 @@ def test_an_autoencoder_is_judged_beside_images_that_are_known(monkeypatch):
     assert evaluated.arrays["latents"].shape == (20, 2)
 
 
-def test_a_generator_of_other_classes_is_refused(monkeypatch):
-    monkeypatch.setattr(build.use, "load", lambda place, field: Painted(3))
-    with pytest.raises(ValueError, match="^generator: 'painted' makes 3 classes, the data have 10"):
+@pytest.mark.parametrize(
+    ("painted", "message"),
+    [
+        (Painted(3), "makes 3 classes, the data have 10"),
+        (Painted(size=64), "makes 64 pixels a side, the data have 32"),
+    ],
+)
+def test_a_generator_of_other_data_is_refused(painted, message, monkeypatch):
+    monkeypatch.setattr(build.use, "load", lambda place, field: painted)
+    with pytest.raises(ValueError, match=f"^generator: 'painted' {message}"):
         build.build_seeds(tiny.counterfactual_vae("painted"), squares(), [0])
 
 

