@@ -158,6 +158,12 @@ def descend(
     return Learner(Parameters(optax.apply_updates(params, updates), batch_stats), opt_state)
 
 
+def make_learner(variables: PyTree, optimizer: optax.GradientTransformation) -> Learner:
+    """A network that begins to learn, of fresh `params` and `batch_stats`, which may be missing."""
+    parameters = Parameters(variables["params"], variables.get("batch_stats", {}))
+    return Learner(parameters, optimizer.init(parameters.params))
+
+
 def init_parameters(network: nn.Module, example: jax.Array, key: jax.Array) -> Parameters:
     """Fresh parameters of a network of images like `example` `[1, H, W, C]`."""
     variables = network.init(key, example)

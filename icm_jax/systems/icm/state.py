@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from icm_jax.averages import move_average
 from icm_jax.systems.icm.model import Model
 
 PyTree = Any
@@ -75,22 +76,15 @@ def init(model: Model, count: int, example: jax.Array, key: jax.Array) -> State:
 def run_on(experts: Experts, decay: float, steps: jax.Array) -> Experts:
     """The experts with their averages after a step, where there are any.
 
-    So that the first steps do not stay in them, they begin as a mean over few.
-
     Args:
       experts: with the parameters and statistics after the step.
-      decay: what a step leaves of the averages, in [0, 1), once there were many.
+      decay: see `icm_jax.averages.move_average`.
       steps: of the competition before this one, int32 `[]`.
     """
     if not experts.average:
         return experts
-    kept = jnp.minimum(decay, (1.0 + steps) / (10.0 + steps))
-    average = jax.tree.map(
-        lambda old, new: kept * old + (1.0 - kept) * new,
-        experts.average,
-        (experts.params, experts.statistics),
-    )
-    return experts._replace(average=average)
+    new = experts.params, experts.statistics
+    return experts._replace(average=move_average(experts.average, new, decay, steps))
 
 
 def prune(state: State, least: float) -> tuple[State, np.ndarray]:

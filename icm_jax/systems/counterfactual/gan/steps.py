@@ -1,5 +1,6 @@
 """A conditional GAN in training: its state and its step."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -11,11 +12,12 @@ from ml_collections import ConfigDict
 
 from icm_jax import collectives
 from icm_jax.networks.compute import Compute
-from icm_jax.supervised import Learner, Parameters, descend
+from icm_jax.supervised import Learner, descend, make_learner
 from icm_jax.system import Mean, Metrics, PyTree
 from icm_jax.systems.counterfactual.biased import BiasedData, take_images
 from icm_jax.systems.counterfactual.generation.state import make_discriminator, make_optimizers
 from icm_jax.systems.counterfactual.networks.dcgan import Dcgan
+from icm_jax.systems.counterfactual.networks.discriminators import score_in_training
 
 Data = Mapping[str, Any]
 
@@ -68,14 +70,8 @@ def init_state(gan: Gan, key: jax.Array) -> State:
     made = gan.generator.init(ours, jnp.zeros((1, gan.config.generator.latent)), labels)
     told = gan.discriminator.init(theirs, jnp.zeros((1, size, size, 3)), labels)
     optimizers = make_optimizers(gan.config.optimizer, gan.config.steps)
-    return State(
-        *(
-            Learner(
-                Parameters(of["params"], of.get("batch_stats", {})), optimizer.init(of["params"])
-            )
-            for of, optimizer in zip((made, told), optimizers, strict=True)
-        )
-    )
+    learners = map(make_learner, (made, told), optimizers)
+    return State(*learners)
 
 
 def step(
@@ -124,7 +120,7 @@ def _learn_to_make(
             variables, batch.noise, batch.wanted, train=True, mutable=["batch_stats"]
         )
         against = state.discriminator.parameters
-        scores, _ = _tell(gan, against, fake, batch.wanted, key)
+        scores, _ = score_in_training(gan.discriminator, against, fake, batch.wanted, key)
         total = optax.sigmoid_binary_cross_entropy(scores, jnp.ones_like(scores)).sum()
         return total / gan.config.batch_size, (fake, updates["batch_stats"], total)
 
@@ -140,11 +136,12 @@ def _learn_to_tell(
 ) -> tuple[Learner, jax.Array]:
     """The discriminator after the step, and the sum of its losses."""
     real_key, fake_key = jax.random.split(key)
+    tell = functools.partial(score_in_training, gan.discriminator)
 
     def value(params: PyTree):
         before = learner.parameters._replace(params=params)
-        real, stats = _tell(gan, before, batch.images, batch.labels, real_key)
-        made, stats = _tell(gan, before._replace(batch_stats=stats), fake, batch.wanted, fake_key)
+        real, stats = tell(before, batch.images, batch.labels, real_key)
+        made, stats = tell(before._replace(batch_stats=stats), fake, batch.wanted, fake_key)
         entropy = optax.sigmoid_binary_cross_entropy
         each = entropy(real, jnp.ones_like(real)) + entropy(made, jnp.zeros_like(made))
         total = each.sum() / 2
@@ -153,18 +150,3 @@ def _learn_to_tell(
     gradient, (stats, total) = jax.grad(value, has_aux=True)(learner.parameters.params)
     _, optimizer = make_optimizers(gan.config.optimizer, gan.config.steps)
     return descend(optimizer, learner, gradient, stats, gan.axis_name), total
-
-
-def _tell(
-    gan: Gan, parameters: Parameters, images: jax.Array, labels: jax.Array, key: jax.Array
-) -> tuple[jax.Array, PyTree]:
-    """Scores `[b]` of images of labels, and running statistics after them, {} without any."""
-    scores, updates = gan.discriminator.apply(
-        parameters._asdict(),
-        images,
-        labels,
-        train=True,
-        mutable=["batch_stats"],
-        rngs={"dropout": key},
-    )
-    return scores, updates.get("batch_stats", {})

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from icm_jax.networks.compute import Compute
 from icm_jax.schedules import decaying
+from icm_jax.supervised import Learner, make_learner
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.generation.history import History
 from icm_jax.systems.counterfactual.networks.discriminators import (
@@ -20,13 +21,6 @@ from icm_jax.systems.counterfactual.networks.discriminators import (
     ProjectionDiscriminator,
 )
 from icm_jax.systems.counterfactual.networks.mechanisms import Each, Mechanisms, Settings
-
-
-class Player(NamedTuple):
-    """A network in training: its variables and its optimizer's state."""
-
-    variables: PyTree
-    opt_state: PyTree
 
 
 class State(NamedTuple):
@@ -40,8 +34,8 @@ class State(NamedTuple):
       history: what it made along training.
     """
 
-    generator: Player
-    discriminator: Player
+    generator: Learner
+    discriminator: Learner
     average: PyTree
     steps: jax.Array
     history: History
@@ -126,8 +120,8 @@ def init_state(networks: Networks, size: int, history: History, key: jax.Array) 
     images = jnp.zeros((1, size, size, 3))
     discriminator = networks.discriminator.init(theirs, images, labels)
     return State(
-        Player(generator, networks.generator_optimizer.init(generator["params"])),
-        Player(discriminator, networks.discriminator_optimizer.init(discriminator["params"])),
+        make_learner(generator, networks.generator_optimizer),
+        make_learner(discriminator, networks.discriminator_optimizer),
         jax.tree.map(jnp.copy, generator),  # its buffers are given away apart from the others
         jnp.int32(0),
         jax.tree.map(jnp.asarray, history),

@@ -6,16 +6,18 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from ml_collections import ConfigDict
 
 from icm_jax import collectives
+from icm_jax.averages import move_average
+from icm_jax.supervised import Learner, Parameters, descend
 from icm_jax.system import Mean, Metrics, PyTree
 from icm_jax.systems.counterfactual import losses
 from icm_jax.systems.counterfactual.biased import BiasedData, take_images
 from icm_jax.systems.counterfactual.composition import clamp_mask, compose, roll
-from icm_jax.systems.counterfactual.generation.state import Networks, Player, State
+from icm_jax.systems.counterfactual.generation.state import Networks, State
 from icm_jax.systems.counterfactual.networks import vgg
+from icm_jax.systems.counterfactual.networks.discriminators import score_in_training
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
 
 Data = Mapping[str, Any]
@@ -71,15 +73,11 @@ def step(training: Training, state: State, data: Data, key: jax.Array) -> tuple[
     discriminator, told = _learn_to_tell(training, state.discriminator, batch, fake, keys[1])
     sums = collectives.psum({**metrics, **told}, training.axis_name)
     size = jnp.float32(training.config.batch_size)
-    average = _move_average(training.config.generator.average, state, generator.variables)
+    decay = training.config.generator.average
+    variables = generator.parameters._asdict()
+    average = move_average(state.average, variables, decay, state.steps)
     state = State(generator, discriminator, average, state.steps + 1, state.history)
     return state, {k: Mean(total, size) for k, total in sums.items()}
-
-
-def _move_average(decay: float, state: State, variables: PyTree) -> PyTree:
-    """The average after a step: it forgets faster at first, so that no beginning is kept."""
-    decay = jnp.minimum(decay, (1 + state.steps) / (10 + state.steps))
-    return optax.incremental_update(variables, state.average, 1 - decay)
 
 
 def _draw(training: Training, data: Data, key: jax.Array) -> _Batch:
@@ -98,27 +96,27 @@ def _draw(training: Training, data: Data, key: jax.Array) -> _Batch:
 
 def _learn_to_make(
     training: Training, state: State, data: Data, batch: _Batch, key: jax.Array
-) -> tuple[Player, jax.Array, dict[str, jax.Array]]:
+) -> tuple[Learner, jax.Array, dict[str, jax.Array]]:
     """The mechanisms after the step, the images they made before it, sums of losses."""
-    variables = state.generator.variables
+    before = state.generator.parameters
 
     def value(params: PyTree):
-        fake, mask, stats = _make(training, {**variables, "params": params}, batch)
+        fake, mask, stats = _make(training, before._replace(params=params), batch)
         terms = _terms(training, state, data, batch, fake, mask, key)
         return sum(terms.values()) / training.config.batch_size, (fake, stats, terms)
 
-    gradient, (fake, stats, terms) = jax.grad(value, has_aux=True)(variables["params"])
+    gradient, (fake, stats, terms) = jax.grad(value, has_aux=True)(before.params)
     optimizer = training.networks.generator_optimizer
-    player = _descend(optimizer, state.generator, gradient, stats, training.axis_name)
-    return player, fake, terms
+    learner = descend(optimizer, state.generator, gradient, stats, training.axis_name)
+    return learner, fake, terms
 
 
 def _make(
-    training: Training, variables: PyTree, batch: _Batch
+    training: Training, parameters: Parameters, batch: _Batch
 ) -> tuple[jax.Array, jax.Array, PyTree]:
     """Images, masks, and running statistics after them."""
     layers, updates = training.networks.mechanisms.apply(
-        variables,
+        parameters._asdict(),
         Each(*[batch.noise] * 3),
         Each(*[batch.wanted] * 3),
         train=True,
@@ -141,7 +139,8 @@ def _terms(
 ) -> dict[str, jax.Array]:
     """Sums over this device's images of each weighted loss of the mechanisms."""
     weights = training.config.losses
-    scores, _ = _tell(training, state.discriminator.variables, fake, batch.wanted, key)
+    against = training.networks.discriminator, state.discriminator.parameters
+    scores, _ = score_in_training(*against, fake, batch.wanted, key)
     terms = {"adversarial": losses.ADVERSARIAL[weights.adversarial].fooling(scores).sum()}
     terms["mask_entropy"] = weights.mask * losses.mask_entropy(mask).sum()
     if weights.edge:
@@ -159,47 +158,21 @@ def _terms(
 
 
 def _learn_to_tell(
-    training: Training, player: Player, batch: _Batch, fake: jax.Array, key: jax.Array
-) -> tuple[Player, dict[str, jax.Array]]:
+    training: Training, learner: Learner, batch: _Batch, fake: jax.Array, key: jax.Array
+) -> tuple[Learner, dict[str, jax.Array]]:
     """The discriminator after the step, and the sum of its losses."""
     real_key, fake_key = jax.random.split(key)
-    tell = functools.partial(_tell, training)
+    tell = functools.partial(score_in_training, training.networks.discriminator)
     adversarial = losses.ADVERSARIAL[training.config.losses.adversarial]
 
     def value(params: PyTree):
-        variables = {**player.variables, "params": params}
-        on_real, stats = tell(variables, batch.images, batch.labels, real_key)
-        on_fake, stats = tell({**variables, **stats}, fake, batch.wanted, fake_key)
+        before = learner.parameters._replace(params=params)
+        on_real, stats = tell(before, batch.images, batch.labels, real_key)
+        on_fake, stats = tell(before._replace(batch_stats=stats), fake, batch.wanted, fake_key)
         total = (adversarial.real(on_real) + adversarial.made(on_fake)).sum() / 2
         return total / training.config.batch_size, (stats, total)
 
-    gradient, (stats, total) = jax.grad(value, has_aux=True)(player.variables["params"])
+    gradient, (stats, total) = jax.grad(value, has_aux=True)(learner.parameters.params)
     optimizer = training.networks.discriminator_optimizer
-    player = _descend(optimizer, player, gradient, stats.get("batch_stats"), training.axis_name)
-    return player, {"discriminator": total}
-
-
-def _tell(
-    training: Training, variables: PyTree, images: jax.Array, labels: jax.Array, key: jax.Array
-) -> tuple[jax.Array, PyTree]:
-    """Scores `[b]` of images of labels, and running statistics after them, where there are any."""
-    return training.networks.discriminator.apply(
-        variables, images, labels, train=True, mutable=["batch_stats"], rngs={"dropout": key}
-    )
-
-
-def _descend(
-    optimizer: optax.GradientTransformation,
-    player: Player,
-    gradient: PyTree,
-    stats: PyTree | None,
-    axis_name: str | None,
-) -> Player:
-    """The player after a step along a gradient of which every device has its share."""
-    params = player.variables["params"]
-    gradient = collectives.psum(gradient, axis_name)
-    updates, opt_state = optimizer.update(gradient, player.opt_state, params)
-    variables = {"params": optax.apply_updates(params, updates)}
-    if stats is not None:
-        variables["batch_stats"] = stats
-    return Player(variables, opt_state)
+    learner = descend(optimizer, learner, gradient, stats, training.axis_name)
+    return learner, {"discriminator": total}

@@ -15,6 +15,7 @@ from icm_jax.config import digest
 from icm_jax.data import Dataset, Splits
 from icm_jax.networks.classifiers import ConvClassifier
 from icm_jax.networks.compute import Compute
+from icm_jax.supervised import Learner, descend, make_learner
 from icm_jax.system import Mean, Metrics, Phase, PyTree, System
 from icm_jax.systems.counterfactual import biased
 from icm_jax.systems.counterfactual.biased import BiasedData, Split
@@ -29,8 +30,7 @@ JUDGE = "judge"
 class State(NamedTuple):
     """Everything that a run needs to go on."""
 
-    params: PyTree
-    opt_state: PyTree
+    learner: Learner
 
 
 class Training(NamedTuple):
@@ -119,19 +119,17 @@ def step(
         terms = [of.sum() for of in bounds(images, logits, *latent)]
         return sum(terms) / size, terms
 
-    gradient, terms = jax.grad(value, has_aux=True)(state.params)
-    gradient, terms = collectives.psum((gradient, terms), training.axis_name)
-    updates, opt_state = training.optimizer.update(gradient, state.opt_state, state.params)
+    gradient, terms = jax.grad(value, has_aux=True)(state.learner.parameters.params)
+    learner = descend(training.optimizer, state.learner, gradient, {}, training.axis_name)
+    terms = collectives.psum(terms, training.axis_name)
     metrics = dict(zip(("reconstruction", "divergence"), terms, strict=True))
-    after = State(optax.apply_updates(state.params, updates), opt_state)
-    return after, {name: Mean(total, jnp.float32(size)) for name, total in metrics.items()}
+    return State(learner), {name: Mean(total, jnp.float32(size)) for name, total in metrics.items()}
 
 
 def _init(training: Training, key: jax.Array) -> State:
     size, latent = training.biased.size, training.config.vae.latent
     images, noise = jnp.zeros((1, size, size, 3)), jnp.zeros((1, latent))
-    params = training.network.init(key, images, noise)["params"]
-    return State(params, training.optimizer.init(params))
+    return State(make_learner(training.network.init(key, images, noise), training.optimizer))
 
 
 def _tell_digits(

@@ -54,7 +54,7 @@ def evaluate(
     def judged(images: np.ndarray) -> Judgement:
         return judge(lambda shapes: examined.tell(judging, shapes), colors, images)
 
-    variables, network = {"params": state.params}, examined.network
+    variables, network = {"params": state.learner.parameters.params}, examined.network
     samples = _sample(network, variables, examined.images if complete else _QUICK)
     found = {"samples": judged(samples)}
     scalars = {"mixed": found["samples"].mixed()}

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from icm_jax.networks.compute import Compute
+from icm_jax.supervised import Parameters
+from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.networks.normalization import BatchNorm
 
 _EMBEDDING = 10
@@ -122,6 +124,36 @@ class ConvDiscriminator(nn.Module):
         x = nn.avg_pool(x, (3, 3), (3, 3))
         scores = self.compute.conv(1, 1, 1, "VALID", use_bias=False, kernel_init=init)(x)
         return scores.astype(jnp.float32).mean((1, 2, 3))
+
+
+def score_in_training(
+    discriminator: nn.Module,
+    parameters: Parameters,
+    images: jax.Array,
+    labels: jax.Array,
+    key: jax.Array,
+) -> tuple[jax.Array, PyTree]:
+    """Scores and running statistics after them.
+
+    Args:
+      discriminator: one of the above.
+      parameters: of it.
+      images: float32 `[B, S, S, C]` in [-1, 1].
+      labels: int32 `[B]`.
+      key: typed key `[]`, of what is dropped.
+
+    Returns:
+      float32 `[B]`, and `batch_stats`, {} without any.
+    """
+    scores, updates = discriminator.apply(
+        parameters._asdict(),
+        images,
+        labels,
+        train=True,
+        mutable=["batch_stats"],
+        rngs={"dropout": key},
+    )
+    return scores, updates.get("batch_stats", {})
 
 
 def _dense(x: jax.Array, features: int) -> jax.Array:

@@ -7,6 +7,7 @@ import numpy as np
 import optax
 import pytest
 from crashes import Crash, crashing
+from devices import step_on_devices
 from systems.counterfactual.generation import tiny
 
 from icm_jax import experiment
@@ -52,7 +53,7 @@ def test_a_step_is_that_of_the_two_losses(monkeypatch):
     )
     data, key = jax.tree.map(jnp.asarray, system.given), jax.random.key(7)
     batch = steps._draw(training, data, jax.random.split(key, 3)[0])
-    ours, theirs = state.generator.variables, state.discriminator.variables
+    ours, theirs = (of.parameters._asdict() for of in state[:2])
 
     def tell(params, images, labels):
         return networks.discriminator.apply({"params": params}, images, labels)
@@ -101,9 +102,11 @@ def test_a_step_is_that_of_the_two_losses(monkeypatch):
     pairs = zip(gradients, (ours, theirs), (after.generator, after.discriminator), strict=True)
     for gradient, before, player in pairs:
         wanted = jax.tree.map(lambda p, g: p - 0.1 * g, before["params"], gradient)
-        chex.assert_trees_all_close(player.variables["params"], wanted, rtol=1e-3, atol=1e-5)
+        chex.assert_trees_all_close(player.parameters.params, wanted, rtol=1e-3, atol=1e-5)
         assert max(float(np.abs(g).max()) for g in jax.tree.leaves(gradient)) > 1e-3
-    average = jax.tree.map(lambda a, b: 0.1 * a + 0.9 * b, state.average, after.generator.variables)
+    average = jax.tree.map(
+        lambda a, b: 0.1 * a + 0.9 * b, state.average, after.generator.parameters._asdict()
+    )
     chex.assert_trees_all_close(after.average, average, rtol=1e-5, atol=1e-7)
     assert (state.steps, after.steps) == (0, 1)
     total = sum(float(metric.total / metric.count) for metric in metrics.values())
@@ -118,24 +121,16 @@ def test_two_devices_learn_what_one_does(choice):
     )
     first, data = first_of(one), jax.tree.map(jnp.asarray, one.given)
 
-    @jax.jit
-    def both(state, key):
-        call = jax.vmap(
-            lambda state, key, _: two.phases[0].step(state, data, key),
-            in_axes=(None, None, 0),
-            axis_name="devices",
-        )
-        return one.phases[0].step(state, data, key), call(state, key, jnp.arange(2))
-
-    (alone, metrics), everyone = jax.device_get(both(first, jax.random.key(1)))
-    of_first, of_second = (jax.tree.map(lambda x, d=d: x[d], everyone) for d in range(2))
+    steps_of = one.phases[0].step, two.phases[0].step
+    (alone, metrics), each = step_on_devices(*steps_of, first, data, jax.random.key(1))
+    of_first, of_second = each
     chex.assert_trees_all_equal(of_first, of_second)
     chex.assert_trees_all_close(of_first[1], metrics, rtol=1e-4)
     for name in ("generator", "discriminator"):
         ours, theirs = getattr(alone, name), getattr(of_first[0], name)
         moments = [optax.tree_utils.tree_get(p.opt_state, "mu") for p in (ours, theirs)]
         chex.assert_trees_all_close(*moments, rtol=1e-2, atol=1e-5)
-        stats = [player.variables.get("batch_stats", {}) for player in (ours, theirs)]
+        stats = [player.parameters.batch_stats for player in (ours, theirs)]
         chex.assert_trees_all_close(*stats, rtol=1e-4, atol=1e-5)
 
 

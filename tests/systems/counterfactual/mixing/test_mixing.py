@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from devices import step_on_devices
 from systems.counterfactual.generation.tiny import squares
 from systems.counterfactual.mixing import tiny
 
@@ -131,18 +132,11 @@ def test_two_devices_learn_what_one_does():
     state = jax.jit(systems[0].init)(jax.random.key(0))
     data, key = jax.tree.map(jnp.asarray, systems[0].given), jax.random.key(1)
 
-    @jax.jit
-    def both(state):
-        call = jax.vmap(lambda _: two(state, data, key), axis_name="devices")
-        return one(state, data, key), call(jnp.arange(2))
-
-    alone, everyone = jax.device_get(both(state))
-    for place in range(2):
-        of_one = jax.tree.map(lambda x, place=place: x[place], everyone)
+    alone, everyone = step_on_devices(one, two, state, data, key)
+    for of_one in everyone:
         chex.assert_trees_all_close(of_one[1], alone[1], rtol=1e-4)
-        chex.assert_trees_all_close(
-            of_one[0].opt_state[0].mu, alone[0].opt_state[0].mu, rtol=1e-3, atol=1e-5
-        )
+        moments = (of.learner.opt_state[0].mu for of in (of_one[0], alone[0]))
+        chex.assert_trees_all_close(*moments, rtol=1e-3, atol=1e-5)
 
 
 def test_training_images_have_their_own_colors_alone():

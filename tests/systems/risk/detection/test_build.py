@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from crashes import Crash, crashing
+from devices import step_on_devices
 from systems.risk.detection import tiny
 
 from icm_jax import experiment
@@ -102,17 +103,9 @@ def test_four_devices_learn_what_one_does(method):
     first = jax.jit(one.init)(jax.random.key(0))
     data = jax.tree.map(jnp.asarray, one.given)
 
-    @jax.jit
-    def both(state, key):
-        call = jax.vmap(
-            lambda state, key, _: four.phases[0].step(state, data, key),
-            in_axes=(None, None, 0),
-            axis_name="devices",
-        )
-        return one.phases[0].step(state, data, key), call(state, key, jnp.arange(4))
-
-    (alone, metrics), everyone = jax.device_get(both(first, jax.random.key(1)))
-    of_first, *others = (jax.tree.map(lambda x, d=d: x[d], everyone) for d in range(4))
+    steps = one.phases[0].step, four.phases[0].step
+    (alone, metrics), each = step_on_devices(*steps, first, data, jax.random.key(1), count=4)
+    of_first, *others = each
     for other in others:
         chex.assert_trees_all_equal(other, of_first)
     chex.assert_trees_all_close(of_first[1], metrics, rtol=1e-4)

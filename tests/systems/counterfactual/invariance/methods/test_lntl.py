@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from devices import step_on_devices
 from systems.counterfactual.generation import tiny as generators
 from systems.counterfactual.invariance import tiny
 
@@ -111,16 +112,7 @@ def test_two_devices_learn_what_one_does():
     one, two = (built(axis) for axis in (None, "devices"))
     state, data = jax.jit(one.init)(jax.random.key(0)), jax.device_put(one.given)
 
-    @jax.jit
-    def both(state, key):
-        call = jax.vmap(
-            lambda state, key, _: two.phases[0].step(state, data, key),
-            in_axes=(None, None, 0),
-            axis_name="devices",
-        )
-        return one.phases[0].step(state, data, key), call(state, key, jnp.arange(2))
-
-    alone, everyone = jax.device_get(both(state, jax.random.key(1)))
-    for device in range(2):
-        of = jax.tree.map(lambda x, d=device: x[d], everyone)
+    steps = one.phases[0].step, two.phases[0].step
+    alone, everyone = step_on_devices(*steps, state, data, jax.random.key(1))
+    for of in everyone:
         chex.assert_trees_all_close(of, alone, rtol=1e-3, atol=1e-4)
