@@ -32,6 +32,8 @@ from icm_jax import experiment  # noqa: E402
 
 # What is imported stays: no garbage is looked for among it, each time that a trace makes some.
 gc.freeze()
+# A trace makes many objects that live until its end: a look at each thousand of them is in vain.
+gc.set_threshold(100_000, 50, 50)
 # What is summed by accident of broadcasting is an error.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -76,6 +76,7 @@ def assert_close(records, others):
         np.testing.assert_allclose(numbers, expected, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_seed_trained_beside_another_equals_the_seed_alone(file, together, tmp_path):
     run(file, tmp_path, seed=1, **STEPS)
     own = together / "seed_1"
@@ -143,6 +144,7 @@ def test_a_finished_run_is_evaluated_by_its_workdir_alone(alone, capsys):
     assert (alone / "metrics.jsonl").read_bytes() == records
 
 
+@pytest.mark.slow
 def test_two_processes_do_what_one_does_and_one_of_them_prints(file, alone, tmp_path):
     flags = (f"--coordinator={processes.free_address()}", "--processes=2")
     both = [launch(file, tmp_path / "two", *flags, f"--process={index}") for index in (0, 1)]

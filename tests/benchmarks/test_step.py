@@ -36,6 +36,7 @@ class Here:
         pass
 
 
+@pytest.mark.slow
 def test_without_pytorch_it_measures_icm_jax_alone_and_says_so(monkeypatch, tmp_path, capsys):
     small(monkeypatch)
     monkeypatch.setitem(sys.modules, "torch", None)

@@ -245,6 +245,7 @@ def test_nothing_finished_is_an_error(runner, tmp_path):
         study.run(make_study(seeds=1), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_real_study_leaves_runs_that_stand_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "load", lambda config: tiny.splits())
     made = make_study(seeds=1)

@@ -212,6 +212,7 @@ print(toy.np.asarray(toy.train(workdir).state["w"]).tobytes().hex())
 """
 
 
+@pytest.mark.slow
 def test_killed_again_and_again(tmp_path, uninterrupted):
     environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'training'}"}
     draw, kills = random.Random(1), 0

@@ -171,6 +171,7 @@ def test_a_trained_model_makes_the_same_of_the_same_images_anywhere(setting, tmp
     chex.assert_trees_all_close(found, tuple(one(first, slice(2))), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_steps_of_a_vae_trace_once_and_draw_the_same_on_four_devices():
     c, splits = config("vae"), tiny.splits()
     c.batch_size, c.competition.reference, c.competition.restart.every = 4, 2, 0

@@ -120,6 +120,7 @@ def test_it_is_tested_on_both():
 
 
 @pytest.mark.parametrize("kind", ["conv", "faces"])
+@pytest.mark.slow
 def test_a_run_says_what_it_calls_canonical(tmp_path, kind, monkeypatch):
     def narrow(*arguments, wide=CLASSIFIERS["faces"], **named):
         return wide(*arguments, **named).clone(stages=((4, 4, 4), (6, 6), (8, 8)), hidden=(16, 8))
@@ -140,6 +141,7 @@ def test_a_run_says_what_it_calls_canonical(tmp_path, kind, monkeypatch):
         restore.load_judge(tmp_path)
 
 
+@pytest.mark.slow
 def test_of_groups_it_is_asked_about_held_out_canonical_images_too(tmp_path):
     c = of_light(config())
     result = experiment.run(c, tmp_path, data=faces())

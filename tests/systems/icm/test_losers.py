@@ -92,6 +92,7 @@ def config(losers):
     return c
 
 
+@pytest.mark.slow
 def test_four_devices_draw_what_one_does():
     splits, key = tiny.splits(), jax.random.key(0)
     one, four = tiny.build_icm(config(4), splits), tiny.build_icm(config(4), splits, "devices")

@@ -102,6 +102,7 @@ def test_images_that_do_not_fit(run, images, message):
         run[2](images)
 
 
+@pytest.mark.slow
 def test_one_of_several_seeds_and_padding_as_in_training(seeds):
     workdir, states = seeds
     with pytest.raises(training.WorkdirError, match="several seeds; choose one of .*/seed_0, "):

@@ -230,6 +230,7 @@ def test_tofu_passes_on_what_it_found(tofu_run):
     assert max(float(jnp.abs(x).max()) for x in jax.tree.leaves(found.robust)) > 0
 
 
+@pytest.mark.slow
 def test_tofu_goes_on_bit_for_bit(tmp_path, monkeypatch, tofu_run):
     crashes = [
         (Checkpoints, "save", 1, True),  # between the classifiers of two environments

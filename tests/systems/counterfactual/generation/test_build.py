@@ -114,6 +114,7 @@ def test_a_step_is_that_of_the_two_losses(monkeypatch):
 
 
 @pytest.mark.parametrize("choice", ["colored", "wildlife"])
+@pytest.mark.slow
 def test_two_devices_learn_what_one_does(choice):
     # Devices would drop other units than one does.
     one, two = (
@@ -134,6 +135,7 @@ def test_two_devices_learn_what_one_does(choice):
         chex.assert_trees_all_close(*stats, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_bit_for_bit(tmp_path, monkeypatch, run):
     crashes = [
         (Progress, "advance", 0, False),  # nothing is saved

@@ -40,6 +40,7 @@ def run(tmp_path_factory, parts):
         return workdir, train(tiny.classifier("colored,both"), workdir)
 
 
+@pytest.mark.slow
 def test_it_is_the_generator_that_a_run_of_its_own_trains(run, tmp_path):
     workdir, result = run
     config = tiny.classifier("colored,both", tmp_path)
@@ -90,6 +91,7 @@ def test_methods_of_a_data_set_share_it(run, parts, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "generator" / TAKEN).read_text()) == {"place": str(kept)}
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_bit_for_bit(run, tmp_path, monkeypatch):
     config = tiny.classifier("colored,both")
     for at in (0, 1):  # after the generator's first checkpoint of two, after the classifier's

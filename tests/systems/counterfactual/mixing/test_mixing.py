@@ -123,6 +123,7 @@ def test_a_generator_of_other_data_is_refused(painted, message, monkeypatch):
         build.build_seeds(tiny.counterfactual_vae("painted"), squares(), [0])
 
 
+@pytest.mark.slow
 def test_two_devices_learn_what_one_does():
     systems = [
         build.build_seeds(tiny.counterfactual_vae(), squares(), [0], axis)[0]
