@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from icm_jax import default_config
+from configs import mnist
 from icm_jax.study import config as study_config
 
 FORMS = ("full", "short")
@@ -24,9 +24,9 @@ def study(
     Args:
       name: of its folder, to which the form is added.
       question: that it answers.
-      form: 'full', the shipped defaults, or 'short', 600 steps of competition, fewer seeds and
+      form: 'full', `configs/mnist.py`, or 'short', 600 steps of competition, fewer seeds and
         2,000 test images in the last evaluation.
-      variants: name -> nested fields that differ from the defaults.
+      variants: name -> nested fields that differ from it.
       seeds: how many of each variant in the full and the short form.
       examinations: name -> settings.
 
@@ -35,11 +35,10 @@ def study(
     """
     if form not in FORMS:
         raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
-    base = default_config("icm")
+    base = mnist.get_config()
     base.evaluation.every = 50
     if form == "short":
         base.competition.steps = 600
-        base.evaluation.images = 500
         base.evaluation.last = 2000
     count = seeds[FORMS.index(form)]
     return study_config.study(f"{name}_{form}", question, base, variants, count, examinations)

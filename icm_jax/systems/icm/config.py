@@ -125,17 +125,6 @@ _INITIALIZATION = {
     "threshold": Field(
         0.002, at_least(0), "mean squared error; it ends once every expert's is below"
     ),
-    "kind": Field(
-        "each",
-        one_of(("each", "copies")),
-        "each: every expert learns (the paper); copies: one does, and all begin as it with noise",
-    ),
-    "noise": Field(
-        0.02,
-        at_least(0),
-        "standard deviation of the factor on each copied parameter",
-        of=("copies",),
-    ),
 }
 
 _COMPETITION = {

@@ -13,7 +13,7 @@ from icm_jax.data import draw
 from icm_jax.schedules import decayed
 from icm_jax.streams import StepStream
 from icm_jax.system import Metrics, Phase, PyTree
-from icm_jax.systems.icm import copies, restarts
+from icm_jax.systems.icm import restarts
 from icm_jax.systems.icm.competition import KeyedImages
 from icm_jax.systems.icm.images import Images
 from icm_jax.systems.icm.model import Model, make_model
@@ -54,13 +54,10 @@ def make_phases(config: ConfigDict, images: Images, axis_name: str | None) -> tu
     setting = _Setting(config, images, make_model(config, axis_name), axis_name)
     steps, threshold = config.initialization.steps, config.initialization.threshold
     compete = functools.partial(_compete, setting)
-    initialize, begin = functools.partial(_initialize, setting), None
-    if config.initialization.kind == "copies":
-        initialize = copies.of_one(initialize)
-        begin = functools.partial(_copy, config.initialization.noise)
+    initialize = functools.partial(_initialize, setting)
     return (
         Phase("initialization", steps, initialize, ("reproduction_error", threshold)),
-        Phase("competition", config.competition.steps, compete, begin=begin),
+        Phase("competition", config.competition.steps, compete),
     )
 
 
@@ -84,11 +81,6 @@ def _initialize(
     images, keys = collectives.share(batch, axis_name)
     schedule = Schedule(config.experts.momentum)
     return reproduction_step(model, state, Pairs(images, images, keys), schedule, axis_name)
-
-
-def _copy(noise: float, state: State, data: Mapping[str, PyTree], key: jax.Array) -> State:
-    """The experts become copies of the first, which alone was initialized."""
-    return state._replace(experts=copies.copy_first(state.experts, key, noise))
 
 
 def _compete(

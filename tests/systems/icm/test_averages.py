@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from systems.icm import tiny
 
-from icm_jax.systems.icm.copies import copy_first
 from icm_jax.systems.icm.evaluation import score_all
 from icm_jax.systems.icm.model import make_model
 from icm_jax.systems.icm.state import Experts, init, run_on
@@ -57,7 +56,7 @@ def test_experts_are_evaluated_with_averages_where_there_are_any():
     assert jnp.abs(found[0] - score(state, images)[0]).max() > 1e-3
 
 
-def test_steps_keep_averages_and_copies_begin_with_their_own():
+def test_steps_keep_averages():
     config = tiny.icm()
     config.experts.average = 0.9
     config.competition.restart.every = 0
@@ -75,5 +74,3 @@ def test_steps_keep_averages_and_copies_begin_with_their_own():
         lambda old, new: 0.9 * old + 0.1 * new, state.experts.average, late.experts[:2]
     )
     chex.assert_trees_all_close(late.experts.average, expected, rtol=1e-5, atol=1e-7)
-    copied = copy_first(new.experts, jax.random.key(1), 0.1)
-    chex.assert_trees_all_equal(copied.average, copied[:2])

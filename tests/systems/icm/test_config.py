@@ -135,3 +135,12 @@ def test_wrong_types_and_unknown_and_missing_fields_are_named():
     del c["log"]
     with pytest.raises(ValueError, match="log: missing; its fields are every"):
         registry.validate(ConfigDict(c))
+
+
+def test_the_papers_recipe_departs_nowhere():
+    c = mnist.get_config("paper")
+    assert (c.competition.steps, c.competition.decay, c.competition.reference) == (2000, 0, 0)
+    assert (c.discriminator.losers, c.experts.average, c.competition.restart.every) == (0, 0, 0)
+    assert (c.initialization.steps, c.initialization.threshold) == (500, 0.002)
+    with pytest.raises(ValueError, match="mnist.py: 'quick' is not allowed; choose one of fast, paper"):
+        mnist.get_config("quick")
