@@ -228,9 +228,11 @@ def test_other_and_damaged_files_are_refused(tmp_path, torch_names):
     write_zip(path, files)
     path.write_bytes(path.read_bytes().replace(FLOATS.numbers.tobytes(), b"\1" * 96))
     assert "Bad CRC" in refused(path)
-    # The format before 1.6: a pickle and nothing around it.
+    # The format before 1.6 begins with this pickle.
     path.write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2))
-    assert refused(path).endswith("it is no zip; what is older than PyTorch 1.6 must be saved anew")
+    assert refused(path).endswith("Ran out of input")
+    path.write_bytes(b"PyTorch")
+    assert refused(path).endswith("does not begin as a file of PyTorch before 1.6")
 
 
 ARRAYS = {
