@@ -2,8 +2,9 @@
 
 Such a file is a zip of a pickle, which says what tensors there are, and of one file with the
 numbers of each storage. Before PyTorch 1.6 it was no zip but the pickle, some others around it and
-the storages one after the other, which is read too. A pickle can name any function and have it called: here it can name what a
-state dict is made of and nothing else, and what stands for these are inert stand-ins.
+the storages one after the other, which is read too. A pickle can name any function and have it
+called: here it can name what a state dict is made of and nothing else, and what stands for these
+are inert stand-ins.
 """
 
 import io
@@ -156,7 +157,7 @@ def _read_zip(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
 
 
 def _read_old(file: BinaryIO) -> dict[str, np.ndarray]:
-    """Reads the format before 1.6: pickles of what it is, of the tensors, of the storages' names."""
+    """Reads the format before 1.6: pickles of what it is, of tensors, of storages' names."""
     if file.read(len(_OLD_START)) != _OLD_START:
         raise ValueError("it is no zip, and does not begin as a file of PyTorch before 1.6")
     file.seek(0)

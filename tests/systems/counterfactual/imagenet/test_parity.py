@@ -121,6 +121,7 @@ def test_u2net_p_with_its_real_weights(record_property):
     # A disk before a darker ground, which is what it finds.
     rows, columns = np.mgrid[:320, :320]
     images[0, (rows - 150) ** 2 + (columns - 170) ** 2 < 80**2] += 1.5
+    images = np.clip(images, -1, 1)
     theirs = session.run(None, {session.get_inputs()[0].name: first(images)})
     found = jax.nn.sigmoid(
         jax.jit(lambda v, x: module.apply(v, x, method="logits"))(variables, images)

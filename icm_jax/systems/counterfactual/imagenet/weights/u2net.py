@@ -42,10 +42,8 @@ def load_u2net(path: str | os.PathLike, module: U2Net, field: str = "weights.u2n
     template = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
     expected = named_arrays(template)
     names = [array.name for array in expected]
-    if file.suffix == ".onnx":
-        arrays = _read_folded(file, names, field)
-    else:
-        arrays = pth.read(file, field)
+    folded = file.suffix == ".onnx"
+    arrays = _read_folded(file, names, field) if folded else pth.read(file, field)
     said = f"{field}: {str(file)!r}"
     return named.take(arrays, expected, template, said, network, files.counters(names))
 
@@ -65,7 +63,8 @@ def _package_file(field: str) -> Path:
 def _read_folded(file: Path, names: list[str], field: str) -> dict[str, np.ndarray]:
     """The arrays of an exported network by the authors' names, with batch norms that do nothing.
 
-    In the file most have numbers for names, in the order in which the network computes. The last convolutions keep their names.
+    In the file most have numbers for names, in the order in which the network computes. The last
+    convolutions keep their names.
     """
     nodes, arrays = onnx.read(file, field)
     convolutions = [node.inputs[1:] for node in nodes if node.kind == "Conv"]
