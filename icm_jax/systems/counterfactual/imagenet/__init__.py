@@ -1,0 +1,1 @@
+"""Counterfactual generation at the scale of ImageNet (Sauer & Geiger 2021)."""
