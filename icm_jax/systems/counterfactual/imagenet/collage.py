@@ -27,9 +27,7 @@ class Collage(NamedTuple):
     rows: int = 6
 
 
-def make_collages(
-    images: jax.Array, masks: jax.Array, key: jax.Array, how: Collage = Collage()
-) -> jax.Array:
+def make_collages(images: jax.Array, masks: jax.Array, key: jax.Array, how: Collage) -> jax.Array:
     """Puts together patches that lie on the object, drawn with replacement.
 
     Args:
