@@ -96,8 +96,8 @@ def _read(
     template = jax.eval_shape(init)
     if not file:
         _log.warning(
-            "weights.%s: '' takes random weights, of seed %d: all runs, and nothing of use is "
-            "learned",
+            "weights.%s: '' takes random weights (weights.seed %d): everything runs, and nothing "
+            "of use is learned",
             name,
             seed,
         )
