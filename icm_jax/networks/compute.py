@@ -1,7 +1,7 @@
 """How networks compute: number formats and convolutions. Parameters are float32 always."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -44,12 +44,17 @@ class Compute(NamedTuple):
         """Of activations."""
         return _FORMATS[self.precision][0]
 
+    @property
+    def product_precision(self) -> jax.lax.Precision:
+        """Of products outside layers."""
+        return _FORMATS[self.precision][1]
+
     def conv(
         self,
         features: int,
         size: int = 3,
         stride: int = 1,
-        padding: str = "SAME",
+        padding: str | Sequence[tuple[int, int]] = "SAME",
         around: Callable[[Callable], Callable] = lambda conv: conv,
         **others: Any,
     ) -> nn.Conv:

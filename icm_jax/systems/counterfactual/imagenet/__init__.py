@@ -1,1 +1,1 @@
-"""Counterfactual generation at ImageNet's scale: four BigGANs, a U²-Net, an ensemble of heads."""
+"""Counterfactual generation at the scale of ImageNet (Sauer & Geiger 2021)."""

@@ -1,0 +1,1 @@
+"""BigGAN-deep, U²-Net and ResNet-50, which others trained."""
