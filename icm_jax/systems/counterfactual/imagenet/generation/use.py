@@ -179,6 +179,7 @@ class Generator(NamedTuple):
         return truncation
 
     def run(self, noise: jax.Array, labels: Each, truncation: float) -> Made:
+        """`mechanisms.make` with what it is made of."""
         return make_compiled(self.networks)(self.frozen, self.params, noise, labels, truncation)
 
 
