@@ -42,6 +42,20 @@ class Training(NamedTuple):
     axis_name: str | None
 
 
+class Batch(NamedTuple):
+    """Inputs of the mechanisms, and what they are to make of them.
+
+    Attributes:
+      noise: float32 `[b, Z]`.
+      labels: int32 `[b]`.
+      real: the frozen BigGAN's images, float32 `[b, S, S, 3]` in (-1, 1).
+    """
+
+    noise: jax.Array
+    labels: jax.Array
+    real: jax.Array
+
+
 def step(training: Training, state: State, data: Data, key: jax.Array) -> tuple[State, Metrics]:
     """Draws noise and labels, and lowers the sum of all losses.
 
@@ -53,18 +67,11 @@ def step(training: Training, state: State, data: Data, key: jax.Array) -> tuple[
     """
     config, axis_name = training.config, training.axis_name
     draw_key, collage_key = jax.random.split(key)
+    batch = _draw(training, data, draw_key)
     collage_key = collectives.own_key(collage_key, axis_name)
-    noise, labels = collectives.share(_draw(config, draw_key), axis_name)
-    truncation = config.model.truncation
-    real = apply_biggan(training.networks, data["biggan"], noise, labels, truncation)
-
-    def value(params: Each) -> tuple[jax.Array, dict[str, jax.Array]]:
-        same = Each(*[labels] * 3)
-        made = make(training.networks, data, params, noise, same, truncation)
-        terms = weighted_losses(training, data, made, real, collage_key)
-        return sum(terms.values()) / config.batch_size, terms
-
-    gradient, terms = jax.grad(value, has_aux=True)(state.params)
+    gradient, terms = jax.grad(mean_loss, has_aux=True)(
+        state.params, training, data, batch, collage_key
+    )
     learners = (
         descend(optimizer, learner, of, {}, axis_name)
         for optimizer, learner, of in zip(
@@ -74,6 +81,25 @@ def step(training: Training, state: State, data: Data, key: jax.Array) -> tuple[
     sums = collectives.psum({**terms, "loss": sum(terms.values())}, axis_name)
     metrics = {name: Mean(total, jnp.float32(config.batch_size)) for name, total in sums.items()}
     return state._replace(mechanisms=Each(*learners)), metrics
+
+
+def mean_loss(
+    params: Each, training: Training, data: Data, batch: Batch, key: jax.Array
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """This device's share of the mean of all losses, and the sums of each.
+
+    Args:
+      params: BigGAN's, of each mechanism.
+      training: see `step`.
+      data: likewise.
+      batch: this device's share.
+      key: of collages.
+    """
+    config, same = training.config, Each(*[batch.labels] * 3)
+    truncation = config.model.truncation
+    made = make(training.networks, data, params, batch.noise, same, truncation)
+    terms = weighted_losses(training, data, made, batch.real, key)
+    return sum(terms.values()) / config.batch_size, terms
 
 
 def weighted_losses(
@@ -116,9 +142,12 @@ def _distance(
     return gram_distance(*features, weights[:blocks])
 
 
-def _draw(config: ConfigDict, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Noise and labels of a batch: `[B, Z]` and int32 `[B]`."""
-    of, count = config.model, config.batch_size
+def _draw(training: Training, data: Data, key: jax.Array) -> Batch:
+    """This device's share of what a step draws."""
+    of, count = training.config.model, training.config.batch_size
     noise_key, label_key = jax.random.split(key)
     noise = draw_noise(noise_key, count, of.latent, of.truncation)
-    return noise, jax.random.randint(label_key, (count,), 0, of.classes)
+    labels = jax.random.randint(label_key, (count,), 0, of.classes)
+    noise, labels = collectives.share((noise, labels), training.axis_name)
+    real = apply_biggan(training.networks, data["biggan"], noise, labels, of.truncation)
+    return Batch(noise, labels, real)
