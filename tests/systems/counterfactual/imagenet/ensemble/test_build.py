@@ -1,5 +1,7 @@
 """The invariant ensemble: what it learns from, which head by what, killed and resumed."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -7,13 +9,14 @@ import numpy as np
 import optax
 import pytest
 from crashes import Crash, crashing
+from PIL import Image
 from systems.counterfactual.imagenet import tiny
 
 from icm_jax import experiment
 from icm_jax.data import Dataset
 from icm_jax.systems import registry
-from icm_jax.systems.counterfactual.imagenet import classes
 from icm_jax.systems.counterfactual.imagenet.ensemble import build, evaluation, network, steps
+from icm_jax.systems.counterfactual.imagenet.generation import use
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
 from icm_jax.training.checkpoints import Checkpoints
 
@@ -64,9 +67,7 @@ def test_counterfactuals_are_those_of_the_generator(run):
     supply = system.phases[0].step.args[0].supply
     images, labels = supply.make(supply.arrays, jax.random.key(1), 12, None)
     assert images.shape == (12, 64, 64, 3)  # made in two parts
-    generator = experiment.registry and __import__(
-        "icm_jax.systems.counterfactual.imagenet.generation.use", fromlist=["load"]
-    ).load(run[0])
+    generator = use.load(run[0])
     noise_key, _ = jax.random.split(jax.random.key(1))
     noise = jax.random.truncated_normal(noise_key, -2.0, 2.0, (12, 3))
     made = generator.generate(noise[:2], *(label[:2] for label in labels))
@@ -84,39 +85,33 @@ def test_the_rate_is_a_tenth_after_each_third():
     np.testing.assert_allclose(rates, [1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4], rtol=1e-5)
 
 
-def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
-    config = tiny.ensemble()
+def test_a_killed_run_goes_on_bit_for_bit(tmp_path, run):
+    config = tiny.ensemble(run[0])
     whole = experiment.run(config, tmp_path / "whole", data=tiny.images())
-    for at in (0, 2):  # of the generator, of the ensemble
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(Crash):
-            crashing(patch, Checkpoints, "save", at, True)
-            experiment.run(config, tmp_path / "killed", data=tiny.images())
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Crash):
+        crashing(patch, Checkpoints, "save", 0, True)
+        experiment.run(config, tmp_path / "killed", data=tiny.images())
     resumed = experiment.run(config, tmp_path / "killed", data=tiny.images())
     chex.assert_trees_all_equal(resumed.state, whole.state)
-    names = "metrics.jsonl", "generator/metrics.jsonl"
-    assert all(
-        (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-        for name in names
-    )
+    files = [tmp_path / name / "metrics.jsonl" for name in ("whole", "killed")]
+    assert files[0].read_bytes() == files[1].read_bytes()
     assert "Top-1" in (tmp_path / "whole" / "report.html").read_text()
 
 
-class _Said:
-    """Logits by the first pixel of an image, whatever the weights are."""
+def save(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((16, 16, 3), [value, 0, 9], np.uint8)).save(path)
 
-    def __init__(self, of_pixel):
-        self.of_pixel = of_pixel
 
-    def __call__(self, variables, images):
-        (mean, deviation), tables = network.IMAGENET, jnp.asarray(self.of_pixel)
-        pixel = (images[:, 0, 0, 0] * deviation[0] + mean[0]) * 255
-        said = jax.nn.one_hot(tables[jnp.round(pixel).astype(int)], 1000) * 20
-        return Each(said, said[::-1] * 0, -said)
+def say_by_pixel(table, colors, variables, images):
+    """Logits by the first pixel of an image: its class for shape and foreground, no background."""
+    mean, deviation = (of[0] for of in colors)
+    pixel = jnp.round((images[:, 0, 0, 0] * deviation + mean) * 255).astype(int)
+    said = jax.nn.one_hot(jnp.asarray(table)[pixel], 1000) * 20
+    return Each(said, said, -3 * said)
 
 
 def test_an_evaluation_by_predictions_with_a_known_answer(run, tmp_path):
-    from systems.counterfactual.imagenet.ensemble.test_folders import save
-
     system = build_one(run[0], **{"data.crop": 16})
     config = system.evaluate.config.copy_and_resolve_references()
     # Pixels 10 and 20 are called tabby (cat), 30 Maltese dog, 40 no class of IN-9's.
@@ -127,15 +122,25 @@ def test_an_evaluation_by_predictions_with_a_known_answer(run, tmp_path):
     save(tmp_path / "cue" / "dog1-cat3.png", 30)  # by shape
     save(tmp_path / "cue" / "dog1-dog3.png", 20)  # left out
     config.evaluation.cue_conflict = str(tmp_path / "cue")
-    test = Dataset(np.full((4, 16, 16, 3), 10, np.uint8), np.array([281, 281, 281, 5], np.int32))
-    judged = system.evaluate._replace(config=config, apply=_Said(table), test=test)
+    test = Dataset(np.full((4, 16, 16, 3), 10, np.uint8), np.array([281, 281, 281, 9], np.int32))
+    say = functools.partial(say_by_pixel, table, network.IMAGENET)
+    judged = system.evaluate._replace(config=config, apply=say, test=test)
     found = judged(tiny.first_of(system), {}, True).summary
-    # The mean of the heads is 0 everywhere: the first classes are said.
+    # The mean of the heads is lowest for what two of them say: of the others the first come first.
     assert found["top_1"] == 0 and found["top_5"] == 0
     assert found["shape_bias"]["shape"] == pytest.approx(2 / 3)
     story = evaluation.tell(found)
     assert story.rows[0][0] == "shape" and story.rows[0][2] == "66.7"
-    assert found["in9"] is None and classes.IMAGENET == 1000
+    assert found["in9"] is None
+    # A cat is of no class of IN-9's, the dog is: one of two right, and none.
+    save(tmp_path / "in9" / "mixed_same" / "val" / "00_dog" / "a.png", 30)
+    save(tmp_path / "in9" / "mixed_same" / "val" / "00_dog" / "b.png", 10)
+    save(tmp_path / "in9" / "mixed_rand" / "val" / "00_dog" / "c.png", 40)
+    config.evaluation.in9 = str(tmp_path / "in9")
+    say = functools.partial(say_by_pixel, table, network.IN9)
+    judged = system.evaluate._replace(config=config, apply=say, test=test)
+    in9 = judged._in9(None)
+    assert in9 == {"mixed_same": 0.5, "mixed_rand": 0.0, "gap": 0.5}
 
 
 def test_what_does_not_go_together_is_refused(run):
