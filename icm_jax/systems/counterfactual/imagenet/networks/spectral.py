@@ -4,6 +4,7 @@ The singular vectors u and v are stored beside the weights, in the collection `s
 Gradients reach W through the norm too, as in PyTorch.
 """
 
+import functools
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -81,6 +82,7 @@ def spectral_norm(kernel: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
     return jnp.dot(jnp.dot(v, matrix, precision=highest), u, precision=highest)
 
 
+@functools.partial(jax.jit, static_argnames="iterations")
 def singular_vectors(kernel: jax.Array, iterations: int = _ITERATIONS) -> tuple[jax.Array, ...]:
     """u `[F]` and v `[N]` of a kernel `[..., F]` by power iteration, see `spectral_norm`."""
     matrix = kernel.reshape(-1, kernel.shape[-1])

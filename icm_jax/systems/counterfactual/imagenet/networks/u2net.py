@@ -47,7 +47,19 @@ _DECODER = {
     "stage1d": Stage(7, False, 16, 64),
 }
 _SMALL_MIDDLE, _SMALL_FEATURES = 16, 64
-SIDES = 6
+
+
+def convolution_names() -> list[str]:
+    """The convolutions of all blocks, `stage1.rebnconvin.conv_s1`, ..., as they are computed."""
+    return [
+        f"{name}.rebnconv{level}.conv_s1"
+        for name, stage in (_ENCODER | _DECODER).items()
+        for level in (
+            "in",
+            *range(1, stage.depth + 1),
+            *(f"{number}d" for number in range(stage.depth - 1, 0, -1)),
+        )
+    ]
 
 
 class U2Net(nn.Module):

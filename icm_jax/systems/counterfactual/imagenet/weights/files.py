@@ -1,0 +1,58 @@
+"""Files of weights: found, checked by the digest in their names, read."""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from icm_jax import paths
+from icm_jax.data.image_files import check_is_no_pointer
+from icm_jax.systems.counterfactual.weights import pth
+
+# As PyTorch's hub names files: vgg16-397923af.pth begins, as a SHA-256, with 397923af.
+_DIGEST = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
+
+
+def find(path: str | os.PathLike, field: str, needed: str) -> Path:
+    """A file of weights.
+
+    Args:
+      path: of the file.
+      field: what an error begins with.
+      needed: what it must be, for an error.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: it is a pointer of Git LFS, or has another digest than its name says.
+    """
+    file, said = paths.local(path, field), f"{field}: {os.fspath(path)!r}"
+    if not file.is_file():
+        raise FileNotFoundError(f"{said} is not there, or is no file; it must be {needed}")
+    check_is_no_pointer(file, said)
+    if named := _DIGEST.search(file.name):
+        check_digest(file, named[1], said)
+    return file
+
+
+def check_digest(file: Path, start: str, said: str) -> None:
+    """Raises ValueError, beginning with `said`, if a file's SHA-256 does not begin with `start`."""
+    with file.open("rb") as content:
+        found = hashlib.file_digest(content, "sha256").hexdigest()
+    if not found.startswith(start):
+        raise ValueError(f"{said} is damaged: SHA-256 is {found}, should begin with {start}")
+
+
+def read_state_dict(path: str | os.PathLike, field: str, needed: str) -> dict[str, np.ndarray]:
+    """The arrays of a state dict of PyTorch; raises as `find` and `pth.read`."""
+    return pth.read(find(path, field, needed), field)
+
+
+def counters(names: list[str]) -> set[str]:
+    """The names of batch norms' numbers of batches, which lie beside the `running_mean` named."""
+    return {
+        f"{name.removesuffix('running_mean')}num_batches_tracked"
+        for name in names
+        if name.endswith("running_mean")
+    }
