@@ -1,5 +1,7 @@
 """The generator on ImageNet: its losses, who learns by which, killed and resumed."""
 
+import hashlib
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -89,33 +91,42 @@ def test_each_loss_by_hand(monkeypatch):
         assert terms[name] == pytest.approx(value, rel=1e-4), name
 
 
-@pytest.mark.parametrize(
-    ("losses", "learning"),
-    [
-        ({"losses.entropy": 1.0}, {"shape"}),
-        ({"losses.size": 1.0, "losses.most": 0.2}, {"shape"}),
-        ({"losses.background": 1.0}, {"background"}),
-        ({"losses.texture": (0.0, 5.0, 0.0, 0.0)}, {"foreground"}),
-        ({"losses.reconstruction": 1.0}, {"shape", "foreground", "background"}),
-    ],
-)
-def test_a_loss_teaches_the_mechanism_that_it_should_and_no_other(losses, learning, monkeypatch):
+TEACHES = [
+    ({"losses.entropy": 1.0}, {"shape"}),
+    ({"losses.size": 1.0, "losses.most": 0.2}, {"shape"}),
+    ({"losses.background": 1.0}, {"background"}),
+    ({"losses.texture": (0.0, 5.0, 0.0, 0.0)}, {"foreground"}),
+    ({"losses.reconstruction": 1.0}, {"shape", "foreground", "background"}),
+]
+
+
+def test_a_loss_teaches_the_mechanism_that_it_should_and_no_other(monkeypatch):
     monkeypatch.setattr(frozen_networks.vgg16, "load", lambda *of: tiny.vgg_weights())
+    systems = [build_one(**{**WITHOUT, **losses}) for losses, _ in TEACHES]
+    params, textured = tiny.first_of(systems[0]).params, systems[3]
     # Mechanisms begin as the frozen BigGAN, where all of an image comes to the same and no mask
-    # counts: here that is another one.
-    system = build_one(**{**WITHOUT, **losses, "optimizer.accumulate": 1})
-    state, data = tiny.first_of(system), jax.tree.map(jnp.asarray, system.given)
-    others = jax.tree.map(lambda x: x + 0.1, data["biggan"]["params"])
-    data["biggan"] = {**data["biggan"], "params": others}
-    after, _ = jax.jit(system.phases[0].step)(state, data, jax.random.key(1))
-    moved = {
-        name: max(
-            float(jnp.abs(a - b).max())
-            for a, b in zip(jax.tree.leaves(before), jax.tree.leaves(now), strict=True)
-        )
-        for name, before, now in zip(Each._fields, state.params, after.params, strict=True)
-    }
-    assert {name for name, by in moved.items() if by > 0} == learning
+    # counts: here they are others.
+    params = Each(*(jax.tree.map(lambda x, n=n: x + 0.1 * n, of) for n, of in enumerate(params)))
+    noise, labels = jnp.ones((2, 3)), jnp.array([1, 2])
+    batch = steps.Batch(noise, labels, jnp.zeros((2, 64, 64, 3)))
+
+    @jax.jit
+    def gradients(params, data, batch):
+        return [
+            jax.grad(steps.mean_loss, has_aux=True)(
+                params, training_of(system), data, batch, jax.random.key(0)
+            )[0]
+            for system in systems
+        ]
+
+    for (losses, learning), found in zip(
+        TEACHES, gradients(params, textured.given, batch), strict=True
+    ):
+        largest = {
+            name: max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(of))
+            for name, of in found._asdict().items()
+        }
+        assert {name for name, of in largest.items() if of > 0} == learning, losses
 
 
 def test_mechanisms_begin_as_the_frozen_biggan_and_it_does_not_move(run):
@@ -204,3 +215,25 @@ def test_a_run_does_not_go_on_with_another_frozen_network():
 def test_what_does_not_go_together_is_refused(field, value, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         build_one(**{field: value})
+
+
+def test_a_frozen_network_of_a_file_is_named_by_its_digest(tmp_path, monkeypatch):
+    file, wanted = tmp_path / "biggan.bin", tiny.first_of(build_one()).params.shape
+    file.write_bytes(b"weights")
+    variables = {"params": wanted, "batch_stats": {"mean": np.float32(0.25)}}
+    monkeypatch.setattr(frozen_networks, "load_biggan", lambda *of: variables)
+    fields = {"weights.biggan": str(file)}
+    system = build_one(**fields)
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert system.evaluate.frozen.origins["biggan"] == f"{file}, SHA-256: {digest}"
+    state = tiny.first_of(system)
+    file.write_bytes(b"others")
+    with pytest.raises(ValueError, match="^weights.biggan: .* is not what this run began with"):
+        build_one(**fields).evaluate(state, {}, False)
+    # It may lie elsewhere, if it is the same.
+    moved = tmp_path / "moved.bin"
+    moved.write_bytes(b"weights")
+    found = build_one(**{"weights.biggan": str(moved)}).evaluate.frozen
+    frozen_networks.check_same(state.frozen, found)
+    with pytest.raises(ValueError, match="^weights.u2net: 'package' is not allowed with model.mas"):
+        build_one(**{"weights.u2net": "package", "model.masker": "u2net"})
