@@ -69,11 +69,19 @@ _LABELS = flags.DEFINE_string(
     "Of --mode=generate, of shape, foreground and background: each a class, or any, which draws "
     "one for each image; any,any,any by default.",
 )
-_COUNT = flags.DEFINE_integer("count", None, "Images of --mode=generate, 10000 by default.")
+_COUNT = flags.DEFINE_integer(
+    "count", None, "Images of --mode=generate, 10000 by default, 100 of ImageNet's size."
+)
 _SEED = flags.DEFINE_integer(
     "seed", None, "Of what --mode=generate and --mode=stylize draw, 0 by default."
 )
-_OPTIONS = (_LABELS, _COUNT, _SEED)
+_TRUNCATION = flags.DEFINE_float(
+    "truncation",
+    None,
+    "Of --mode=generate of a run of configs/counterfactual_imagenet.py, above 0, at most 1; by "
+    "default as in training. Less makes images more alike.",
+)
+_OPTIONS = (_LABELS, _COUNT, _SEED, _TRUNCATION)
 _DISTRIBUTED = flags.DEFINE_bool(
     "distributed", False, "One of several processes, which Slurm, Open MPI, a TPU, ... tell apart."
 )

@@ -105,7 +105,7 @@ def use(
     workdir: str | os.PathLike,
     source: Path | None,
     output: Path,
-    **options: str | int,
+    **options: str | int | float,
 ) -> str:
     """Uses a finished run as its kind can be used.
 
@@ -123,7 +123,14 @@ def use(
       ValueError: there is no run, or its kind has no such mode; or as the use itself does.
     """
     workdir = paths.local(workdir, "workdir")
-    return registry.use_of(from_workdir(workdir), mode).use(workdir, source, output, **options)
+    config = from_workdir(workdir)
+    of_kind = registry.use_of(config, mode)
+    for name in options:
+        if name not in of_kind.options:
+            raise ValueError(
+                f"--{name}: --mode={mode} of a run of {config['system']!r} takes none; leave it out"
+            )
+    return of_kind.use(workdir, source, output, **options)
 
 
 def default_workdir(config: ConfigDict, name: str) -> Path:

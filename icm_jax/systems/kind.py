@@ -49,8 +49,8 @@ class Use(NamedTuple):
         takes none. Raises ValueError, FileNotFoundError, WorkdirError or CheckpointError where it
         cannot be done.
       takes_input: whether it needs an input, the same for all kinds that have the mode.
-      options: flags of `launch.py` that it takes besides, likewise; it is given those that are set
-        as arguments of these names.
+      options: flags of `launch.py` that it takes besides; it is given those that are set as
+        arguments of these names.
     """
 
     use: Callable[..., str]

@@ -45,11 +45,16 @@ def validate(config: ConfigDict) -> None:
 
 
 def uses() -> dict[str, Use]:
-    """What finished runs can be used for: mode -> the use of some kind, which tells what it takes.
+    """What finished runs can be used for: mode -> the use of some kind, with the options of all.
 
-    Kinds that have the same mode take the same.
+    Kinds that have the same mode agree on whether it takes an input, not on all options.
     """
-    return {mode: use for kind in SYSTEMS.values() for mode, use in kind.uses.items()}
+    found: dict[str, Use] = {}
+    for kind in SYSTEMS.values():
+        for mode, use in kind.uses.items():
+            others = found[mode].options if mode in found else ()
+            found[mode] = use._replace(options=tuple(dict.fromkeys((*others, *use.options))))
+    return found
 
 
 def use_of(config: ConfigDict | Mapping[str, Any], mode: str) -> Use:

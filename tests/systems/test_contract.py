@@ -9,6 +9,7 @@ import pytest
 from commands import launched
 from systems.counterfactual.gan import tiny as gan
 from systems.counterfactual.generation import tiny as counterfactual
+from systems.counterfactual.imagenet import tiny as imagenet
 from systems.counterfactual.invariance import tiny as invariance
 from systems.counterfactual.mixing import tiny as mixing
 from systems.icm import tiny as icm
@@ -31,6 +32,11 @@ def toy(monkeypatch):
     monkeypatch.setitem(registry.SYSTEMS, "toy", TOY)
 
 
+@pytest.fixture(autouse=True)
+def stand_ins(monkeypatch):
+    imagenet.put_in_place(monkeypatch)
+
+
 def tiny_config(name):
     """A config of each kind, and data for it."""
     if name == "toy":
@@ -43,6 +49,10 @@ def tiny_config(name):
         return invariance.classifier("colored,both"), counterfactual.squares()
     if name == "counterfactual_vae":
         return mixing.counterfactual_vae(), counterfactual.squares()
+    if name == "counterfactual_imagenet":
+        return imagenet.generator(), None
+    if name == "invariant_ensemble":
+        return imagenet.ensemble(), imagenet.images()
     if name == "stable_features":
         return stable_features.stable_features(), stable_features.quarters()
     if name == "risk_faces":

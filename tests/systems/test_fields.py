@@ -22,6 +22,8 @@ def test_systems_of_the_same_fields_share_a_table_and_every_field_has_a_row():
         "## System `conditional_gan`",
         "## System `counterfactual_vae`",
         "## System `invariant_classifier`",
+        "## System `counterfactual_imagenet`",
+        "## System `invariant_ensemble`",
         "## Examination `transfer` of finished runs of `icm`",
         "## Examination `composition` of finished runs of `icm`",
         "## Examination `bins` of finished runs of `risk_faces`",

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,8 +21,6 @@ from icm_jax.systems.counterfactual.generate import draw_labels, draw_noise, gen
 from icm_jax.systems.counterfactual.generation import use
 from icm_jax.systems.counterfactual.generation.use import Generator
 from icm_jax.systems.counterfactual.invariance.numbered import make_numbered
-
-_STORED = ("images", "shape")  # arrays of a file that --mode=generate wrote
 
 
 class Supply(NamedTuple):
@@ -152,7 +150,25 @@ def _draw_of_many(
 
 
 def _of_file(path: Path, field: str) -> Supply:
-    images, labels = read_npz(path, _STORED, field)
+    images, (labels,) = read_stored(path, field, ("shape",))
+    arrays = {"images": images, "labels": labels}
+    return Supply(arrays, _draw, int(labels.max()) + 1, images.shape[1])
+
+
+def read_stored(
+    path: Path, field: str, names: Sequence[str]
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Images that `--mode=generate` wrote, uint8 `[N, S, S, 3]`, and labels, int32 `[N]` each.
+
+    Args:
+      path: of the `.npz`.
+      field: what gives it, for errors.
+      names: of the mechanisms whose labels are wanted.
+
+    Raises:
+      ValueError: the file is damaged, or of something else.
+    """
+    images, *labels = read_npz(path, ["images", *names], field)
     size, said = images.shape[1:2], f"{field}: {str(path)!r} has"
     if (
         images.dtype != np.uint8
@@ -162,13 +178,13 @@ def _of_file(path: Path, field: str) -> Supply:
         raise ValueError(
             f"{said} images {images.dtype} {list(images.shape)}; they must be uint8 [N, S, S, 3]"
         )
-    if labels.dtype.kind not in "iu" or labels.shape != (len(images),) or labels.min() < 0:
-        raise ValueError(
-            f"{said} labels shape {labels.dtype} {list(labels.shape)}; they must be whole numbers "
-            f"from 0 on, {len(images)} as there are images"
-        )
-    arrays = {"images": images, "labels": labels.astype(np.int32)}
-    return Supply(arrays, _draw, int(labels.max()) + 1, *size)
+    for name, of in zip(names, labels, strict=True):
+        if of.dtype.kind not in "iu" or of.shape != (len(images),) or of.min() < 0:
+            raise ValueError(
+                f"{said} labels {name} {of.dtype} {list(of.shape)}; they must be whole numbers "
+                f"from 0 on, {len(images)} as there are images"
+            )
+    return images, [of.astype(np.int32) for of in labels]
 
 
 def _draw(

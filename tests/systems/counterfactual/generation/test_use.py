@@ -13,7 +13,7 @@ from PIL import Image
 from systems.counterfactual.generation import tiny
 
 from icm_jax import counterfactual
-from icm_jax.systems.counterfactual import style
+from icm_jax.systems.counterfactual import outputs, style
 from icm_jax.systems.counterfactual.generate import generate
 from icm_jax.systems.counterfactual.generation import modes, use
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
@@ -141,7 +141,7 @@ def test_launch_generates_what_is_asked_for(run, generator, tmp_path, capsys, mo
 
 def test_launch_stylizes_an_image(run, generator, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(style.vgg16, "load", lambda *arguments: tiny.vgg_weights())
-    monkeypatch.setattr(modes, "stylize", functools.partial(style.stylize, steps=2))
+    monkeypatch.setattr(outputs, "stylize", functools.partial(style.stylize, steps=2))
     image = np.random.RandomState(0).randint(0, 256, (40, 20, 3)).astype(np.uint8)
     Image.fromarray(image).save(tmp_path / "photo.png")
     flags = {"mode": "stylize", "workdir": run[0], "output": tmp_path / "made", "seed": 3}

