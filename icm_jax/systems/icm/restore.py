@@ -14,8 +14,9 @@ import numpy as np
 from icm_jax import environment, exported, schema
 from icm_jax.chunks import in_chunks
 from icm_jax.data import own, pad, to_float
-from icm_jax.systems.icm import judge
+from icm_jax.systems.icm import diagnosis, judge
 from icm_jax.systems.icm.config import SCHEMAS
+from icm_jax.systems.icm.diagnosis import Diagnosis, Scored
 from icm_jax.systems.icm.model import Model, make_model
 from icm_jax.systems.icm.state import Experts, State, init, prune
 from icm_jax.training import WorkdirError, finished
@@ -39,6 +40,27 @@ class Restored(NamedTuple):
 
 
 @functools.partial(jax.jit, static_argnums=0)
+def score(model: Model, state: State, images: jax.Array) -> Scored:
+    """What all experts make of images, and the logits of that and of the images as they are.
+
+    Args:
+      model: the networks.
+      state: of E experts.
+      images: float32 `[B, H, W, C]` in [0, 1], padded if need be.
+    """
+    chex.assert_rank(images, 4)
+    experts = state.experts.evaluated
+
+    def restored_by(index):
+        return model.restore(*jax.tree.map(operator.itemgetter(index), experts), images)
+
+    # One expert after the other: plain convolutions, fast on every platform it is exported to.
+    outputs = jnp.stack([restored_by(index) for index in range(len(state.share))])  # [E, B, ...]
+    logits = functools.partial(model.logits, state.discriminator.params)
+    return Scored(outputs, logits(outputs), logits(images))
+
+
+@functools.partial(jax.jit, static_argnums=0)
 def apply(model: Model, state: State, numbers: jax.Array, images: jax.Array) -> Restored:
     """Lets the experts compete for images.
 
@@ -49,17 +71,10 @@ def apply(model: Model, state: State, numbers: jax.Array, images: jax.Array) -> 
       images: float32 `[B, H, W, C]` in [0, 1], padded if need be.
     """
     chex.assert_rank([numbers, images], [1, 4])
-    experts = state.experts.evaluated
-
-    def restored_by(index):
-        return model.restore(*jax.tree.map(operator.itemgetter(index), experts), images)
-
-    # One expert after the other: plain convolutions, fast on every platform it is exported to.
-    outputs = jnp.stack([restored_by(index) for index in range(len(state.share))])  # [E, B, ...]
-    scores = model.logits(state.discriminator.params, outputs)  # [E, B]
-    winner = scores.argmax(axis=0).astype(jnp.int32)
-    best = outputs[winner, jnp.arange(images.shape[0])]
-    return Restored(best, numbers[winner], jax.nn.sigmoid(scores.max(axis=0)))
+    scored = score(model, state, images)
+    winner = scored.logits.argmax(axis=0).astype(jnp.int32)
+    best = scored.outputs[winner, jnp.arange(images.shape[0])]
+    return Restored(best, numbers[winner], jax.nn.sigmoid(scored.logits.max(axis=0)))
 
 
 class Restorer(NamedTuple):
@@ -72,6 +87,7 @@ class Restorer(NamedTuple):
       numbers: int32 `[E]`, the numbers of the experts left, as in the run's report.
       shape: `(H, W, C)` of the images that it was trained on.
       padded_shape: likewise, with the padding of the run: what the experts see and make.
+      mechanisms: E names, what each expert undoes, see `diagnosis.name_experts`.
     """
 
     model: Model
@@ -79,6 +95,7 @@ class Restorer(NamedTuple):
     numbers: np.ndarray
     shape: _Shape
     padded_shape: _Shape
+    mechanisms: tuple[str, ...]
 
     def __call__(self, images: np.ndarray | jax.Array) -> Restored:
         """Restores images, in chunks of one compiled shape.
@@ -96,6 +113,28 @@ class Restorer(NamedTuple):
         """
         images = self.fitted(np.asarray(images))
         return in_chunks(lambda index: self.compete(images[index]), len(images), name="restore")
+
+    def diagnose(self, images: np.ndarray | jax.Array, leave: bool = True) -> Diagnosis:
+        """Restores images or leaves them, and says whose mechanism each shows and how sure that is.
+
+        Raises what a call does.
+
+        Args:
+          images: as in a call.
+          leave: whether an image as it is competes too, by its own score, and is left where that
+            is the best. Without, the winner restores it as in a call.
+        """
+        images = self.fitted(np.asarray(images))
+
+        def call(index):
+            scored = jax.device_get(self.score(images[index]))
+            return diagnosis.diagnose(scored, images[index], self.mechanisms, self.numbers, leave)
+
+        return in_chunks(call, len(images), name="diagnose")
+
+    def score(self, images: np.ndarray | jax.Array) -> Scored:
+        """What all experts make of images as in `compete`, and what that scores."""
+        return score(self.model, self.state, images)
 
     def compete(self, images: np.ndarray | jax.Array) -> Restored:
         """Restores float32 images `[B, H, W, C]` in [0, 1] of `padded_shape` in one call."""
@@ -150,8 +189,16 @@ def load(workdir: str | os.PathLike) -> Restorer:
         experts=Experts(*state.experts.evaluated, opt_state=()),
         discriminator=state.discriminator._replace(opt_state=()),
     )
-    numbers = numbers.astype(np.int32)
-    return Restorer(model, jax.device_put(state), numbers, _shape(run), _padded_shape(run))
+    said = run.said("specialization")
+    names = diagnosis.name_experts(np.asarray(said["wins"])[:, numbers], said["mechanisms"])
+    return Restorer(
+        model,
+        jax.device_put(state),
+        numbers.astype(np.int32),
+        _shape(run),
+        _padded_shape(run),
+        names,
+    )
 
 
 def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray], jax.Array]:
