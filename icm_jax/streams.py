@@ -46,10 +46,12 @@ class StepStream(enum.IntEnum):
     """What is folded into the key of a step, which the step splits too.
 
     Attributes:
+      NEW_EXPERTS: how experts that joined a finished bank are restarted.
       LOSERS: which of the losers' outputs the discriminator learns from.
       EXPERTS: what experts draw.
     """
 
+    NEW_EXPERTS = 2**31 - 3
     LOSERS = 2**31 - 2
     EXPERTS = 2**31 - 1
 

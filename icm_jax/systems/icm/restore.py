@@ -171,34 +171,39 @@ def load(workdir: str | os.PathLike) -> Restorer:
       WorkdirError: the run is not finished, of several seeds, or not of a competition.
       CheckpointError: there is no undamaged checkpoint.
     """
-    environment.require_jax()
-    run = _finished(workdir)
-    config = run.config
-    if config.system != "icm":
-        raise WorkdirError(
-            f"workdir: {run.folder} holds a system {config.system!r}, without winners"
-        )
-    model, example = make_model(config), jnp.zeros((1, *_padded_shape(run)))
-    start = functools.partial(init, model, config.experts.count, example)
-    state = run.saved().state(start)
-    numbers = np.arange(config.experts.count)
-    if config.experts.prune:
-        state, numbers = prune(state, config.experts.prune)
+    run, model, state = load_state(workdir)
+    numbers = np.arange(run.config.experts.count)
+    if run.config.experts.prune:
+        state, numbers = prune(state, run.config.experts.prune)
     # The optimizers' states, twice the size of the networks, would be exported too.
     state = state._replace(
         experts=Experts(*state.experts.evaluated, opt_state=()),
         discriminator=state.discriminator._replace(opt_state=()),
     )
-    said = run.said("specialization")
-    names = diagnosis.name_experts(np.asarray(said["wins"])[:, numbers], said["mechanisms"])
     return Restorer(
         model,
         jax.device_put(state),
         numbers.astype(np.int32),
         _shape(run),
-        _padded_shape(run),
-        names,
+        padded_shape(run),
+        tuple(name_experts(run)[numbers].tolist()),
     )
+
+
+def load_state(workdir: str | os.PathLike) -> tuple[Finished, Model, State]:
+    """A finished run of a competition, its networks and all that they learned.
+
+    Takes and raises what `load` does.
+    """
+    environment.require_jax()
+    run = _finished(workdir)
+    if run.config.system != "icm":
+        raise WorkdirError(
+            f"workdir: {run.folder} holds a system {run.config.system!r}, without winners"
+        )
+    model, example = make_model(run.config), jnp.zeros((1, *padded_shape(run)))
+    start = functools.partial(init, model, run.config.experts.count, example)
+    return run, model, run.saved().state(start)
 
 
 def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray], jax.Array]:
@@ -215,7 +220,7 @@ def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray],
     if run.config.classifier.learns != "labels" or said is None:
         raise WorkdirError(f"workdir: the run in {run.folder} has no judge of labels")
     classifier = judge.make_classifier(run.config, said["classes"])
-    start = functools.partial(classifier.init, jnp.zeros((1, *_padded_shape(run))))
+    start = functools.partial(classifier.init, jnp.zeros((1, *padded_shape(run))))
     state = run.saved("classifier").state(start)
     return functools.partial(jax.jit(classifier.predict), jax.device_put(state))
 
@@ -244,12 +249,18 @@ def _finished(workdir: str | os.PathLike) -> Finished:
     return run
 
 
+def name_experts(run: Finished) -> np.ndarray:
+    """What each of its experts undoes: text `[E]`."""
+    said = run.said("specialization")
+    return np.array(diagnosis.name_experts(said["wins"], said["mechanisms"]))
+
+
 def _shape(run: Finished) -> _Shape:
     """Of the images of a run."""
     return tuple(run.said("image_shape"))
 
 
-def _padded_shape(run: Finished) -> _Shape:
+def padded_shape(run: Finished) -> _Shape:
     """Of the images of a run with its padding."""
     side, shape = run.config.data.pad, _shape(run)
     return (side, side, shape[-1]) if side else shape
