@@ -9,6 +9,7 @@ three lines, in this package, a config file or a notebook:
         return image[:, ::-1]
 """
 
+from icm_jax.mechanisms.corruptions import CORRUPTIONS
 from icm_jax.mechanisms.digits import PAPER, THREE
 from icm_jax.mechanisms.faces import FACES
 from icm_jax.mechanisms.registry import (
@@ -24,6 +25,7 @@ from icm_jax.mechanisms.registry import (
 )
 
 __all__ = [
+    "CORRUPTIONS",
     "FACES",
     "PAPER",
     "THREE",

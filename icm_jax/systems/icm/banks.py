@@ -194,7 +194,8 @@ class Bank(NamedTuple):
 def load(workdir: str | os.PathLike) -> Bank:
     """The experts of a finished run, as they would go on.
 
-    Takes and raises what `icm_jax.restore.load` does. The steps of the competition count from 0 again, and with them the fall of learning rates.
+    Takes and raises what `icm_jax.restore.load` does. The steps of the competition count from 0
+    again, and with them the fall of learning rates.
     """
     run, _, state = restore.load_state(workdir)
     config = run.config.copy_and_resolve_references()
