@@ -9,7 +9,6 @@ three lines, in this package, a config file or a notebook:
         return image[:, ::-1]
 """
 
-from icm_jax.mechanisms.corruptions import CORRUPTIONS
 from icm_jax.mechanisms.digits import PAPER, THREE
 from icm_jax.mechanisms.faces import FACES
 from icm_jax.mechanisms.registry import (
@@ -23,6 +22,7 @@ from icm_jax.mechanisms.registry import (
     register,
     unregister,
 )
+from icm_jax.mechanisms.unseen import CORRUPTIONS
 
 __all__ = [
     "CORRUPTIONS",
