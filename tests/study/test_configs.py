@@ -19,6 +19,10 @@ FILES = sorted((Path(__file__).parents[2] / "configs" / "study").glob("*.py"))
 SETTINGS = {
     "bins": {"kind"},
     "composition": {"kind", "images", "limit", "width"},
+    "robustness": {
+        *("kind", "images", "pairs", "weaker", "stronger", "unknown"),
+        *("augmented_steps", "oracle_steps"),
+    },
     "transfer": {"kind", "images", "data", "group_by"},
 }
 
@@ -54,7 +58,7 @@ def test_shipped_examinations_have_the_fields_that_are_read(file, form):
         if settings.kind == "transfer":
             assert set(settings.data) == set(default_config("icm").data)
             assert settings.data.source in SOURCES
-        else:
+        elif settings.kind == "composition":
             assert settings.limit >= 1 and settings.width >= 1
     # What is set of one on the command line must not be set of another.
     parts = [settings.get("data", settings) for settings in made.examinations.values()]

@@ -1,6 +1,6 @@
-"""What can be done with finished experts: transfer to other data, compositions of mechanisms."""
+"""What can be done with finished experts: other data, pairs of mechanisms, what they promise."""
 
-from icm_jax.systems.icm.examinations import composition, transfer
+from icm_jax.systems.icm.examinations import composition, robustness, transfer
 from icm_jax.systems.kind import Examination
 
 EXAMINATIONS = {
@@ -17,5 +17,12 @@ EXAMINATIONS = {
         numbers=composition.numbers,
         tables=composition.tables,
         figures=composition.figures,
+    ),
+    "robustness": Examination(
+        settings=robustness.SETTINGS,
+        examine=robustness.examine,
+        numbers=robustness.numbers,
+        tables=robustness.tables,
+        figures=robustness.figures,
     ),
 }
