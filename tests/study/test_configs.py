@@ -19,6 +19,7 @@ FILES = sorted((Path(__file__).parents[2] / "configs" / "study").glob("*.py"))
 SETTINGS = {
     "bins": {"kind"},
     "composition": {"kind", "images", "limit", "width"},
+    "diagnosis": {"kind", "own", "data", "images", "unknown"},
     "robustness": {
         *("kind", "images", "pairs", "weaker", "stronger", "unknown"),
         *("augmented_steps", "oracle_steps"),
@@ -55,7 +56,7 @@ def test_shipped_examinations_have_the_fields_that_are_read(file, form):
         if settings.kind == "bins":
             continue
         assert settings.images >= 0
-        if settings.kind == "transfer":
+        if "data" in settings:
             assert set(settings.data) == set(default_config("icm").data)
             assert settings.data.source in SOURCES
         elif settings.kind == "composition":

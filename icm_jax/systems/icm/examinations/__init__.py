@@ -1,6 +1,6 @@
 """What can be done with finished experts: other data, pairs of mechanisms, what they promise."""
 
-from icm_jax.systems.icm.examinations import composition, robustness, transfer
+from icm_jax.systems.icm.examinations import composition, robustness, telling, transfer
 from icm_jax.systems.kind import Examination
 
 EXAMINATIONS = {
@@ -24,5 +24,12 @@ EXAMINATIONS = {
         numbers=robustness.numbers,
         tables=robustness.tables,
         figures=robustness.figures,
+    ),
+    "diagnosis": Examination(
+        settings=telling.SETTINGS,
+        examine=telling.examine,
+        numbers=telling.numbers,
+        tables=telling.tables,
+        figures=telling.figures,
     ),
 }

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,12 +17,12 @@ from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
 from icm_jax import data, mechanisms, streams
-from icm_jax.chunks import in_chunks
 from icm_jax.config import from_workdir
 from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import diagnosis, restore
 from icm_jax.systems.icm.diagnosis import LEFT
+from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
 from icm_jax.systems.icm.examinations.figures import draw_dots
 from icm_jax.systems.icm.examinations.rivals import train_augmented, train_oracle
 from icm_jax.training.workdir import plain
@@ -47,24 +46,6 @@ SETTINGS = Schema(
 )
 # Who tells what an image shows.
 WAYS = ("bare", "experts", "or left", "twice", "augmented", "oracle")
-_NONE = -1
-
-
-class Case(NamedTuple):
-    """Images that were changed alike.
-
-    Attributes:
-      group: of cases: 'clean', 'known', 'weaker', 'stronger', 'two in a row' or 'unknown'.
-      name: of what changed them.
-      first, second: numbers of mechanisms, applied in this order; -1 for none.
-      count: images.
-    """
-
-    group: str
-    name: str
-    first: int
-    second: int
-    count: int
 
 
 class Outcome(NamedTuple):
@@ -136,7 +117,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     return plain({"seed": config.seed, "mechanisms": names, "cases": summarize(outcome, cases)})
 
 
-def make_cases(known: Sequence[Any], settings: ConfigDict, most: int) -> list[Case]:
+def make_cases(known: Sequence[mechanisms.Spec], settings: ConfigDict, most: int) -> list[Case]:
     """All cases: of mechanisms in the order known, weaker, stronger, unknown.
 
     Args:
@@ -144,24 +125,15 @@ def make_cases(known: Sequence[Any], settings: ConfigDict, most: int) -> list[Ca
       settings: see `SETTINGS`.
       most: how many images there are.
     """
-    some = min(settings.images, most)
-    cases = [Case("clean", "clean", _NONE, _NONE, min(10 * some, most))]
-    number = 0
-    groups = {
-        "known": known,
-        **{name: settings[name] for name in ("weaker", "stronger", "unknown")},
-    }
-    for group, specs in groups.items():
-        for spec in specs:
-            cases.append(Case(group, mechanisms.label(spec), number, _NONE, some))
-            number += 1
-    if settings.pairs:
-        count = min(settings.pairs, most)
-        names = [mechanisms.label(spec) for spec in known]
-        for i, j in np.ndindex(len(names), len(names)):
-            if i != j:
-                cases.append(Case("two in a row", f"{names[i]}, {names[j]}", i, j, count))
-    return cases
+    some, names = min(settings.images, most), [mechanisms.label(spec) for spec in known]
+    groups = {name: settings[name] for name in ("weaker", "stronger", "unknown")}
+    pairs = [
+        Case("two in a row", f"{names[i]}, {names[j]}", i, j, min(settings.pairs, most))
+        for i, j in np.ndindex(len(names), len(names))
+        if i != j and settings.pairs
+    ]
+    clean = Case("clean", "clean", NONE, NONE, min(10 * some, most))
+    return [clean, *single_cases({"known": known, **groups}, some), *pairs]
 
 
 def restore_both(
@@ -183,8 +155,8 @@ def measure(
     images: np.ndarray,
     labels: np.ndarray,
     key: jax.Array,
-) -> Outcome:
-    """What becomes of the first images in all cases.
+) -> list[Outcome]:
+    """What becomes of the first images in all cases, case by case.
 
     Args:
       networks: that are asked.
@@ -194,19 +166,10 @@ def measure(
       labels: int32 `[N]`.
       key: of what is random in the mechanisms.
     """
-    chex.assert_rank(images, 4)
-    counts = [case.count for case in cases]
-    of = np.repeat(np.arange(len(cases)), counts)
-    which = np.concatenate([np.arange(count) for count in counts])
     first, second = (np.array([getattr(c, name) for c in cases]) for name in ("first", "second"))
     known = np.isin([case.group for case in cases], ("clean", "known", "two in a row"))
-    change = jax.jit(functools.partial(_change, (*bank, lambda key, image: image)))
 
-    def call(index):
-        case, shown = of[index], labels[which[index]]
-        changed = change(
-            images[which[index]], first[case], second[case], jax.random.fold_in(key, index[0])
-        )
+    def ask(changed, case, which):
         won, left, stays = networks.restore(changed)
         _, twice, _ = networks.restore(left)
         said = [networks.classify(jnp.asarray(x)) for x in (changed, won, left, twice)]
@@ -216,42 +179,26 @@ def measure(
             # The last mechanism is undone first.
             undone = networks.oracle(networks.oracle(changed, second[case]), first[case])
             said[-1] = networks.classify(undone)
-        nobody = np.full(len(index), np.nan, np.float32)
-        right = [nobody if classes is None else np.asarray(classes) == shown for classes in said]
+        nobody = np.full(len(case), np.nan, np.float32)
+        right = [nobody if x is None else np.asarray(x) == labels[which] for x in said]
         correct = np.stack(right, axis=1).astype(np.float32)
         correct[~known[case], -1] = np.nan
         return Outcome(correct, stays)
 
-    return in_chunks(call, len(of), name="robustness")
+    return ask_cases(ask, bank, cases, images, key, "robustness")
 
 
-def _change(
-    bank: tuple[mechanisms.Mechanism, ...],
-    images: jax.Array,
-    first: jax.Array,
-    second: jax.Array,
-    key: jax.Array,
-) -> jax.Array:
-    """Each image by two mechanisms, -1 being the last of the bank, which changes nothing."""
-    for number, index in enumerate((first, second)):
-        own = jax.random.fold_in(key, number)
-        images = mechanisms.apply(bank, own, images, jnp.where(index < 0, len(bank) - 1, index))
-    return images
-
-
-def summarize(outcome: Outcome, cases: Sequence[Case]) -> list[dict[str, Any]]:
+def summarize(outcomes: Sequence[Outcome], cases: Sequence[Case]) -> list[dict[str, Any]]:
     """The `cases` that `examine` returns."""
-    ends = np.cumsum([case.count for case in cases])
-    parts = jax.tree.map(lambda values: np.split(values, ends[:-1]), outcome)
     return [
         {
             "group": case.group,
             "name": case.name,
             "images": case.count,
-            "accuracy": dict(zip(WAYS, correct.mean(axis=0), strict=True)),
-            "left": left.mean(),
+            "accuracy": dict(zip(WAYS, outcome.correct.mean(axis=0), strict=True)),
+            "left": outcome.left.mean(),
         }
-        for case, correct, left in zip(cases, *parts, strict=True)
+        for case, outcome in zip(cases, outcomes, strict=True)
     ]
 
 

@@ -85,7 +85,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     """
     check_settings(settings, SETTINGS)
     config, restorer = from_workdir(workdir), restore.load(workdir)
-    images, groups = _images(settings, restorer)
+    images, groups = load_images(settings, restorer)
     wins = np.asarray(
         read_json(paths.local(workdir, "workdir") / "summary.json")["specialization"]["wins"]
     )
@@ -258,7 +258,7 @@ def _mean(values: np.ndarray) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
-def _images(
+def load_images(
     settings: ConfigDict, restorer: restore.Restorer
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Images float32 `[N, H, W, C]` that fit a run, and the group `[N]` of each, if any."""
