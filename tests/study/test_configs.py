@@ -20,6 +20,8 @@ SETTINGS = {
     "bins": {"kind"},
     "composition": {"kind", "images", "limit", "width"},
     "diagnosis": {"kind", "own", "data", "images", "unknown"},
+    "forgetting": {"kind", "images", "steps", "more", "filters", "away", "gone"},
+    "recombination": {"kind", "images", "steps", "discriminator_steps", "together"},
     "robustness": {
         *("kind", "images", "pairs", "weaker", "stronger", "unknown"),
         *("augmented_steps", "oracle_steps"),

@@ -175,18 +175,30 @@ def load(workdir: str | os.PathLike) -> Restorer:
     numbers = np.arange(run.config.experts.count)
     if run.config.experts.prune:
         state, numbers = prune(state, run.config.experts.prune)
+    names = tuple(name_experts(run)[numbers].tolist())
+    return make_restorer(model, state, names, _shape(run), padded_shape(run), numbers)
+
+
+def make_restorer(
+    model: Model,
+    state: State,
+    names: tuple[str, ...],
+    shape: _Shape,
+    padded_shape: _Shape,
+    numbers: np.ndarray | None = None,
+) -> Restorer:
+    """What restores images with a state, whose averages count where there are any.
+
+    Arguments are as in `Restorer`; experts are numbered in order where `numbers` is None.
+    """
     # The optimizers' states, twice the size of the networks, would be exported too.
     state = state._replace(
         experts=Experts(*state.experts.evaluated, opt_state=()),
         discriminator=state.discriminator._replace(opt_state=()),
     )
+    numbers = np.arange(len(names)) if numbers is None else numbers
     return Restorer(
-        model,
-        jax.device_put(state),
-        numbers.astype(np.int32),
-        _shape(run),
-        padded_shape(run),
-        tuple(name_experts(run)[numbers].tolist()),
+        model, jax.device_put(state), numbers.astype(np.int32), shape, padded_shape, names
     )
 
 

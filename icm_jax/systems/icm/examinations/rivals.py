@@ -11,15 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from icm_jax import classification, mechanisms, paths, training
-from icm_jax.config import to_dict
+from icm_jax import classification, mechanisms
 from icm_jax.data import Splits, halve
-from icm_jax.system import Evaluation, PyTree, System
 from icm_jax.systems.icm import judge, restore
 from icm_jax.systems.icm.build import build_oracle
+from icm_jax.systems.icm.examinations.trained import train_part
 from icm_jax.systems.icm.model import make_model
-from icm_jax.training import finished
-from icm_jax.training.workdir import read_json
 
 
 def train_augmented(
@@ -52,7 +49,7 @@ def train_augmented(
     classifier = judge.make_classifier(config, plain.classes)
     system = classification.build(settings, plain._replace(draw=draw), classifier)
     system = system._replace(data={"pool": halve(splits.train, config.seed)[0]})
-    state = _train(workdir, f"augmented_{steps}", system, config)
+    state = train_part(workdir, f"augmented_{steps}", system, config)
     predict = jax.jit(classifier.predict)
     return lambda images: predict(state, images)
 
@@ -75,7 +72,7 @@ def train_oracle(
     config.system, config.competition.steps = "oracle", steps
     config.experts.count = len(config.mechanisms)
     model, (system,) = make_model(config), build_oracle(config, splits, [config.seed])
-    state = _train(workdir, f"oracle_{steps}", system, config)
+    state = train_part(workdir, f"oracle_{steps}", system, config)
 
     def undo(images: jax.Array, mechanism: np.ndarray) -> jax.Array:
         outputs = restore.score(model, state, images).outputs
@@ -83,24 +80,3 @@ def train_oracle(
         return jnp.where((mechanism >= 0)[:, None, None, None], made, images)
 
     return undo
-
-
-def _train(workdir: str | os.PathLike, name: str, system: System, config: ConfigDict) -> PyTree:
-    """The final state of a system, trained in a folder of a run where it is not yet."""
-    folder = paths.local(workdir, "workdir") / "examined" / name
-    # Its like is evaluated by the examination alone.
-    system = system._replace(
-        auxiliary={}, evaluate=lambda *state: Evaluation({}, {}, {}), figures=lambda *found: {}
-    )
-    plain = to_dict(config)
-    training.train(
-        [training.Seeded(system, config.seed, plain)],
-        folder,
-        config=plain,
-        log_every=config.log.every,
-        evaluate_every=max(phase.steps for phase in system.phases) or 1,
-        checkpoint_every=config.checkpoint.every,
-        keep=config.checkpoint.keep,
-    )
-    run = finished.Finished(folder, config, read_json(folder / "summary.json"))
-    return jax.device_put(run.saved().state(system.init))
