@@ -20,6 +20,7 @@ SETTINGS = {
     "bins": {"kind"},
     "composition": {"kind", "images", "limit", "width"},
     "diagnosis": {"kind", "own", "data", "images", "unknown"},
+    "few": {"kind", "images", "counts", "steps", "new", "new_steps", "mechanism"},
     "forgetting": {"kind", "images", "steps", "more", "filters", "away", "gone"},
     "recombination": {"kind", "images", "steps", "discriminator_steps", "together"},
     "robustness": {

@@ -4,6 +4,7 @@ from types import ModuleType
 
 from icm_jax.systems.icm.examinations import (
     composition,
+    few,
     forgetting,
     recombination,
     robustness,
@@ -30,4 +31,5 @@ EXAMINATIONS = {
     "diagnosis": _examination(telling),
     "recombination": _examination(recombination),
     "forgetting": _examination(forgetting),
+    "few": _examination(few),
 }
