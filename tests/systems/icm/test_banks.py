@@ -1,3 +1,8 @@
+import functools
+import json
+import re
+from pathlib import Path
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -8,6 +13,8 @@ from systems.icm.tiny import take_expert
 
 from icm_jax import banks, experiment, restore
 from icm_jax.systems.icm.state import init
+
+README = (Path(__file__).parents[3] / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +139,20 @@ def test_new_experts_join_frozen_ones_of_a_finished_run(runs, tmp_path):
     # Another program restores with it as with any run.
     restorer = restore.load(tmp_path / "grown")
     assert restorer.numbers.tolist() == [0, 1, 2] and len(restorer.mechanisms) == 3
+
+
+def test_the_readme_uses_finished_runs(runs, tmp_path, monkeypatch):
+    code = re.findall(r"```python\n(.*?)```", README, re.S)[0]
+    (tmp_path / "runs").mkdir()
+    for name, folder in zip(("mnist", "other"), runs, strict=True):
+        (tmp_path / "runs" / name).symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "icm_jax.run", functools.partial(experiment.run, data=tiny.splits()), raising=False
+    )
+    names = {"images": IMAGES}
+    exec(code, names)
+    assert names["found"].mechanism.shape == (5,)
+    assert names["both"].numbers.tolist() == [0, 1, 2, 3]
+    summary = json.loads((tmp_path / "runs" / "grown" / "summary.json").read_text())
+    assert summary["specialization"]["mechanisms"] == ["blur"]
