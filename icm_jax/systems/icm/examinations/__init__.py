@@ -4,6 +4,7 @@ from types import ModuleType
 
 from icm_jax.systems.icm.examinations import (
     composition,
+    detection,
     few,
     forgetting,
     recombination,
@@ -31,5 +32,6 @@ EXAMINATIONS = {
     "diagnosis": _examination(telling),
     "recombination": _examination(recombination),
     "forgetting": _examination(forgetting),
+    "detection": _examination(detection),
     "few": _examination(few),
 }

@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 from icm_jax import data, mechanisms, paths, streams
 from icm_jax.chunks import in_chunks
 from icm_jax.config import from_workdir
+from icm_jax.data import own
 from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import restore
@@ -279,5 +280,6 @@ def load_images(
     images = images[chosen]
     if settings.data.pad:
         images = np.asarray(data.pad(images, settings.data.pad))
+    images = own.with_channels(images, restorer.shape[-1])
     images = restorer.fitted(images, "data.size and data.pad")
     return images, None if groups is None else groups[chosen]
