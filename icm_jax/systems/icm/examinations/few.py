@@ -82,7 +82,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
         of = config.copy_and_resolve_references()
         of.competition.steps = settings.steps
         of, images = with_few(of, splits, count)
-        trained = train_bank(workdir, f"few_{count}_{settings.steps}", of, images)
+        trained = train_bank(workdir, f"few_{count}", of, images)
         taught = _teach(workdir, config, splits, count, settings.steps)
         row = {"experts": restorer_of(trained), "oracle": taught}
         said = {name: _measure(r, config.mechanisms, asked, name) for name, r in row.items()}
@@ -167,8 +167,7 @@ def _teach(
     (system,) = build_oracle(config, splits, [config.seed])
     pool = system.data["transformed"]._replace(count=np.int32(count))
     system = system._replace(data={**system.data, "transformed": pool})
-    names = "".join(mechanisms.label(spec)[0] for spec in config.mechanisms)
-    state = train_part(workdir, f"pairs_{names}_{count}_{steps}", system, config)
+    state = train_part(workdir, f"pairs_{count}", system, config)
     return Bank(config, state, tuple(splits.train.images.shape[1:]))
 
 
@@ -209,8 +208,8 @@ def _learn_new(
     config.batch_size = min(config.batch_size, count)
     config, images = with_few(config, splits, count)
     grown = banks.add_experts(bank._replace(config=config), 1, frozen=True)
-    name = f"new_{count}_{settings.new_steps}"
-    learned = restorer_of(train_bank(workdir, name, grown.config, images, grown.begin))
+    trained = train_bank(workdir, f"new_{count}", grown.config, images, grown.begin)
+    learned = restorer_of(trained)
     before = restorer_of(bank)
     return {
         "count": count,

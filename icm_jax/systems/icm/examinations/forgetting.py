@@ -75,7 +75,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     ways = {"experts, first half": restorer_of(first)}
     for name, frozen in (("compete", False), ("frozen", True)):
         grown = grow(first, config, settings.more, frozen)
-        of = f"then_{settings.steps}_{settings.more}_{name}"
+        of = f"{name}_after_{settings.steps}"
         learned = train_bank(workdir, of, grown.config, splits, grown.begin)
         ways[f"new experts beside, old {name}"] = restorer_of(learned)
     if settings.filters:
@@ -84,7 +84,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
         ways["ten experts"] = whole
         for name, restarts in (("with", True), ("without", False)):
             bank = leave_out(banks.load(workdir), settings.gone, settings.away, restarts)
-            of = f"away_{settings.gone}_{settings.away}_{name}"
+            of = f"away_{name}_restarts"
             later = train_bank(workdir, of, bank.config, splits, bank.begin)
             ways[f"one away, {name} restarts"] = restorer_of(later)
     measured = {name: measure_bank(r, config.mechanisms, asked) for name, r in ways.items()}
@@ -153,7 +153,7 @@ def _train_network(
         (system,) = build_oracle(taught, splits, [taught.seed])
         if state is not None:
             system = system._replace(init=functools.partial(_given, state))
-        of = f"network_{settings.filters}_{settings.steps}" + f"_{settings.more}" * half
+        of = f"network_after_{settings.steps}" if half else "network"
         state = train_part(workdir, of, system, taught)._replace(steps=jnp.int32(0))
         ways[f"one network, {name}"] = restorer_of(Bank(taught, state, shape))
     return ways

@@ -74,7 +74,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
         )
     if settings.together:
         both = put_together(trained, config, settings.together)
-        name = f"together_{settings.steps}_{settings.together}"
+        name = f"together_after_{settings.steps}"
         met = train_bank(workdir, name, both.config, splits, both.begin)
         merged[f"after {settings.together} steps together"] = restorer_of(met)
     ways = {ONE: whole, **merged}
@@ -97,7 +97,7 @@ def train_half(
 ) -> Bank:
     """The bank of `half_config`, trained in the folder of a run."""
     config = half_config(config, half, steps)
-    return train_bank(workdir, f"half_{half}_{steps}", config, splits)
+    return train_bank(workdir, f"half_{half}", config, splits)
 
 
 def half_config(config: ConfigDict, half: int, steps: int) -> ConfigDict:

@@ -72,7 +72,7 @@ def train_oracle(
     config.system, config.competition.steps = "oracle", steps
     config.experts.count = len(config.mechanisms)
     model, (system,) = make_model(config), build_oracle(config, splits, [config.seed])
-    state = train_part(workdir, f"oracle_{steps}", system, config)
+    state = train_part(workdir, "oracle", system, config)
 
     def undo(images: jax.Array, mechanism: np.ndarray) -> jax.Array:
         outputs = restore.score(model, state, images).outputs

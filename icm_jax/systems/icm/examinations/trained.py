@@ -10,7 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from icm_jax import data, mechanisms, paths, streams, training
-from icm_jax.config import to_dict
+from icm_jax.config import digest, to_dict
 from icm_jax.data import Splits
 from icm_jax.streams import SeedStream
 from icm_jax.system import Evaluation, PyTree, System
@@ -29,11 +29,11 @@ def train_part(workdir: str | os.PathLike, name: str, system: System, config: Co
 
     Args:
       workdir: of the run.
-      name: of the folder in its `examined`.
+      name: of the folder in its `examined`, but for the digest of `config`.
       system: without its auxiliary ones and its evaluation, which the examination stands for.
       config: of the system.
     """
-    folder = paths.local(workdir, "workdir") / "examined" / name
+    folder = paths.local(workdir, "workdir") / "examined" / f"{name}-{digest(config)}"
     system = system._replace(
         auxiliary={}, evaluate=lambda *state: Evaluation({}, {}, {}), figures=lambda *found: {}
     )
