@@ -84,7 +84,7 @@ def test_a_mixture_is_one_mechanism():
     [
         (
             recombination,
-            {"steps": 0, "discriminator_steps": 1, "together": 0},
+            {"steps": 0, "discriminator_steps": 0, "together": 0},
             ["one bank of all", "first's discriminator", "second's discriminator"],
         ),
         (
