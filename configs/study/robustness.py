@@ -31,6 +31,7 @@ def get_config(form: str = "full") -> ConfigDict:
         "weaker": (*_shifts(2), {"name": "noise", "std": 0.25}),
         "stronger": (*_shifts(6), {"name": "noise", "std": 0.75}),
         "unknown": mechanisms.CORRUPTIONS,
+        "left": 0.95,
         "augmented_steps": 2400,
         "oracle_steps": 1000,
     }

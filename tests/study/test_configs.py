@@ -26,7 +26,7 @@ SETTINGS = {
     "recombination": {"kind", "images", "steps", "discriminator_steps", "together"},
     "robustness": {
         *("kind", "images", "pairs", "weaker", "stronger", "unknown"),
-        *("augmented_steps", "oracle_steps"),
+        *("left", "augmented_steps", "oracle_steps"),
     },
     "transfer": {"kind", "images", "data", "group_by"},
 }

@@ -20,7 +20,7 @@ from tqdm import trange
 from icm_jax.data import to_float
 from icm_jax.streams import StepStream
 from icm_jax.system import Metrics, Phase, System
-from icm_jax.systems.icm import competition, restarts, restore
+from icm_jax.systems.icm import competition, evaluation, restarts, restore
 from icm_jax.systems.icm.model import Model, make_model
 from icm_jax.systems.icm.restore import Restorer
 from icm_jax.systems.icm.state import Discriminator, Experts, State, init
@@ -120,7 +120,7 @@ def learn_discriminator(
     def step(params, opt_state, state, number):
         draw_key = jax.random.fold_in(key, number)
         real = to_float(images[jax.random.randint(draw_key, (batch_size,), 0, len(images))])
-        outputs = restore.score(restorer.model, state, real).outputs
+        outputs = evaluation.score(restorer.model, state, real).outputs
         *_, gradient = competition.discriminator_gradient(model.logits, params, outputs, real)
         updates, opt_state = optimizer.update(gradient, opt_state, params)
         return optax.apply_updates(params, updates), opt_state

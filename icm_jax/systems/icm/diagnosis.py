@@ -110,12 +110,26 @@ def confidence(margin: np.ndarray) -> np.ndarray:
     return expit(margin)
 
 
+def lead_of(scored: Scored, share: float) -> float:
+    """By how much experts must be ahead so that a `share` of images is left as it is.
+
+    The share's quantile of what the best expert is ahead by, at least 0.
+
+    Args:
+      scored: of canonical images.
+      share: from 0 to 1.
+    """
+    ahead = np.asarray(scored.logits).max(axis=0) - np.asarray(scored.own)
+    return max(float(np.quantile(ahead, share, method="higher")), 0.0)
+
+
 def diagnose(
     scored: Scored,
     images: np.ndarray,
     kinds: Sequence[str],
     numbers: np.ndarray,
     leave: bool = True,
+    lead: float = 0.0,
 ) -> Diagnosis:
     """Restores each image, or leaves it, and says why.
 
@@ -125,6 +139,7 @@ def diagnose(
       kinds: E names, see `name_experts`.
       numbers: int32 `[E]`, what each expert is called.
       leave: whether the image as it is competes; of equal logits the experts win.
+      lead: by how much an expert's logit must be above that of the image as it is.
 
     Raises:
       AssertionError: images, outputs, logits, names and numbers are of different numbers.
@@ -132,9 +147,12 @@ def diagnose(
     chex.assert_shape(scored.outputs, (len(kinds), *images.shape))
     chex.assert_shape([scored.logits, np.asarray(numbers)[:, None]], (len(kinds), None))
     logits, own = np.asarray(scored.logits), np.asarray(scored.own)
-    candidates, names = (logits, tuple(kinds))
+    candidates, names = logits, tuple(kinds)
     if leave:
-        candidates, names = np.concatenate([logits, own[None]]), (*names, UNTOUCHED)
+        candidates, names = (
+            np.concatenate([logits, own[None] + np.float32(lead)]),
+            (*names, UNTOUCHED),
+        )
     winner = candidates.argmax(axis=0)  # [B]
     left = winner == len(logits)
     expert = np.minimum(winner, len(logits) - 1)
@@ -142,7 +160,7 @@ def diagnose(
     return Diagnosis(
         images=np.where(left[:, None, None, None], images, outputs),
         expert=np.where(left, LEFT, np.asarray(numbers)[expert]).astype(np.int32),
-        score=expit(candidates.max(axis=0)),
+        score=expit(np.where(left, own, logits.max(axis=0))),
         mechanism=np.array(names)[winner],
         confidence=confidence(margins(candidates, names)),
         untouched=expit(own),

@@ -1,7 +1,6 @@
 """Use of a trained model: the experts of a finished run restore images of one's own."""
 
 import functools
-import operator
 import os
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from icm_jax.data import own, pad, to_float
 from icm_jax.systems.icm import diagnosis, judge
 from icm_jax.systems.icm.config import SCHEMAS
 from icm_jax.systems.icm.diagnosis import Diagnosis, Scored
+from icm_jax.systems.icm.evaluation import score
 from icm_jax.systems.icm.model import Model, make_model
 from icm_jax.systems.icm.state import Experts, State, init, prune
 from icm_jax.training import WorkdirError, finished
@@ -37,27 +37,6 @@ class Restored(NamedTuple):
     images: jax.Array | np.ndarray
     expert: jax.Array | np.ndarray
     score: jax.Array | np.ndarray
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def score(model: Model, state: State, images: jax.Array) -> Scored:
-    """What all experts make of images, and the logits of that and of the images as they are.
-
-    Args:
-      model: the networks.
-      state: of E experts.
-      images: float32 `[B, H, W, C]` in [0, 1], padded if need be.
-    """
-    chex.assert_rank(images, 4)
-    experts = state.experts.evaluated
-
-    def restored_by(index):
-        return model.restore(*jax.tree.map(operator.itemgetter(index), experts), images)
-
-    # One expert after the other: plain convolutions, fast on every platform it is exported to.
-    outputs = jnp.stack([restored_by(index) for index in range(len(state.share))])  # [E, B, ...]
-    logits = functools.partial(model.logits, state.discriminator.params)
-    return Scored(outputs, logits(outputs), logits(images))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -88,6 +67,7 @@ class Restorer(NamedTuple):
       shape: `(H, W, C)` of the images that it was trained on.
       padded_shape: likewise, with the padding of the run: what the experts see and make.
       mechanisms: E names, what each expert undoes, see `diagnosis.name_experts`.
+      lead: by how much an expert's logit must be above that of an image that may be left.
     """
 
     model: Model
@@ -96,6 +76,7 @@ class Restorer(NamedTuple):
     shape: _Shape
     padded_shape: _Shape
     mechanisms: tuple[str, ...]
+    lead: float = 0.0
 
     def __call__(self, images: np.ndarray | jax.Array) -> Restored:
         """Restores images, in chunks of one compiled shape.
@@ -128,9 +109,35 @@ class Restorer(NamedTuple):
 
         def call(index):
             scored = jax.device_get(self.score(images[index]))
-            return diagnosis.diagnose(scored, images[index], self.mechanisms, self.numbers, leave)
+            known = self.mechanisms, self.numbers
+            return diagnosis.diagnose(scored, images[index], *known, leave, self.lead)
 
         return in_chunks(call, len(images), name="diagnose")
+
+    def calibrate(self, images: np.ndarray | jax.Array, share: float = 0.95) -> "Restorer":
+        """The model with the `lead` at which it leaves a share of canonical images as they are.
+
+        An expert that has little to undo, of noise say, likes to improve images that nothing has
+        happened to. Images that the run was trained on will do; none that is transformed is needed.
+
+        Args:
+          images: canonical ones, as in a call.
+          share: of them, from 0 to 1.
+
+        Raises:
+          ValueError: `share` is another, or as a call does.
+        """
+        if not 0 <= share <= 1:
+            raise ValueError(f"share: {share} is not allowed; it must be from 0 to 1")
+        images = self.fitted(np.asarray(images))
+
+        def call(index):
+            scored = self.score(images[index])
+            return scored._replace(outputs=np.zeros(len(index)), logits=scored.logits.T)
+
+        scored = in_chunks(call, len(images), name="calibrate")
+        lead = diagnosis.lead_of(scored._replace(logits=scored.logits.T), share)
+        return self._replace(lead=lead)
 
     def score(self, images: np.ndarray | jax.Array) -> Scored:
         """What all experts make of images as in `compete`, and what that scores."""

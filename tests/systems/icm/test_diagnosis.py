@@ -47,6 +47,18 @@ def test_without_leave_experts_alone_compete():
     np.testing.assert_allclose(found.confidence, sigmoid([2, 1, 1, 0]), rtol=1e-6)
 
 
+def test_experts_must_be_ahead_by_the_lead():
+    scored = Scored(OUTPUTS, LOGITS, OWN)
+    # The best experts are ahead by 11, 14, -4 and 0.
+    leads = [diagnosis.lead_of(scored, share) for share in (0, 0.25, 0.5, 0.75, 1)]
+    assert leads == [0, 0, 11, 14, 14]
+    found = diagnosis.diagnose(scored, IMAGES, KINDS, np.arange(3), lead=11.5)
+    assert found.expert.tolist() == [LEFT, 0, LEFT, LEFT]
+    # Scores are what the discriminator says; 2 is half below the image's lead of 2.5.
+    np.testing.assert_allclose(found.score, sigmoid([-9, 5, 3, 1]), rtol=1e-6)
+    assert found.confidence[0] == pytest.approx(sigmoid(0.5))
+
+
 def test_margins_of_one_kind_are_sure():
     assert np.isinf(diagnosis.margins(LOGITS, ["noise"] * 3)).all()
     np.testing.assert_array_equal(diagnosis.margins(LOGITS, KINDS), [2, 1, 1, 0])
@@ -76,6 +88,15 @@ def restorer(tmp_path_factory):
     config.classifier.steps = config.initialization.steps = config.competition.steps = 0
     experiment.run(config, workdir, data=tiny.splits())
     return restore.load(workdir)
+
+
+def test_canonical_images_are_left_after_calibration(restorer):
+    images = tiny.splits().train.images
+    for share in (0.5, 0.9, 1.0):
+        found = restorer.calibrate(images, share).diagnose(images)
+        assert (found.expert == LEFT).mean() >= share - 1 / len(images)
+    with pytest.raises(ValueError, match="share: 1.5 is not allowed"):
+        restorer.calibrate(images, 1.5)
 
 
 def test_a_finished_run_diagnoses_as_it_restores(restorer):

@@ -25,7 +25,8 @@ from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
 from icm_jax.systems.icm.examinations.figures import draw_dots
-from icm_jax.systems.icm.examinations.robustness import made_good, restore_both
+from icm_jax.systems.icm.examinations.robustness import restore_all
+from icm_jax.systems.icm.examinations.trained import made_good
 from icm_jax.training.workdir import plain
 
 SETTINGS = Schema(
@@ -73,7 +74,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
 
     def ask(changed, case, which):
         del case, which
-        return ask_detector(detect, lambda images: restore_both(restorer, images)[:2], changed)
+        return ask_detector(detect, lambda images: restore_all(restorer, images)[:2], changed)
 
     answers = ask_cases(ask, bank, cases, faces, key, "detection")
     if settings.non_faces:

@@ -14,13 +14,14 @@ from ml_collections import ConfigDict
 
 from icm_jax import data, mechanisms
 from icm_jax.config import from_workdir
-from icm_jax.data import Splits, halve
+from icm_jax.data import Splits
 from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.systems.icm import banks, restore
 from icm_jax.systems.icm.banks import Bank
 from icm_jax.systems.icm.examinations.figures import draw_dots
 from icm_jax.systems.icm.examinations.trained import (
     ask_judge,
+    known_canonical,
     mean_accuracy,
     measure_bank,
     restorer_of,
@@ -68,7 +69,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
         "mean of both": banks.merge(parts, "mean"),
     }
     if settings.discriminator_steps:
-        canonical = splits.train.images[_canonical(splits, config)]
+        canonical = known_canonical(config, splits)
         merged["new discriminator"] = banks.learn_discriminator(
             merged["mean of both"], canonical, settings.discriminator_steps
         )
@@ -130,12 +131,6 @@ def put_together(trained: Sequence[Bank], config: ConfigDict, steps: int) -> Ban
     config.competition.steps = steps
     state = banks.merge_states([bank.state for bank in trained])
     return Bank(config, state, trained[0].shape)
-
-
-def _canonical(splits: Splits, config: ConfigDict) -> np.ndarray:
-    """Which images of the train split the run knew as canonical."""
-    pool = halve(splits.train, config.seed, config.data.labels)[0]
-    return np.asarray(pool.index)[: int(pool.count)]
 
 
 def numbers(found: Mapping[str, Any]) -> dict[str, float]:

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from icm_jax import classification, mechanisms
 from icm_jax.data import Splits, halve
-from icm_jax.systems.icm import judge, restore
+from icm_jax.systems.icm import evaluation, judge
 from icm_jax.systems.icm.build import build_oracle
 from icm_jax.systems.icm.examinations.trained import train_part
 from icm_jax.systems.icm.model import make_model
@@ -75,7 +75,7 @@ def train_oracle(
     state = train_part(workdir, "oracle", system, config)
 
     def undo(images: jax.Array, mechanism: np.ndarray) -> jax.Array:
-        outputs = restore.score(model, state, images).outputs
+        outputs = evaluation.score(model, state, images).outputs
         made = outputs[np.maximum(mechanism, 0), np.arange(len(images))]
         return jnp.where((mechanism >= 0)[:, None, None, None], made, images)
 

@@ -1,7 +1,8 @@
 """Robustness: does a classifier with experts before it tell images that it was not trained on?
 
 The classifier is the judge of a run, which learned canonical images alone. Before it stand the
-run's experts, with or without the untouched image as a rival. Beside it: a classifier trained with
+run's experts, with or without the untouched image as a rival, and with one that is ahead by so much
+that canonical images of training are left. Beside it: a classifier trained with
 the same mechanisms as augmentation, and the oracle's experts, which are told the mechanism.
 """
 
@@ -18,13 +19,14 @@ from ml_collections import ConfigDict
 
 from icm_jax import data, mechanisms, streams
 from icm_jax.config import from_workdir
-from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
+from icm_jax.schema import Field, Schema, at_least, check_settings, one_of, share
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import diagnosis, restore
 from icm_jax.systems.icm.diagnosis import LEFT
 from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
 from icm_jax.systems.icm.examinations.figures import draw_dots
 from icm_jax.systems.icm.examinations.rivals import train_augmented, train_oracle
+from icm_jax.systems.icm.examinations.trained import known_canonical, made_good
 from icm_jax.training.workdir import plain
 
 _SPECS = ("a tuple of names, or dicts of a name and settings", lambda value: True)
@@ -38,23 +40,27 @@ SETTINGS = Schema(
         "stronger": Field((), _SPECS, "mechanisms like the run's, but stronger"),
         "unknown": Field(mechanisms.CORRUPTIONS, _SPECS, "mechanisms that no expert knows"),
         "pairs": Field(50, at_least(0), "test images under each pair of mechanisms; 0: none"),
+        "left": Field(
+            0.95, share(), "of canonical training images that are to be left, when calibrated"
+        ),
         "augmented_steps": Field(
             2400, at_least(0), "steps of a classifier with the mechanisms as augmentation; 0: none"
         ),
         "oracle_steps": Field(1000, at_least(0), "steps of experts taught by true pairs; 0: none"),
     }
 )
+_CALIBRATION = 1000  # canonical images that the lead is measured on
 # Who tells what an image shows.
-WAYS = ("bare", "experts", "or left", "twice", "augmented", "oracle")
+WAYS = ("bare", "experts", "or left", "calibrated", "twice", "augmented", "oracle")
 
 
 class Outcome(NamedTuple):
     """What became of N images.
 
     Attributes:
-      correct: float32 `[N, 6]`, whether each of `WAYS` tells what they show; nan where it cannot
-        be asked.
-      left: bool `[N]`, whether the untouched image won.
+      correct: float32 `[N, 7]`, whether each of `WAYS` tells what they show; nan where it is not
+        asked.
+      left: bool `[N]`, whether the untouched image won, after calibration.
     """
 
     correct: np.ndarray
@@ -66,13 +72,13 @@ class Networks(NamedTuple):
 
     Attributes:
       restore: what the winner makes of them, what is made where the untouched image competes too,
-        and whether that is left, bool `[B]`.
+        the same calibrated, and whether it is left then, bool `[B]`.
       classify: classes `[B]`.
       augmented: likewise, or None.
       oracle: `(images, mechanism int [B]) -> images`, or None.
     """
 
-    restore: Callable[[jax.Array], tuple[np.ndarray, np.ndarray, np.ndarray]]
+    restore: Callable[[jax.Array], tuple[np.ndarray, ...]]
     classify: Callable[[jax.Array], jax.Array]
     augmented: Callable[[jax.Array], jax.Array] | None = None
     oracle: Callable[[jax.Array, np.ndarray], jax.Array] | None = None
@@ -99,6 +105,8 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     splits = data.load(config.data)
     test = data.restrict(splits, config.data.labels).test
     images = restorer.fitted(test.images, "data")
+    canonical = known_canonical(config, splits)[:_CALIBRATION]
+    restorer = restorer.calibrate(canonical, settings.left)
     specs = [*config.mechanisms, *settings.weaker, *settings.stronger, *settings.unknown]
     mechanisms.check(specs, images.shape[1:])
     augmented = oracle = None
@@ -107,7 +115,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     if settings.oracle_steps:
         oracle = train_oracle(workdir, config, splits, settings.oracle_steps)
     networks = Networks(
-        functools.partial(restore_both, restorer), restore.load_judge(workdir), augmented, oracle
+        functools.partial(restore_all, restorer), restore.load_judge(workdir), augmented, oracle
     )
     cases = make_cases(config.mechanisms, settings, len(images))
     bank = [mechanisms.build(spec) for spec in specs]
@@ -136,16 +144,15 @@ def make_cases(known: Sequence[mechanisms.Spec], settings: ConfigDict, most: int
     return [clean, *single_cases({"known": known, **groups}, some), *pairs]
 
 
-def restore_both(
-    restorer: restore.Restorer, images: jax.Array
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As `Networks.restore` does."""
+def restore_all(restorer: restore.Restorer, images: jax.Array) -> tuple[np.ndarray, ...]:
+    """As `Networks.restore` does, by a model that was calibrated."""
     images, scored = np.asarray(images), jax.device_get(restorer.score(images))
-    won, left = (
-        diagnosis.diagnose(scored, images, restorer.mechanisms, restorer.numbers, leave)
-        for leave in (False, True)
+    known = restorer.mechanisms, restorer.numbers
+    won, left, calibrated = (
+        diagnosis.diagnose(scored, images, *known, leave, lead)
+        for leave, lead in ((False, 0.0), (True, 0.0), (True, restorer.lead))
     )
-    return won.images, left.images, left.expert == LEFT
+    return won.images, left.images, calibrated.images, calibrated.expert == LEFT
 
 
 def measure(
@@ -169,10 +176,13 @@ def measure(
     first, second = (np.array([getattr(c, name) for c in cases]) for name in ("first", "second"))
     known = np.isin([case.group for case in cases], ("clean", "known", "two in a row"))
 
+    pair = np.array([case.group == "two in a row" for case in cases])
+
     def ask(changed, case, which):
-        won, left, stays = networks.restore(changed)
-        _, twice, _ = networks.restore(left)
-        said = [networks.classify(jnp.asarray(x)) for x in (changed, won, left, twice)]
+        won, left, calibrated, stays = networks.restore(changed)
+        said = [networks.classify(jnp.asarray(x)) for x in (changed, won, left, calibrated)]
+        twice = pair[case].any()
+        said.append(networks.classify(networks.restore(left)[1]) if twice else None)
         said.append(networks.augmented(changed) if networks.augmented else None)
         said.append(None)
         if networks.oracle and known[case].any():
@@ -182,7 +192,8 @@ def measure(
         nobody = np.full(len(case), np.nan, np.float32)
         right = [nobody if x is None else np.asarray(x) == labels[which] for x in said]
         correct = np.stack(right, axis=1).astype(np.float32)
-        correct[~known[case], -1] = np.nan
+        correct[~known[case], WAYS.index("oracle")] = np.nan
+        correct[~pair[case], WAYS.index("twice")] = np.nan
         return Outcome(correct, stays)
 
     return ask_cases(ask, bank, cases, images, key, "robustness")
@@ -202,17 +213,6 @@ def summarize(outcomes: Sequence[Outcome], cases: Sequence[Case]) -> list[dict[s
     ]
 
 
-def made_good(bare: float, better: float, clean: float) -> float:
-    """The fraction of what the bare classifier loses by mechanisms that is made good.
-
-    Args:
-      bare: its accuracy on changed images.
-      better: accuracy of another way on these.
-      clean: accuracy of the bare classifier on clean images.
-    """
-    return (better - bare) / (clean - bare) if clean != bare else float("nan")
-
-
 def numbers(found: Mapping[str, Any]) -> dict[str, float]:
     """The headline: accuracies in [0, 1], and what is made good of the loss by mechanisms."""
     of = {group: _means(found, group) for group in _groups(found)}
@@ -228,7 +228,7 @@ def numbers(found: Mapping[str, Any]) -> dict[str, float]:
             result[f"fraction made good, {way}"] = good
     for group in ("weaker", "stronger", "two in a row", "unknown"):
         if group in of:
-            for way in ("bare", "or left"):
+            for way in ("bare", "calibrated"):
                 result[f"accuracy {group}, {way}"] = of[group][way]
     return result
 
@@ -237,7 +237,8 @@ def tables(
     found: Sequence[Mapping[str, Any]],
 ) -> dict[str, tuple[list[str], list[list[str | float]]]]:
     """Means over the seeds: a row a group, and a row a case but for pairs."""
-    ways = [way for way in WAYS if not np.isnan(_means(found[0], "clean")[way])]
+    asked = [_means(found[0], group) for group in _groups(found[0])]
+    ways = [way for way in WAYS if not all(np.isnan(mean[way]) for mean in asked)]
     head = [*(f"accuracy {way}" for way in ways), "fraction left"]
 
     def row(mean):
@@ -254,7 +255,7 @@ def tables(
 
 def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     """Draws accuracies mechanism by mechanism, and on all that is not known."""
-    known = ("bare", "or left", "augmented")
+    known = ("bare", "calibrated", "augmented")
     return {
         "mechanisms": _draw(found, ("clean", "known"), known, "Accuracy, mechanism by mechanism"),
         "unknown": _draw(
@@ -266,7 +267,7 @@ def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     }
 
 
-_LABELS = {"bare": "classifier alone", "or left": "with experts", "augmented": "augmented"}
+_LABELS = {"bare": "classifier alone", "calibrated": "with experts", "augmented": "augmented"}
 
 
 def _draw(

@@ -111,6 +111,12 @@ class Asked(NamedTuple):
     key: jax.Array
 
 
+def known_canonical(config: ConfigDict, splits: Splits) -> np.ndarray:
+    """The images of the train split that a run knew as canonical, uint8 `[N, H, W, C]`."""
+    pool = data.halve(splits.train, config.seed, config.data.labels)[0]
+    return splits.train.images[np.asarray(pool.index)[: int(pool.count)]]
+
+
 def ask_judge(
     workdir: str | os.PathLike, config: ConfigDict, restorer: Restorer, splits: Splits, count: int
 ) -> Asked:
@@ -140,3 +146,14 @@ def measure_bank(restorer: Restorer, specs: Sequence[mechanisms.Spec], asked: As
 def mean_accuracy(found: Mapping[str, Any]) -> float:
     """Of what `Measured.said` returns the mean accuracy over the mechanisms."""
     return float(np.mean(found["accuracy"]))
+
+
+def made_good(bare: float, better: float, clean: float) -> float:
+    """The fraction of what a bare classifier or detector loses by mechanisms that is made good.
+
+    Args:
+      bare: its accuracy on changed images.
+      better: accuracy of another way on these.
+      clean: accuracy of the bare classifier on clean images.
+    """
+    return (better - bare) / (clean - bare) if clean != bare else float("nan")

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from icm_jax.systems.icm.examinations import robustness
+from icm_jax.systems.icm.examinations import robustness, trained
 from icm_jax.systems.icm.examinations.robustness import Case, Networks
 
 # Images [1, 1, 3]: mechanism k raises channel k, channel 2 tells the class, 1 to 4.
@@ -22,12 +22,16 @@ CASES = [
 
 
 def restore(images):
-    """The expert undoes the first mechanism, clean or not; what it spoils is left."""
+    """The expert undoes the first mechanism, clean or not; what it spoils is left.
+
+    After calibration everything is.
+    """
     images = np.asarray(images)
     won = images.copy()
     won[..., 0] -= 0.25
     left = images[:, 0, 0, 0] == 0
-    return won, np.where(left[:, None, None, None], images, won), left
+    best = np.where(left[:, None, None, None], images, won)
+    return won, best, images, np.ones(len(images), bool)
 
 
 def classify(images):
@@ -59,32 +63,32 @@ def found():
 
 
 def test_every_way_has_its_own_accuracy(found):
-    # bare, experts, or left, twice, augmented, oracle. Of the classes 3, 1, 2, 4, 1 two are 1,
-    # of the first four one, of the first two one.
+    # bare, experts, or left, calibrated, twice, augmented, oracle. Of the classes 3, 1, 2, 4, 1
+    # two are 1, of the first four one, of the first two one.
     expected = {
-        "clean": [1, 0, 1, 1, 0.4, 1],
-        "first": [0, 1, 1, 1, 0.25, 1],
-        "second": [0, 0, 0, 0, 0.5, 1],
-        "first, second": [0, 0, 0, 0, 0.25, 1],
-        "other": [0, 0, 0, 0, 0.5, np.nan],
+        "clean": [1, 0, 1, 1, np.nan, 0.4, 1],
+        "first": [0, 1, 1, 0, np.nan, 0.25, 1],
+        "second": [0, 0, 0, 0, np.nan, 0.5, 1],
+        "first, second": [0, 0, 0, 0, 0, 0.25, 1],
+        "other": [0, 0, 0, 0, np.nan, 0.5, np.nan],
     }
     for case in found["cases"]:
         accuracy = list(case["accuracy"].values())
         np.testing.assert_allclose(accuracy, expected[case["name"]], err_msg=case["name"])
-    assert [case["left"] for case in found["cases"]] == [1, 0, 1, 0, 1]
+    assert [case["left"] for case in found["cases"]] == [1] * 5
     assert [case["images"] for case in found["cases"]] == [5, 4, 2, 4, 2]
 
 
 def test_what_is_made_good(found):
-    assert robustness.made_good(0.6, 0.9, 1.0) == pytest.approx(0.75)
-    assert robustness.made_good(0.6, 0.5, 1.0) == pytest.approx(-0.25)
-    assert np.isnan(robustness.made_good(1.0, 1.0, 1.0))
+    assert trained.made_good(0.6, 0.9, 1.0) == pytest.approx(0.75)
+    assert trained.made_good(0.6, 0.5, 1.0) == pytest.approx(-0.25)
+    assert np.isnan(trained.made_good(1.0, 1.0, 1.0))
     numbers = robustness.numbers(found)
     assert numbers["accuracy clean, experts"] == 0 and numbers["accuracy clean, or left"] == 1
     assert numbers["accuracy known, or left"] == numbers["fraction made good, or left"] == 0.5
     assert numbers["accuracy known, augmented"] == pytest.approx(0.375)
     assert "fraction made good, bare" not in numbers
-    assert numbers["accuracy unknown, or left"] == numbers["accuracy two in a row, bare"] == 0
+    assert numbers["accuracy unknown, calibrated"] == numbers["accuracy two in a row, bare"] == 0
 
 
 def test_without_rivals_their_columns_are_left_out():
@@ -119,7 +123,7 @@ def test_tables_and_figures_are_means_of_seeds(found):
     tables = robustness.tables([found, other])
     head, rows = tables["groups"]
     assert [row[0] for row in rows] == ["clean", "known", "two in a row", "unknown"]
-    assert [row[-1] for row in rows] == [0.5, 0.25, 0, 0.5]
+    assert [row[-1] for row in rows] == [0.5] * 4
     assert [row[:2] for row in tables["cases"][1]] == [
         ["clean", "clean"],
         ["known", "first"],
