@@ -22,9 +22,11 @@ def get_config() -> ConfigDict:
     result.experts.count = 3
     # Small batches: for the same work twice the steps, which is what restored digits need.
     result.batch_size = 16
-    result.initialization.steps = 150
-    result.competition.steps = 550
+    result.initialization.steps = 0  # as in mnist.py
+    result.competition.steps = 700
     result.competition.reference = 0
+    result.discriminator.losers = 4
+    result.experts.average = 0.98
     result.classifier.steps = 400
-    result.evaluation.update({"every": 275, "images": 500, "last": 5000})
+    result.evaluation.update({"every": 350, "images": 500, "last": 5000})
     return result

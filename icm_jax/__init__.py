@@ -4,6 +4,7 @@
   run             trains a config in a folder, or evaluates what was trained there
   mechanisms      what transforms images; `mechanisms.register` adds one
   Dataset, Splits images and labels of one's own
+  banks           experts of finished runs, merged, or joined by new ones and trained on
   counterfactual  images that a trained generator makes: `counterfactual.load(workdir).draw(...)`
   risk            wrappers that make a network say what it does not know: `risk.mve`, ...
   restore         what a trained model makes of images; `restore.load`, `restore.export`
@@ -15,6 +16,7 @@ import importlib
 from typing import Any
 
 _MODULES = {
+    "banks": "icm_jax.systems.icm.banks",
     "counterfactual": "icm_jax.systems.counterfactual.generation.use",
     "mechanisms": "icm_jax.mechanisms",
     "restore": "icm_jax.systems.icm.restore",
@@ -30,6 +32,7 @@ _PLACES = {
 __all__ = [  # noqa: F822
     "Dataset",
     "Splits",
+    "banks",
     "counterfactual",
     "default_config",
     "mechanisms",

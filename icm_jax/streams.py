@@ -19,6 +19,8 @@ class SeedStream(enum.IntEnum):
 
     Attributes:
       TRAINING: the initial state; 1 + i for the steps of phase i.
+      DIAGNOSIS: the mechanisms that diagnosis is examined with.
+      ROBUSTNESS: the mechanisms that robustness is examined with.
       COUNTERFACTUALS: those that are numbered, of all seeds alike.
       COMPOSITION: the mechanisms that compositions are examined with.
       TRANSFER: the mechanisms that transfer is examined with.
@@ -26,6 +28,8 @@ class SeedStream(enum.IntEnum):
     """
 
     TRAINING = 0
+    DIAGNOSIS = 2**31 - 6
+    ROBUSTNESS = 2**31 - 5
     COUNTERFACTUALS = 2**31 - 4
     COMPOSITION = 2**31 - 3
     TRANSFER = 2**31 - 2
@@ -46,10 +50,12 @@ class StepStream(enum.IntEnum):
     """What is folded into the key of a step, which the step splits too.
 
     Attributes:
+      NEW_EXPERTS: how experts that joined a finished bank are restarted.
       LOSERS: which of the losers' outputs the discriminator learns from.
       EXPERTS: what experts draw.
     """
 
+    NEW_EXPERTS = 2**31 - 3
     LOSERS = 2**31 - 2
     EXPERTS = 2**31 - 1
 

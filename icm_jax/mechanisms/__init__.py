@@ -11,6 +11,7 @@ three lines, in this package, a config file or a notebook:
 
 from icm_jax.mechanisms.digits import PAPER, THREE
 from icm_jax.mechanisms.faces import FACES
+from icm_jax.mechanisms.mixture import any_of
 from icm_jax.mechanisms.registry import (
     Mechanism,
     Spec,
@@ -22,13 +23,16 @@ from icm_jax.mechanisms.registry import (
     register,
     unregister,
 )
+from icm_jax.mechanisms.unseen import CORRUPTIONS
 
 __all__ = [
+    "CORRUPTIONS",
     "FACES",
     "PAPER",
     "THREE",
     "Mechanism",
     "Spec",
+    "any_of",
     "apply",
     "build",
     "check",

@@ -4,6 +4,8 @@ from configs import mnist_three
 from configs.study import seeds
 from icm_jax.systems import fields
 
+PROMISES = ("robustness", "diagnosis", "recombination", "forgetting", "detection", "few")
+
 
 def test_the_tables_of_the_documentation_are_those_of_the_fields():
     written = (Path(__file__).parents[2] / "docs" / "fields.md").read_text()
@@ -26,6 +28,7 @@ def test_systems_of_the_same_fields_share_a_table_and_every_field_has_a_row():
         "## System `invariant_ensemble`",
         "## Examination `transfer` of finished runs of `icm`",
         "## Examination `composition` of finished runs of `icm`",
+        *(f"## Examination `{name}` of finished runs of `icm`" for name in PROMISES),
         "## Examination `bins` of finished runs of `risk_faces`",
     ]
     row = "| `irm.after` | `200` | a whole number, at least 0 | irm: steps at first, in which "

@@ -1,6 +1,7 @@
 """What the experts of an ICM state make of test images."""
 
 import functools
+import operator
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from icm_jax.chunks import in_chunks
 from icm_jax.data import to_float
 from icm_jax.streams import SeedStream
 from icm_jax.system import Evaluation, PyTree
+from icm_jax.systems.icm.diagnosis import Scored
 from icm_jax.systems.icm.images import Images
 from icm_jax.systems.icm.judge import Judge
 from icm_jax.systems.icm.model import Model
@@ -181,3 +183,24 @@ def score_all(model: Model, state: State, images: jax.Array) -> tuple[jax.Array,
     chex.assert_rank(images, 4)
     outputs = jax.vmap(model.restore, (0, 0, None))(*state.experts.evaluated, images)
     return outputs, model.logits(state.discriminator.params, outputs)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def score(model: Model, state: State, images: jax.Array) -> Scored:
+    """What all experts make of images, and the logits of that and of the images as they are.
+
+    Args:
+      model: the networks.
+      state: of E experts.
+      images: float32 `[B, H, W, C]` in [0, 1], padded if need be.
+    """
+    chex.assert_rank(images, 4)
+    experts = state.experts.evaluated
+
+    def restored_by(index):
+        return model.restore(*jax.tree.map(operator.itemgetter(index), experts), images)
+
+    # One expert after the other: plain convolutions, fast on every platform it is exported to.
+    outputs = jnp.stack([restored_by(index) for index in range(len(state.share))])  # [E, B, ...]
+    logits = functools.partial(model.logits, state.discriminator.params)
+    return Scored(outputs, logits(outputs), logits(images))

@@ -1,7 +1,6 @@
 """Use of a trained model: the experts of a finished run restore images of one's own."""
 
 import functools
-import operator
 import os
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,8 +13,10 @@ import numpy as np
 from icm_jax import environment, exported, schema
 from icm_jax.chunks import in_chunks
 from icm_jax.data import own, pad, to_float
-from icm_jax.systems.icm import judge
+from icm_jax.systems.icm import diagnosis, judge
 from icm_jax.systems.icm.config import SCHEMAS
+from icm_jax.systems.icm.diagnosis import Diagnosis, Scored
+from icm_jax.systems.icm.evaluation import score
 from icm_jax.systems.icm.model import Model, make_model
 from icm_jax.systems.icm.state import Experts, State, init, prune
 from icm_jax.training import WorkdirError, finished
@@ -49,17 +50,10 @@ def apply(model: Model, state: State, numbers: jax.Array, images: jax.Array) -> 
       images: float32 `[B, H, W, C]` in [0, 1], padded if need be.
     """
     chex.assert_rank([numbers, images], [1, 4])
-    experts = state.experts.evaluated
-
-    def restored_by(index):
-        return model.restore(*jax.tree.map(operator.itemgetter(index), experts), images)
-
-    # One expert after the other: plain convolutions, fast on every platform it is exported to.
-    outputs = jnp.stack([restored_by(index) for index in range(len(state.share))])  # [E, B, ...]
-    scores = model.logits(state.discriminator.params, outputs)  # [E, B]
-    winner = scores.argmax(axis=0).astype(jnp.int32)
-    best = outputs[winner, jnp.arange(images.shape[0])]
-    return Restored(best, numbers[winner], jax.nn.sigmoid(scores.max(axis=0)))
+    scored = score(model, state, images)
+    winner = scored.logits.argmax(axis=0).astype(jnp.int32)
+    best = scored.outputs[winner, jnp.arange(images.shape[0])]
+    return Restored(best, numbers[winner], jax.nn.sigmoid(scored.logits.max(axis=0)))
 
 
 class Restorer(NamedTuple):
@@ -72,6 +66,8 @@ class Restorer(NamedTuple):
       numbers: int32 `[E]`, the numbers of the experts left, as in the run's report.
       shape: `(H, W, C)` of the images that it was trained on.
       padded_shape: likewise, with the padding of the run: what the experts see and make.
+      mechanisms: E names, what each expert undoes, see `diagnosis.name_experts`.
+      lead: by how much an expert's logit must be above that of an image that may be left.
     """
 
     model: Model
@@ -79,6 +75,8 @@ class Restorer(NamedTuple):
     numbers: np.ndarray
     shape: _Shape
     padded_shape: _Shape
+    mechanisms: tuple[str, ...]
+    lead: float = 0.0
 
     def __call__(self, images: np.ndarray | jax.Array) -> Restored:
         """Restores images, in chunks of one compiled shape.
@@ -96,6 +94,54 @@ class Restorer(NamedTuple):
         """
         images = self.fitted(np.asarray(images))
         return in_chunks(lambda index: self.compete(images[index]), len(images), name="restore")
+
+    def diagnose(self, images: np.ndarray | jax.Array, leave: bool = True) -> Diagnosis:
+        """Restores images or leaves them, and says whose mechanism each shows and how sure that is.
+
+        Raises what a call does.
+
+        Args:
+          images: as in a call.
+          leave: whether an image as it is competes too, by its own score, and is left where that
+            is the best. Without, the winner restores it as in a call.
+        """
+        images = self.fitted(np.asarray(images))
+
+        def call(index):
+            scored = jax.device_get(self.score(images[index]))
+            known = self.mechanisms, self.numbers
+            return diagnosis.diagnose(scored, images[index], *known, leave, self.lead)
+
+        return in_chunks(call, len(images), name="diagnose")
+
+    def calibrate(self, images: np.ndarray | jax.Array, share: float = 0.95) -> "Restorer":
+        """The model with the `lead` at which it leaves a share of canonical images as they are.
+
+        An expert that has little to undo, of noise say, likes to improve images that nothing has
+        happened to. Images that the run was trained on will do; none that is transformed is needed.
+
+        Args:
+          images: canonical ones, as in a call.
+          share: of them, from 0 to 1.
+
+        Raises:
+          ValueError: `share` is another, or as a call does.
+        """
+        if not 0 <= share <= 1:
+            raise ValueError(f"share: {share} is not allowed; it must be from 0 to 1")
+        images = self.fitted(np.asarray(images))
+
+        def call(index):
+            scored = self.score(images[index])
+            return scored._replace(outputs=np.zeros(len(index)), logits=scored.logits.T)
+
+        scored = in_chunks(call, len(images), name="calibrate")
+        lead = diagnosis.lead_of(scored._replace(logits=scored.logits.T), share)
+        return self._replace(lead=lead)
+
+    def score(self, images: np.ndarray | jax.Array) -> Scored:
+        """What all experts make of images as in `compete`, and what that scores."""
+        return score(self.model, self.state, images)
 
     def compete(self, images: np.ndarray | jax.Array) -> Restored:
         """Restores float32 images `[B, H, W, C]` in [0, 1] of `padded_shape` in one call."""
@@ -132,26 +178,51 @@ def load(workdir: str | os.PathLike) -> Restorer:
       WorkdirError: the run is not finished, of several seeds, or not of a competition.
       CheckpointError: there is no undamaged checkpoint.
     """
-    environment.require_jax()
-    run = _finished(workdir)
-    config = run.config
-    if config.system != "icm":
-        raise WorkdirError(
-            f"workdir: {run.folder} holds a system {config.system!r}, without winners"
-        )
-    model, example = make_model(config), jnp.zeros((1, *_padded_shape(run)))
-    start = functools.partial(init, model, config.experts.count, example)
-    state = run.saved().state(start)
-    numbers = np.arange(config.experts.count)
-    if config.experts.prune:
-        state, numbers = prune(state, config.experts.prune)
+    run, model, state = load_state(workdir)
+    numbers = np.arange(run.config.experts.count)
+    if run.config.experts.prune:
+        state, numbers = prune(state, run.config.experts.prune)
+    names = tuple(name_experts(run)[numbers].tolist())
+    return make_restorer(model, state, names, _shape(run), padded_shape(run), numbers)
+
+
+def make_restorer(
+    model: Model,
+    state: State,
+    names: tuple[str, ...],
+    shape: _Shape,
+    padded_shape: _Shape,
+    numbers: np.ndarray | None = None,
+) -> Restorer:
+    """What restores images with a state, whose averages count where there are any.
+
+    Arguments are as in `Restorer`; experts are numbered in order where `numbers` is None.
+    """
     # The optimizers' states, twice the size of the networks, would be exported too.
     state = state._replace(
         experts=Experts(*state.experts.evaluated, opt_state=()),
         discriminator=state.discriminator._replace(opt_state=()),
     )
-    numbers = numbers.astype(np.int32)
-    return Restorer(model, jax.device_put(state), numbers, _shape(run), _padded_shape(run))
+    numbers = np.arange(len(names)) if numbers is None else numbers
+    return Restorer(
+        model, jax.device_put(state), numbers.astype(np.int32), shape, padded_shape, names
+    )
+
+
+def load_state(workdir: str | os.PathLike) -> tuple[Finished, Model, State]:
+    """A finished run of a competition, its networks and all that they learned.
+
+    Takes and raises what `load` does.
+    """
+    environment.require_jax()
+    run = _finished(workdir)
+    if run.config.system != "icm":
+        raise WorkdirError(
+            f"workdir: {run.folder} holds a system {run.config.system!r}, without winners"
+        )
+    model, example = make_model(run.config), jnp.zeros((1, *padded_shape(run)))
+    start = functools.partial(init, model, run.config.experts.count, example)
+    return run, model, run.saved().state(start)
 
 
 def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray], jax.Array]:
@@ -168,7 +239,7 @@ def load_judge(workdir: str | os.PathLike) -> Callable[[jax.Array | np.ndarray],
     if run.config.classifier.learns != "labels" or said is None:
         raise WorkdirError(f"workdir: the run in {run.folder} has no judge of labels")
     classifier = judge.make_classifier(run.config, said["classes"])
-    start = functools.partial(classifier.init, jnp.zeros((1, *_padded_shape(run))))
+    start = functools.partial(classifier.init, jnp.zeros((1, *padded_shape(run))))
     state = run.saved("classifier").state(start)
     return functools.partial(jax.jit(classifier.predict), jax.device_put(state))
 
@@ -197,12 +268,18 @@ def _finished(workdir: str | os.PathLike) -> Finished:
     return run
 
 
+def name_experts(run: Finished) -> np.ndarray:
+    """What each of its experts undoes: text `[E]`."""
+    said = run.said("specialization")
+    return np.array(diagnosis.name_experts(said["wins"], said["mechanisms"]))
+
+
 def _shape(run: Finished) -> _Shape:
     """Of the images of a run."""
     return tuple(run.said("image_shape"))
 
 
-def _padded_shape(run: Finished) -> _Shape:
+def padded_shape(run: Finished) -> _Shape:
     """Of the images of a run with its padding."""
     side, shape = run.config.data.pad, _shape(run)
     return (side, side, shape[-1]) if side else shape

@@ -11,17 +11,18 @@ from PIL import Image
 
 from icm_jax import paths
 from icm_jax.data import own
-from icm_jax.systems.icm.restore import Restored, Restorer
+from icm_jax.systems.icm.diagnosis import Diagnosis
+from icm_jax.systems.icm.restore import Restorer
 from icm_jax.training.workdir import reasons
 
 
 def restore_files(
     restorer: Restorer, source: str | os.PathLike, output: str | os.PathLike
-) -> Restored:
+) -> Diagnosis:
     """Restores the images in `source` and writes, in the folder `output`:
 
-    - `restored.npz`: `images`, `expert` and `score` as in `Restored`;
-    - `restored.csv`: a row an image, in the same order: name, expert, score;
+    - `restored.npz`: the arrays of a `Diagnosis`, of which none is left as it is;
+    - `restored.csv`: a row an image, in the same order: its name, and all but the images;
     - `images/`: the restored images as PNG files, under their names, or where these would collide
       or are too long, under the numbers of their rows, from `00000.png`.
 
@@ -43,7 +44,7 @@ def restore_files(
     # Before the work, so that none is lost where nothing can be written.
     with reasons(output):
         (output / "images").mkdir(parents=True, exist_ok=True)
-    restored = restorer(images)
+    restored = restorer.diagnose(images, leave=False)
     with reasons(output):
         try:
             _write(output, names, pngs, restored)
@@ -80,12 +81,13 @@ def read(restorer: Restorer, source: str | os.PathLike) -> tuple[list[str], np.n
     return own.read(source, fit)
 
 
-def _write(output: Path, names: Sequence[str], pngs: Sequence[str], restored: Restored) -> None:
+def _write(output: Path, names: Sequence[str], pngs: Sequence[str], restored: Diagnosis) -> None:
     np.savez(output / "restored.npz", **restored._asdict())
     with (output / "restored.csv").open("w", newline="", errors="surrogateescape") as file:
         rows = csv.writer(file)
-        rows.writerow(("name", "expert", "score"))
-        rows.writerows(zip(names, restored.expert, restored.score, strict=True))
+        columns = {name: of for name, of in restored._asdict().items() if name != "images"}
+        rows.writerow(("name", *columns))
+        rows.writerows(zip(names, *columns.values(), strict=True))
     pixels = np.round(restored.images * 255).astype(np.uint8)
     for name, image in zip(pngs, pixels, strict=True):
         path = output / "images" / name

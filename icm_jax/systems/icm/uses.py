@@ -1,5 +1,6 @@
 """What a finished competition is used for from the command line."""
 
+from collections import Counter
 from pathlib import Path
 
 from icm_jax.systems.icm import restore
@@ -9,7 +10,11 @@ from icm_jax.systems.kind import Use
 
 def _restore(workdir: Path, source: Path, output: Path) -> str:
     restored = restore_files(restore.load(workdir), source, output)
-    return f"{len(restored.score)} images restored\n{output}/restored.csv"
+    said = [f"{len(restored.score)} images restored"]
+    for name, count in Counter(restored.mechanism.tolist()).most_common():
+        sure = restored.confidence[restored.mechanism == name].mean()
+        said.append(f"{name}: {count}, confidence {sure:.2f}")
+    return "\n".join([*said, f"{output}/restored.csv"])
 
 
 def _export(workdir: Path, source: None, output: Path) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from icm_jax.systems.risk import checks
+from icm_jax.evaluation import checks
 
 
 class Conformal(NamedTuple):

@@ -164,7 +164,8 @@ def test_a_trained_model_makes_the_same_of_the_same_images_anywhere(setting, tmp
     chex.assert_trees_all_equal(first.expert, winner)
     chex.assert_trees_all_close(first.images, outputs[winner, jnp.arange(BATCH)], atol=1e-5)
 
-    restorer = restore.Restorer(model, state, numbers, images.shape[1:], images.shape[1:])
+    shape = images.shape[1:]
+    restorer = restore.Restorer(model, state, numbers, shape, shape, ("noise",) * len(numbers))
     restore.export(restorer, tmp_path / "model.jax")
     exported = jax.export.deserialize((tmp_path / "model.jax").read_bytes())
     found = exported.call(images[:2])

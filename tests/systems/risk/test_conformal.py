@@ -3,7 +3,8 @@ import pytest
 from scipy import stats
 
 from icm_jax import risk
-from icm_jax.systems.risk import conformal, metrics
+from icm_jax.evaluation import metrics
+from icm_jax.systems.risk import conformal
 
 
 def calibrated(scores, level):

@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 from icm_jax import data, mechanisms, paths, streams
 from icm_jax.chunks import in_chunks
 from icm_jax.config import from_workdir
+from icm_jax.data import own
 from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import restore
@@ -85,7 +86,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     """
     check_settings(settings, SETTINGS)
     config, restorer = from_workdir(workdir), restore.load(workdir)
-    images, groups = _images(settings, restorer)
+    images, groups = load_images(settings, restorer)
     wins = np.asarray(
         read_json(paths.local(workdir, "workdir") / "summary.json")["specialization"]["wins"]
     )
@@ -258,7 +259,7 @@ def _mean(values: np.ndarray) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
-def _images(
+def load_images(
     settings: ConfigDict, restorer: restore.Restorer
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Images float32 `[N, H, W, C]` that fit a run, and the group `[N]` of each, if any."""
@@ -279,5 +280,6 @@ def _images(
     images = images[chosen]
     if settings.data.pad:
         images = np.asarray(data.pad(images, settings.data.pad))
+    images = own.with_channels(images, restorer.shape[-1])
     images = restorer.fitted(images, "data.size and data.pad")
     return images, None if groups is None else groups[chosen]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from icm_jax.systems.risk import ranking
+from icm_jax.evaluation import ranking
 from icm_jax.systems.risk.detection.sampling import FACE
 from icm_jax.systems.risk.worlds import World
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from icm_jax.data import Dataset
+from icm_jax.evaluation import ranking
 from icm_jax.system import Evaluation
-from icm_jax.systems.risk import ranking
 from icm_jax.systems.risk.detection.cleaning import describe_cleaning
 from icm_jax.systems.risk.detection.representation import show_faces
 from icm_jax.systems.risk.detection.sampling import FACE

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from icm_jax.systems.risk import ranking
+from icm_jax.evaluation import ranking
 from icm_jax.systems.risk.detection.sampling import FACE
 from icm_jax.systems.risk.groups import luminance_groups
 from icm_jax.systems.risk.worlds import World

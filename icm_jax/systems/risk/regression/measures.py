@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import special
 
-from icm_jax.systems.risk import conformal, metrics, ranking
+from icm_jax.evaluation import metrics, ranking
+from icm_jax.systems.risk import conformal
 from icm_jax.systems.risk.regression.answers import Answer
 from icm_jax.systems.risk.wrappers import Risk
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from icm_jax.systems.risk import ranking
+from icm_jax.evaluation import ranking
 from icm_jax.systems.risk.detection.sampling import (
     draw_halves,
     weigh_groups,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from icm_jax.systems.risk import metrics
+from icm_jax.evaluation import metrics
 
 HALF_LOG_TAU = 0.9189385332046727  # 1/2 log 2 pi
 

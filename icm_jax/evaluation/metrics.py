@@ -8,7 +8,7 @@ makes what is measured nan; what has a wrong shape or range is a ValueError that
 import numpy as np
 from scipy import special
 
-from icm_jax.systems.risk import checks
+from icm_jax.evaluation import checks
 
 _LOG_TAU = np.log(2 * np.pi)
 

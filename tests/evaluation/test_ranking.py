@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from icm_jax.systems.risk import ranking
+from icm_jax.evaluation import ranking
 
 
 def tied(key, size):

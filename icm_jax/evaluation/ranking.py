@@ -8,7 +8,7 @@ influence. What is nan makes what is measured nan.
 import numpy as np
 from scipy import stats
 
-from icm_jax.systems.risk import checks
+from icm_jax.evaluation import checks
 
 
 def auroc(positives: np.ndarray, negatives: np.ndarray) -> float:

@@ -1,0 +1,76 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from icm_jax import exported
+from icm_jax.systems.icm.examinations import detection
+from icm_jax.systems.icm.examinations.cases import Case
+
+
+def detect(images):
+    """Bright images are faces; the brighter the surer."""
+    mean = images.mean(axis=(1, 2, 3))
+    return {"prediction": mean, "epistemic": 1 - mean}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """Of images of 8x8 with one channel."""
+    path = tmp_path_factory.mktemp("detector") / "detector.jax"
+    exported.write(detect, (8, 8, 1), path)
+    return path
+
+
+def test_what_the_detector_says_of_changed_and_restored_images():
+    def restore(images):
+        won = 1 - np.asarray(images)
+        return won, np.asarray(images)
+
+    changed = jnp.array([0.2, 0.9])[:, None, None, None]
+    found, epistemic = detection.ask_detector(detect, restore, changed)
+    assert found.tolist() == [[False, True, False], [True, False, True]]
+    np.testing.assert_allclose(epistemic, [[0.8, 0.2, 0.8], [0.1, 0.9, 0.1]], rtol=1e-6)
+    only = lambda images: {"prediction": images.mean(axis=(1, 2, 3))}  # noqa: E731
+    assert np.isnan(detection.ask_detector(only, restore, changed)[1]).all()
+
+
+def test_a_detector_is_read_from_a_file_and_images_are_resized(file):
+    said = detection.load_detector(str(file), 1)(jnp.full((3, 12, 12, 1), 0.75))
+    np.testing.assert_allclose(said["prediction"], 0.75, rtol=1e-5)
+    with pytest.raises(ValueError, match="is of images with 1 channels; the run's have 3"):
+        detection.load_detector(str(file), 3)
+    with pytest.raises(FileNotFoundError, match="detector: '' is no file"):
+        detection.load_detector("", 1)
+    other = file.with_name("other")
+    other.write_text("no model")
+    with pytest.raises(ValueError, match="detector: .* is no exported model of images"):
+        detection.load_detector(str(other), 1)
+
+
+def test_what_is_made_good():
+    cases = [Case("clean", "clean", -1, -1, 2), Case("known", "invert", 0, -1, 2)]
+    answers = [
+        (np.array([[1, 1, 1], [1, 0, 1]]), np.full((2, 3), 0.25)),
+        (np.array([[0, 1, 1], [0, 1, 0]]), np.full((2, 3), np.nan)),
+    ]
+    rows = [detection._said(case, *answer) for case, answer in zip(cases, answers, strict=True)]
+    numbers = detection.numbers({"seed": 0, "cases": rows})
+    assert numbers["fraction found, clean, experts"] == 0.5
+    assert numbers["fraction made good, experts"] == 1
+    assert numbers["fraction made good, or left"] == 0.5
+    (_, known) = detection.tables([{"cases": rows}])["cases"][1]
+    assert known[:4] == ["invert", 0, 1, 0.5] and np.isnan(known[4])
+
+
+def test_a_finished_run_is_examined(folder_run, file, tmp_path):
+    settings = detection.SETTINGS.defaults()
+    np.savez(tmp_path / "others.npz", images=np.full((3, 20, 20, 1), 255, np.uint8))
+    settings.update({"detector": str(file), "non_faces": str(tmp_path / "others.npz")})
+    settings.images = 4
+    found = detection.examine(folder_run[0], settings)
+    assert [case["name"] for case in found["cases"]] == [
+        *("clean", "translate_right", "invert", "no face")
+    ]
+    assert found["cases"][-1]["found"]["bare"] == 1  # all white
+    (figure,) = detection.figures([found]).values()
+    figure.canvas.draw()

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from systems.icm import tiny
+
+from icm_jax.systems.icm.build import build_competition
+from icm_jax.systems.icm.examinations import few
+
+
+def test_transformed_images_are_few_and_of_originals_of_their_own():
+    config, splits = tiny.icm(), tiny.splits()
+    config.batch_size = 6
+    of, made = few.with_few(config, splits, 3)
+    assert of.data.groups.transformed == ("translate_right", "invert")
+    names = made.train.attributes["mechanism"]
+    assert {name: (names == name).sum() for name in np.unique(names)} == {
+        "canonical": 20,
+        "invert": 3,
+        "translate_right": 3,
+    }
+    originals = {image.tobytes() for image in splits.train.images}
+    canonical = {image.tobytes() for image in made.train.images[names == "canonical"]}
+    inverted = {(255 - image).tobytes() for image in made.train.images[names == "invert"]}
+    assert canonical < originals and inverted < originals - canonical
+    shifted = made.train.images[names == "translate_right"]
+    assert not shifted[:, :, :4].any()
+    (system,) = build_competition(of, made, [0])
+    assert system.data["transformed"].count.tolist() == [3, 3]
+    assert config.data.groups.attribute == ""
+    with pytest.raises(ValueError, match="counts: 11 is not allowed; there are 20 originals"):
+        few.with_few(config, splits, 11)
+
+
+def test_a_finished_run_is_examined(folder_run):
+    workdir, _ = folder_run
+    settings = few.SETTINGS.defaults()
+    settings.images, settings.counts, settings.new = 4, (), (8,)
+    settings.steps = settings.new_steps = 0
+    settings.mechanism = ("haze",)
+    found = few.examine(workdir, settings)
+    (new,) = found["new"]
+    assert new["count"] == 8 and found["few"] == []
+    assert all(0 <= value <= 1 for value in (new["expert"], new["oracle"], *new["kept"]))
+
+
+def test_means_are_over_mechanisms_and_seeds():
+    def run(a, b):
+        experts = {"accuracy": [a, b], "identified": 1}
+        row = {"count": 30, "experts": experts, "oracle": {"accuracy": [1, 1], "identified": 2}}
+        new = {"count": 10, "expert": a, "oracle": b, "nobody": 0.0, "kept": [0.9, 0.8]}
+        return {"seed": 0, "mechanisms": ["a", "b"], "few": [row], "new": [new]}
+
+    numbers = few.numbers(run(0.5, 0.7))
+    assert numbers["accuracy 30 each, experts"] == pytest.approx(0.6)
+    assert numbers["accuracy 10 of a new one, oracle"] == 0.7
+    few.figures([run(0.5, 0.7)])["few"].canvas.draw()
+    tables = few.tables([run(0.5, 0.7), run(0.7, 0.9)])
+    assert tables["few"][1][0] == ["30", *map(pytest.approx, (0.7, 1.0, 1.0))]
+    assert tables["new"][1][0] == ["10", *map(pytest.approx, (0, 0.6, 0.8, 0.9, 0.8))]

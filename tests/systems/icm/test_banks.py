@@ -1,0 +1,158 @@
+import functools
+import json
+import re
+from pathlib import Path
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from systems.icm import tiny
+from systems.icm.tiny import take_expert
+
+from icm_jax import banks, experiment, restore
+from icm_jax.systems.icm.state import init
+
+README = (Path(__file__).parents[3] / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two runs, of seeds 0 and 1, that took no step."""
+    folders = []
+    for seed in range(2):
+        config = tiny.icm()
+        config.seed = seed
+        config.classifier.steps = config.initialization.steps = config.competition.steps = 0
+        folders.append(tmp_path_factory.mktemp("run"))
+        experiment.run(config, folders[-1], data=tiny.splits())
+    return folders
+
+
+@pytest.fixture(scope="module")
+def two(runs):
+    return [restore.load(folder) for folder in runs]
+
+
+IMAGES = np.random.RandomState(0).rand(5, 12, 12, 1).astype(np.float32)
+
+
+def logits(discriminator, images):
+    model, state = discriminator
+    return np.asarray(model.logits(state.discriminator.params, jnp.asarray(images)))
+
+
+def test_a_merged_bank_has_the_experts_of_both(two):
+    outputs = np.concatenate([one.score(IMAGES).outputs for one in two])
+    for choice in (0, 1):
+        merged = banks.merge(two, choice)
+        scored = merged.score(IMAGES)
+        np.testing.assert_allclose(scored.outputs, outputs, atol=1e-6)
+        np.testing.assert_allclose(scored.logits, logits(two[choice][:2], outputs), atol=1e-5)
+    assert merged.numbers.tolist() == [0, 1, 2, 3]
+    assert merged.mechanisms == two[0].mechanisms + two[1].mechanisms
+    mean = banks.merge(two).score(IMAGES)
+    each = [logits(one[:2], outputs) for one in two]
+    np.testing.assert_allclose(mean.logits, (each[0] + each[1]) / 2, atol=1e-5)
+    np.testing.assert_allclose(
+        mean.own, (logits(two[0][:2], IMAGES) + logits(two[1][:2], IMAGES)) / 2, atol=1e-5
+    )
+
+
+def test_hand_made_experts_win_what_is_theirs():
+    """Two banks of one expert each, that make all pixels 0 and 1; who scores best is theirs."""
+
+    class Judge:
+        def apply(self, variables, images):
+            return variables["params"] * images.mean(axis=(1, 2, 3))
+
+    mean = banks.MeanScore(Judge())
+    images = jnp.array([0.0, 1.0])[:, None, None, None]
+    # The mean of 3 x and -1 x is x.
+    np.testing.assert_allclose(mean.apply({"params": [3.0, -1.0]}, images), [0, 1])
+
+
+def test_banks_that_do_not_go_together(two):
+    wide = tiny.icm()
+    wide.experts.filters = 4
+    model = banks.make_model(wide)
+    for other, message in (
+        (two[1]._replace(model=model), "restorers: number 1 has other networks"),
+        (two[1]._replace(padded_shape=(14, 14, 1)), "restorers: number 1 has other networks"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            banks.merge([two[0], other])
+    for choice in (2, "best", -1):
+        with pytest.raises(ValueError, match="discriminator: .* must be 'mean' or the number"):
+            banks.merge(two, choice)
+    with pytest.raises(ValueError, match="restorers: none"):
+        banks.merge([])
+    with pytest.raises(ValueError, match="count: 0 is not allowed"):
+        banks.add_experts(banks.Bank(tiny.icm(), None, (12, 12, 1)), 0)
+
+
+def test_a_new_discriminator_learns_from_canonical_images(two):
+    images = tiny.splits().train.images
+    merged = banks.merge(two)
+    learned = banks.learn_discriminator(merged, images, steps=200, batch_size=8)
+    real = images[:12] / np.float32(255)
+    scored = learned.score(real)
+    # What untrained experts make of everything is easily told.
+    assert scored.own.mean() > 0 > scored.logits.mean()
+    chex.assert_trees_all_equal(learned.state.experts, merged.state.experts)
+    assert type(learned.model.discriminator) is type(two[0].model.discriminator)
+
+
+def test_states_are_joined_expert_by_expert():
+    config = tiny.icm()
+    model, example = banks.make_model(config), jnp.zeros((1, 12, 12, 1))
+    one, other = (
+        jax.jit(lambda key: init(model, 2, example, key))(jax.random.key(k)) for k in (0, 1)
+    )
+    joined = banks.merge_states([one._replace(steps=jnp.int32(9)), other])
+    assert joined.share.tolist() == [0.25] * 4 and joined.steps == 0
+    chex.assert_trees_all_equal(take_expert(joined.experts, 1), take_expert(one.experts, 1))
+    chex.assert_trees_all_equal(take_expert(joined.experts, 2), take_expert(other.experts, 0))
+    chex.assert_trees_all_equal(joined.discriminator, one.discriminator)
+
+
+def test_new_experts_join_frozen_ones_of_a_finished_run(runs, tmp_path):
+    bank = banks.load(runs[0])
+    bank.config.competition.steps, bank.config.initialization.steps = 9, 2
+    bank.config.competition.restart.every = 3
+    bank.config.log.every = bank.config.evaluation.every = bank.config.checkpoint.every = 9
+    grown = banks.add_experts(bank, 1, frozen=True)
+    assert grown.config.experts.count == 3 and grown.config.competition.restart.every == 0
+    assert grown.restart.every == 3
+    state = experiment.run(
+        grown.config, tmp_path / "grown", data=tiny.splits(), begin=grown.begin
+    ).state
+    now = state.experts
+    chex.assert_trees_all_equal(jax.tree.map(lambda t: t[:2], now), bank.state.experts)
+    fresh = take_expert(grown.state.experts.params, 2)
+    learned = take_expert(now.params, 2)
+    assert any(
+        not np.array_equal(a, b)
+        for a, b in zip(jax.tree.leaves(fresh), jax.tree.leaves(learned), strict=True)
+    )
+    # Another program restores with it as with any run.
+    restorer = restore.load(tmp_path / "grown")
+    assert restorer.numbers.tolist() == [0, 1, 2] and len(restorer.mechanisms) == 3
+
+
+def test_the_readme_uses_finished_runs(runs, tmp_path, monkeypatch):
+    code = re.findall(r"```python\n(.*?)```", README, re.S)[0]
+    (tmp_path / "runs").mkdir()
+    for name, folder in zip(("mnist", "other"), runs, strict=True):
+        (tmp_path / "runs" / name).symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "icm_jax.run", functools.partial(experiment.run, data=tiny.splits()), raising=False
+    )
+    names = {"images": IMAGES}
+    exec(code, names)
+    assert names["found"].mechanism.shape == (5,)
+    assert names["both"].numbers.tolist() == [0, 1, 2, 3]
+    summary = json.loads((tmp_path / "runs" / "grown" / "summary.json").read_text())
+    assert summary["specialization"]["mechanisms"] == ["blur"]
