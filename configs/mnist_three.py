@@ -25,7 +25,6 @@ def get_config() -> ConfigDict:
     result.initialization.steps = 0  # as in mnist.py
     result.competition.steps = 700
     result.competition.reference = 0
-    result.discriminator.losers = 4
     result.experts.average = 0.98
     result.classifier.steps = 400
     result.evaluation.update({"every": 350, "images": 500, "last": 5000})

@@ -9,11 +9,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import traverse_util
 from ml_collections import ConfigDict
 
 from icm_jax import paths
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.imagenet.mechanisms import Networks
+from icm_jax.systems.counterfactual.imagenet.networks.spectral import singular_vectors
 from icm_jax.systems.counterfactual.imagenet.weights.biggan import WEIGHTS, load_biggan
 from icm_jax.systems.counterfactual.imagenet.weights.u2net import load_u2net
 from icm_jax.systems.counterfactual.networks import vgg
@@ -57,12 +59,11 @@ def load(config: ConfigDict, networks: Networks) -> Frozen:
       ValueError: a file is damaged or of another network.
     """
     of, losses = config.weights, config.losses
-    keys = jax.random.split(jax.random.key(of.seed))
     noise = jnp.zeros((1, networks.latent)), jnp.zeros((1, networks.classes)), 1.0
     images = jnp.zeros((1, networks.size, networks.size, 3))
     found = {
-        "biggan": _find(of, "biggan", networks.biggan, load_biggan, keys[0], *noise),
-        "u2net": _find(of, "u2net", networks.u2net, load_u2net, keys[1], images),
+        "biggan": _find(of, "biggan", networks.biggan, load_biggan, 0, *noise),
+        "u2net": _find(of, "u2net", networks.u2net, load_u2net, 1, images),
     }
     arrays = {name: variables for name, (variables, _) in found.items()}
     needed = max(vgg.blocks_needed(each) for each in (losses.perceptual, losses.texture))
@@ -70,6 +71,34 @@ def load(config: ConfigDict, networks: Networks) -> Frozen:
         without = "losses.perceptual and losses.texture"
         arrays["vgg"] = vgg16.load(of.vgg16, needed, "weights.vgg16", without)
     return Frozen(arrays, {name: origin for name, (_, origin) in found.items()})
+
+
+def draw_variables(network: nn.Module, rng: np.random.Generator, *inputs: Any) -> PyTree:
+    """Random variables of a network; `network.init` would compile for minutes what is drawn here.
+
+    Args:
+      network: of layers whose variables are called as those in `imagenet.networks` are.
+      rng: of kernels, normal with variance 1 / fan-in.
+      *inputs: like those of the network.
+
+    Returns:
+      float32 arrays on the host: kernels; their singular vectors `u` and `v`; ones for `scale` and
+      `var`, zeros for all else.
+    """
+    shapes = jax.eval_shape(network.init, jax.random.key(0), *inputs)
+    drawn = {}
+    for path, leaf in sorted(traverse_util.flatten_dict(dict(shapes)).items()):
+        collection, *layer, name = path
+        if name == "kernel":
+            fan_in = np.prod(leaf.shape[:-1])
+            array = rng.standard_normal(leaf.shape, np.float32) / np.sqrt(fan_in, dtype=np.float32)
+        elif collection == "spectral":
+            kernel = drawn[("params", *layer, "kernel")]  # "params" come before "spectral"
+            array = np.asarray(singular_vectors(kernel)["uv".index(name)])
+        else:
+            array = np.full(leaf.shape, name in ("scale", "var"), np.float32)
+        drawn[path] = array
+    return traverse_util.unflatten_dict(drawn)
 
 
 def check_same(digests: Mapping[str, Any], frozen: Frozen) -> None:
@@ -95,7 +124,7 @@ def _find(
     name: str,
     network: nn.Module,
     load_file: Callable[[str, nn.Module, str], PyTree],
-    key: jax.Array,
+    number: int,
     *inputs: Any,
 ) -> tuple[PyTree, str]:
     """The variables of a network, on the host, and where they are from.
@@ -105,7 +134,7 @@ def _find(
       name: of the field.
       network: whose variables they are.
       load_file: `(file, network, field) -> variables`.
-      key: of random ones.
+      number: that tells its random ones from those of others.
       *inputs: like those of the network.
     """
     file, field = weights[name], f"weights.{name}"
@@ -116,8 +145,8 @@ def _find(
             field,
             weights.seed,
         )
-        variables = jax.device_get(jax.jit(network.init)(key, *inputs))
-        return variables, f"random from seed: {weights.seed}"
+        rng = np.random.default_rng((weights.seed, number))
+        return draw_variables(network, rng, *inputs), f"random from seed: {weights.seed}"
     if file == PACKAGE:
         return load_file("", network, field), f"the package: {_PACKAGE}"
     variables = load_file(file, network, field)
