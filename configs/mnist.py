@@ -18,7 +18,7 @@ _RECIPES = {
     "fast": {
         # Restarts find experts that win nothing: initialization is not needed, and costs a minute.
         "initialization": {"steps": 0},
-        "competition": {"steps": 900},
+        "competition": {"steps": 1000},
         "discriminator": {"losers": 8},
         "experts": {"average": 0.98},
         "evaluation": {"images": 500},
