@@ -23,6 +23,8 @@ from icm_jax.systems.icm.specialization import identified, win_matrix
 from icm_jax.training import finished
 from icm_jax.training.workdir import read_json
 
+CALIBRATION = 1000  # canonical images that a lead is measured on
+
 
 def train_part(workdir: str | os.PathLike, name: str, system: System, config: ConfigDict) -> PyTree:
     """The final state of a system, trained in a folder of a run where it is not yet.
