@@ -114,9 +114,10 @@ class Asked(NamedTuple):
 
 
 def known_canonical(config: ConfigDict, splits: Splits) -> np.ndarray:
-    """The images of the train split that a run knew as canonical, uint8 `[N, H, W, C]`."""
+    """The images of the train split that a run knew as canonical, uint8 `[N, H, W, C]`, padded."""
     pool = data.halve(splits.train, config.seed, config.data.labels)[0]
-    return splits.train.images[np.asarray(pool.index)[: int(pool.count)]]
+    images = splits.train.images[np.asarray(pool.index)[: int(pool.count)]]
+    return np.asarray(data.pad(images, config.data.pad)) if config.data.pad else images
 
 
 def ask_judge(
