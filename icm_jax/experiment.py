@@ -49,7 +49,7 @@ def run(
     mode: str = "train",
     data: Any = None,
     command: Sequence[str] | None = None,
-    begin: Callable[[System], System] | None = None,
+    begin: Callable[[System], System] = lambda system: system,
 ) -> Result:
     """Trains a config in a folder, or evaluates what was trained there.
 
@@ -59,8 +59,7 @@ def run(
       mode: 'train', which ends with an evaluation, or 'evaluate', for a finished folder.
       data: see `build`.
       command: the arguments of Python as typed, where there was a command, for the report.
-      begin: makes the system of another one that begins elsewhere: with the experts of finished
-        runs, say (`icm_jax.banks`).
+      begin: makes the system begin elsewhere, with experts of finished runs (`icm_jax.banks`).
 
     Returns:
       The run's `summary` (as in `summary.json`) and final state; those of all seeds, with a table,
@@ -75,11 +74,7 @@ def run(
         raise ValueError(f"mode: {mode!r} is unknown; choose one of {', '.join(MODES)}")
     data = _given(config, data)
     runs = [
-        Seeded(
-            system if begin is None else begin(system),
-            seed,
-            to_dict(config) | {"seed": seed, "replicas": 1},
-        )
+        Seeded(begin(system), seed, to_dict(config) | {"seed": seed, "replicas": 1})
         for system, seed in zip(build(config, data), _seeds(config), strict=True)
     ]
     making = _Making(

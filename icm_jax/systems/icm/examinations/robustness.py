@@ -26,7 +26,7 @@ from icm_jax.systems.icm.diagnosis import LEFT
 from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
 from icm_jax.systems.icm.examinations.figures import draw_dots
 from icm_jax.systems.icm.examinations.rivals import train_augmented, train_oracle
-from icm_jax.systems.icm.examinations.trained import known_canonical, made_good
+from icm_jax.systems.icm.examinations.trained import CALIBRATION, known_canonical, made_good
 from icm_jax.training.workdir import plain
 
 _SPECS = ("a tuple of names, or dicts of a name and settings", lambda value: True)
@@ -49,7 +49,6 @@ SETTINGS = Schema(
         "oracle_steps": Field(1000, at_least(0), "steps of experts taught by true pairs; 0: none"),
     }
 )
-_CALIBRATION = 1000  # canonical images that the lead is measured on
 # Who tells what an image shows.
 WAYS = ("bare", "experts", "or left", "calibrated", "twice", "augmented", "oracle")
 
@@ -105,7 +104,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     splits = data.load(config.data)
     test = data.restrict(splits, config.data.labels).test
     images = restorer.fitted(test.images, "data")
-    canonical = known_canonical(config, splits)[:_CALIBRATION]
+    canonical = known_canonical(config, splits)[:CALIBRATION]
     restorer = restorer.calibrate(canonical, settings.left)
     specs = [*config.mechanisms, *settings.weaker, *settings.stronger, *settings.unknown]
     mechanisms.check(specs, images.shape[1:])

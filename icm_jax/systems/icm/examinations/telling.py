@@ -24,6 +24,7 @@ from icm_jax.systems.icm import diagnosis, restore
 from icm_jax.systems.icm.diagnosis import UNTOUCHED
 from icm_jax.systems.icm.examinations import transfer
 from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
+from icm_jax.systems.icm.examinations.trained import CALIBRATION, known_canonical
 from icm_jax.training.workdir import plain
 
 SETTINGS = Schema(
@@ -42,6 +43,7 @@ SETTINGS = Schema(
     }
 )
 _BINS = 10
+_ACCURACIES = ("accuracy", "calibrated")
 
 
 class Answers(NamedTuple):
@@ -49,12 +51,14 @@ class Answers(NamedTuple):
 
     Attributes:
       mechanism: text `[N]`, whose it is; 'none' where the untouched image wins.
+      expert: text `[N]`, whose it is of the experts alone.
       margin: float `[N]`, of logits, see `diagnosis.margins`.
       score: float `[N]`, the best logit, that of the untouched image included.
       advantage: float `[N]`, the untouched image's logit less that of the best output.
     """
 
     mechanism: np.ndarray
+    expert: np.ndarray
     margin: np.ndarray
     score: np.ndarray
     advantage: np.ndarray
@@ -89,7 +93,9 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     bank = [mechanisms.build(spec) for spec in specs]
     key = streams.of_seed(config.seed, SeedStream.DIAGNOSIS)
     answers = ask_cases(ask, bank, cases, images, key, "diagnosis")
-    return plain({"seed": config.seed, "images": count, **summarize(answers, cases)})
+    canonical = known_canonical(config, data.load(config.data))[:CALIBRATION]
+    lead = restorer.calibrate(canonical).lead
+    return plain({"seed": config.seed, "images": count, **summarize(answers, cases, lead)})
 
 
 def answer(scored: diagnosis.Scored, kinds: Sequence[str]) -> Answers:
@@ -98,27 +104,32 @@ def answer(scored: diagnosis.Scored, kinds: Sequence[str]) -> Answers:
     names = (*kinds, UNTOUCHED)
     return Answers(
         np.array(names)[logits.argmax(axis=0)],
+        np.array(kinds)[scored.logits.argmax(axis=0)],
         diagnosis.margins(logits, names),
         logits.max(axis=0),
         scored.own - scored.logits.max(axis=0),
     )
 
 
-def summarize(answers: Sequence[Answers], cases: Sequence[Case]) -> dict[str, Any]:
+def summarize(
+    answers: Sequence[Answers], cases: Sequence[Case], lead: float = 0.0
+) -> dict[str, Any]:
     """What is right, how well that is known, and how well the unknown is noticed.
 
     Args:
       answers: to each case.
       cases: clean images, those of known mechanisms and of others.
+      lead: see `restore.Restorer.calibrate`.
 
     Returns:
       `accuracy`, name -> fraction told right, of 'none' and of each known mechanism; `right`, the
-      mean; `ece`, the expected calibration error of the confidence, and `ece_scaled` after dividing
-      margins by `temperature`, which was fitted on the other half of the images; `bins`, the
-      `confidence`, `accuracy` and `count` of ten bins of confidence; `clean`, the AUROC of clean
-      images against those of known mechanisms by the untouched image's advantage; `unknown`, name
-      -> AUROC of a known mechanism's (or clean) images against those, by `score` and by
-      `confidence`, and as which mechanism they are taken most often, `taken_for`.
+      mean; `calibrated`, as `accuracy` where experts must be ahead by the lead; `ece`, the expected
+      calibration error of the confidence, and `ece_scaled` after dividing margins by `temperature`,
+      which was fitted on the other half of the images; `bins`, the `confidence`, `accuracy` and
+      `count` of ten bins of confidence; `clean`, the AUROC of clean images against those of known
+      mechanisms by the untouched image's advantage; `unknown`, name -> AUROC of a known mechanism's
+      (or clean) images against those, by `score` and by `confidence`, and as which mechanism they
+      are taken most often, `taken_for`.
     """
     told = [(c, a) for c, a in zip(cases, answers, strict=True) if c.group != "unknown"]
     margin = np.concatenate([of.margin for _, of in told])
@@ -142,6 +153,7 @@ def summarize(answers: Sequence[Answers], cases: Sequence[Case]) -> dict[str, An
     return {
         "accuracy": {case.name: (of.mechanism == case.name).mean() for case, of in told},
         "right": right.mean(),
+        "calibrated": {case.name: (_told(of, lead) == case.name).mean() for case, of in told},
         "ece": calibration_error(margin, right),
         "temperature": temperature,
         "ece_scaled": calibration_error(margin[~half] / temperature, right[~half]),
@@ -149,6 +161,11 @@ def summarize(answers: Sequence[Answers], cases: Sequence[Case]) -> dict[str, An
         "clean": ranking.auroc(clean, known),
         "unknown": unknown,
     }
+
+
+def _told(of: Answers, lead: float) -> np.ndarray:
+    """Whose images are, text `[N]`, where experts must be ahead of the untouched image."""
+    return np.where(of.advantage + lead > 0, UNTOUCHED, of.expert)
 
 
 def calibration_error(margin: np.ndarray, right: np.ndarray) -> float:
@@ -204,6 +221,10 @@ def numbers(found: Mapping[str, Any]) -> dict[str, float]:
         "accuracy, known mechanisms": float(np.mean(known)),
         "accuracy, clean": found["accuracy"][UNTOUCHED],
         "accuracy, both": found["right"],
+        "accuracy, known mechanisms, calibrated": float(
+            np.mean([v for name, v in found["calibrated"].items() if name != UNTOUCHED])
+        ),
+        "accuracy, clean, calibrated": found["calibrated"][UNTOUCHED],
         "calibration error": found["ece"],
         "calibration error, scaled": found["ece_scaled"],
         "temperature": found["temperature"],
@@ -217,10 +238,10 @@ def tables(
 ) -> dict[str, tuple[list[str], list[list[str | float]]]]:
     """Means over the seeds: a row a mechanism, and a row an unknown one."""
     told = [
-        [name, float(np.mean([run["accuracy"][name] for run in found]))]
+        [name, *(float(np.mean([run[of][name] for run in found])) for of in _ACCURACIES)]
         for name in found[0]["accuracy"]
     ]
-    made = {"mechanisms": (["mechanism", "accuracy"], told)}
+    made = {"mechanisms": (["mechanism", "accuracy", "accuracy, calibrated"], told)}
     if found[0]["unknown"]:
         fields = ("score", "confidence")
         rows = [

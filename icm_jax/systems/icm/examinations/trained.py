@@ -23,6 +23,8 @@ from icm_jax.systems.icm.specialization import identified, win_matrix
 from icm_jax.training import finished
 from icm_jax.training.workdir import read_json
 
+CALIBRATION = 1000  # canonical images that a lead is measured on
+
 
 def train_part(workdir: str | os.PathLike, name: str, system: System, config: ConfigDict) -> PyTree:
     """The final state of a system, trained in a folder of a run where it is not yet.
@@ -112,9 +114,10 @@ class Asked(NamedTuple):
 
 
 def known_canonical(config: ConfigDict, splits: Splits) -> np.ndarray:
-    """The images of the train split that a run knew as canonical, uint8 `[N, H, W, C]`."""
+    """The images of the train split that a run knew as canonical, uint8 `[N, H, W, C]`, padded."""
     pool = data.halve(splits.train, config.seed, config.data.labels)[0]
-    return splits.train.images[np.asarray(pool.index)[: int(pool.count)]]
+    images = splits.train.images[np.asarray(pool.index)[: int(pool.count)]]
+    return np.asarray(data.pad(images, config.data.pad)) if config.data.pad else images
 
 
 def ask_judge(

@@ -13,6 +13,7 @@ def test_answers_of_hand_made_scores():
     scored = Scored(None, np.float32([[1, -2, 5], [3, -1, 4]]), np.float32([0, 6, 1]))
     found = telling.answer(scored, ("up", "noise"))
     assert found.mechanism.tolist() == ["noise", "none", "up"]
+    assert found.expert.tolist() == ["noise", "noise", "up"]
     assert found.margin.tolist() == [2, 7, 1]
     assert found.score.tolist() == [3, 6, 5]
     assert found.advantage.tolist() == [-3, 7, -4]
@@ -51,17 +52,19 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def found():
-    clean = Answers(
-        np.array(["none"] * 3 + ["up"]), np.full(4, 2.0), np.full(4, 3.0), np.arange(4.0)
-    )
-    known = Answers(np.array(["up"] * 4), np.full(4, 2.0), np.full(4, 1.0), np.full(4, 0.5))
-    haze = Answers(np.array(["up", "up"]), np.array([1.0, 3.0]), np.array([0.0, 2.0]), np.zeros(2))
-    summary = telling.summarize([clean, known, haze], CASES)
+    up = np.array(["up"] * 4)
+    names = np.array(["none"] * 3 + ["up"])
+    clean = Answers(names, up, np.full(4, 2.0), np.full(4, 3.0), np.arange(4.0))
+    known = Answers(up, up, np.full(4, 2.0), np.full(4, 1.0), np.full(4, 0.5))
+    haze = Answers(up[:2], up[:2], np.array([1.0, 3.0]), np.array([0.0, 2.0]), np.zeros(2))
+    summary = telling.summarize([clean, known, haze], CASES, lead=-1.5)
     return {"seed": 0, "images": 4, **summary}
 
 
 def test_what_is_right_and_what_is_noticed(found):
     assert found["accuracy"] == {"none": 0.75, "up": 1} and found["right"] == 7 / 8
+    # By 1.5 the clean images' advantages 2 and 3 are ahead, and none of the known.
+    assert found["calibrated"] == {"none": 0.5, "up": 1}
     # Of the clean images' advantages 0 to 3 three are above 0.5.
     assert found["clean"] == 0.75
     # Known scores are 3 and 1, half each: of 8 x 2 pairs with 0 and 2 all and half are above.
@@ -74,8 +77,9 @@ def test_numbers_tables_and_figures(found):
     numbers = telling.numbers(found)
     assert numbers["accuracy, known mechanisms"] == 1 and numbers["accuracy, clean"] == 0.75
     assert numbers["AUROC unknown, by score"] == 0.75
+    assert numbers["accuracy, clean, calibrated"] == 0.5
     tables = telling.tables([found, {**found, "accuracy": {"none": 0.25, "up": 0}}])
-    assert tables["mechanisms"][1] == [["none", 0.5], ["up", 0.5]]
+    assert tables["mechanisms"][1] == [["none", 0.5, 0.5], ["up", 0.5, 1]]
     assert tables["unknown"][1] == [["haze", 0.75, 0.5, "up"]]
     (figure,) = telling.figures([found]).values()
     figure.canvas.draw()
