@@ -117,6 +117,7 @@ def test_states_are_joined_expert_by_expert():
     chex.assert_trees_all_equal(joined.discriminator, one.discriminator)
 
 
+@pytest.mark.slow
 def test_new_experts_join_frozen_ones_of_a_finished_run(runs, tmp_path):
     bank = banks.load(runs[0])
     bank.config.competition.steps, bank.config.initialization.steps = 9, 2

@@ -117,6 +117,7 @@ def test_one_of_several_seeds_and_padding_as_in_training(seeds):
         restorer(padded[:, 1:-1, 1:-1])
 
 
+@pytest.mark.slow
 def test_the_judge_is_the_one_of_each_seed(seeds):
     workdir, _ = seeds
     images, labels = tiny.splits().test[:2]

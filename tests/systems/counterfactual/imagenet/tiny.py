@@ -26,8 +26,8 @@ class Maker(nn.Module):
 
     @nn.compact
     def __call__(self, u, y, truncation):
-        stored = self.variable("batch_stats", "mean", lambda: jnp.float32(0.25)).value
-        x = nn.Dense(12, name="first")(jnp.concatenate([u, y], axis=1)) - stored * truncation
+        stored = self.variable("batch_stats", "var", jnp.ones, ()).value
+        x = nn.Dense(12, name="first")(jnp.concatenate([u, y], axis=1)) - stored * truncation / 4
         x = x.reshape(-1, 2, 2, 3).repeat(self.resolution // 2, 1).repeat(self.resolution // 2, 2)
         return jnp.tanh(nn.Conv(3, (3, 3), name="second")(x))
 

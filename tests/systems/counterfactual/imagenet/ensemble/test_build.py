@@ -28,6 +28,7 @@ def build_one(generator="", **fields):
     return build.build_seeds(config, tiny.images(), [0])[0]
 
 
+@pytest.mark.slow
 def test_a_step_is_that_of_the_losses_written_out(run):
     system = build_one(run[0])
     training = system.phases[0].step.args[0]
@@ -85,6 +86,7 @@ def test_the_rate_is_a_tenth_after_each_third():
     np.testing.assert_allclose(rates, [1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_bit_for_bit(tmp_path, run):
     config = tiny.ensemble(run[0])
     whole = experiment.run(config, tmp_path / "whole", data=tiny.images())
