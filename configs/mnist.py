@@ -1,11 +1,12 @@
 """The paper's experiment: ten experts, ten unlabelled mechanisms of MNIST.
 
     python launch.py --config=configs/mnist.py
+    python launch.py --config=configs/mnist.py:fast
     python launch.py --config=configs/mnist.py:paper
 
-Expect 10 of 10 mechanisms identified (docs/icm_results.md). The first takes what is fast
-(docs/icm_recipe.md says what it rests on), the second the paper's values of all fields that depart
-from it.
+Expect 10 of 10 mechanisms identified and some 97.5 % accuracy on restored digits of the first
+(docs/icm_results.md); the second saves a third of the time and now and then loses a mechanism or
+two (docs/icm_recipe.md); the third has the paper's values of all fields that depart from it.
 
 Parascandolo et al. 2018, Learning Independent Causal Mechanisms.
 """
@@ -15,10 +16,11 @@ from ml_collections import ConfigDict
 from icm_jax import default_config
 
 _RECIPES = {
+    # Evaluated with averages, which costs nothing; quick evaluations on fewer images.
+    "whole": {"experts": {"average": 0.98}, "evaluation": {"images": 500}},
+    # Restarts do what initialization does, and some of the losers stand for all.
     "fast": {
-        # Restarts find experts that win nothing: initialization is not needed, and costs a minute.
         "initialization": {"steps": 0},
-        "competition": {"steps": 1000},
         "discriminator": {"losers": 8},
         "experts": {"average": 0.98},
         "evaluation": {"images": 500},
@@ -30,17 +32,17 @@ _RECIPES = {
 }
 
 
-def get_config(recipe: str = "fast") -> ConfigDict:
+def get_config(recipe: str = "whole") -> ConfigDict:
     """The defaults of `icm_jax.systems.icm.config` with the fields of a recipe.
 
     Args:
-      recipe: 'fast' or 'paper'.
+      recipe: 'whole', 'fast' or 'paper'.
 
     Raises:
       ValueError: there is no such recipe.
     """
     if recipe not in _RECIPES:
-        raise ValueError(f"mnist.py: {recipe!r} is not allowed; it is fast or paper")
+        raise ValueError(f"mnist.py: {recipe!r} is not allowed; it is {', '.join(_RECIPES)}")
     result = default_config("icm")
     result.update(_RECIPES[recipe])
     return result
