@@ -83,6 +83,7 @@ def test_another_config_is_refused(run):
         experiment.run(config, run[0], data=tiny.splits())
 
 
+@pytest.mark.slow
 def test_the_same_config_gives_the_same_numbers_and_another_seed_others(run, tmp_path):
     workdir, result = run
     same = experiment.run(tiny.icm(), tmp_path / "same", data=tiny.splits())

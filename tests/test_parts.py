@@ -71,6 +71,7 @@ def test_where_it_is_kept_and_that_it_need_not_be(monkeypatch, caplog):
     assert "no auxiliary run is kept for other runs: ICM_JAX_PARTS: 'gs://" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_with_a_judge_of_an_earlier_one(kept, tmp_path, caplog):
     caplog.set_level(logging.INFO, "icm_jax")
     runs = [experiment.run(judged(), tmp_path / str(i), data=tiny.splits()) for i in range(2)]

@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from systems.icm import tiny
 
 import icm_jax
@@ -8,6 +9,7 @@ import icm_jax
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_notebook_example_runs(monkeypatch, tmp_path):
     code = re.findall(r"```python\n(.*?)```", README, re.S)[-1]
     train, test = tiny.splits()

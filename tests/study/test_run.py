@@ -93,6 +93,7 @@ def rows(root):
     return list(csv.DictReader(text.splitlines()))
 
 
+@pytest.mark.slow
 def test_every_variant_and_seed_is_run_and_told_apart(runner, tmp_path):
     summary = study.run(make_study(), tmp_path)
     # Seed by seed, numbers in names by their size.

@@ -72,6 +72,7 @@ def assert_trained_as_one(workdir, said, one):
 # The second is sent to the one that does not write. What is noted in an interval is agreed on at
 # its end, and known where that is read: at the checkpoint of step 7, at the end of step 13.
 @pytest.mark.parametrize("victim, at, leaves", [(0, 12, 13), (1, 3, 7)])
+@pytest.mark.slow
 def test_signal_to_one_process_lets_both_leave_and_go_on(tmp_path, one, victim, at, leaves):
     statuses, said = two(tmp_path, victim, at)
     assert statuses == [128 + signal.SIGTERM] * 2, said

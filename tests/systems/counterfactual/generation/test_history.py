@@ -55,6 +55,7 @@ class TinyState(SimpleNamespace):
         return TinyState(**(vars(self) | changes))
 
 
+@pytest.mark.slow
 def test_a_run_keeps_what_its_generator_made(run):
     workdir, result = run
     pictures, seen = result.state.history

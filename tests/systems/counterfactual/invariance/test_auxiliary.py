@@ -71,6 +71,7 @@ def test_a_gan_is_learned_from_likewise():
     assert images.shape == (4, 32, 32, 3) and labels.shape == (4,)
 
 
+@pytest.mark.slow
 def test_it_has_a_report_of_its_own_and_its_time_stands_in_that_of_the_classifier(run):
     workdir, _ = run
     summary = json.loads((workdir / "generator" / "summary.json").read_text())
@@ -82,6 +83,7 @@ def test_it_has_a_report_of_its_own_and_its_time_stands_in_that_of_the_classifie
     assert "generator: training" in of_both
 
 
+@pytest.mark.slow
 def test_methods_of_a_data_set_share_it(run, parts, tmp_path, monkeypatch):
     monkeypatch.setenv("ICM_JAX_PARTS", str(parts))
     config = tiny.classifier("colored,counterfactual")

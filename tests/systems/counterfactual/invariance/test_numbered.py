@@ -66,6 +66,7 @@ def test_each_image_is_finished_by_a_key_of_its_own():
     chex.assert_trees_all_close(jax.tree.map(lambda x: x[1:2], every), alone, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_batch_is_drawn_of_so_many_by_devices_as_by_one():
     module, variables = generators.small()
     made = supply.of_generator(Generator(module, variables, LATENT, CLASSES), 3, 1)

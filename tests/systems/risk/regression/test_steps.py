@@ -35,6 +35,7 @@ def test_rows_are_drawn_below_the_count_and_all_of_them():
     assert [set(each) for each in index] == [set(range(9)), set(range(4))]
 
 
+@pytest.mark.slow
 def test_splits_and_members_at_once_learn_what_each_learns_alone():
     config = tiny.regression(["ensemble_mve"])
     config.optimizer.learning_rate = 0.01

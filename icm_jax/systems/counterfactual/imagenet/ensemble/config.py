@@ -53,7 +53,7 @@ _FIELDS: Fields = {
         "learning_rate": Field(
             1e-3, positive(), "of stochastic gradient descent; a tenth after each third"
         ),
-        "momentum": Field(0.9, fraction(), "of it"),
+        "momentum": Field(0.9, fraction(), "momentum of SGD"),
         "weight_decay": Field(1e-4, at_least(0), "added to gradients, times the weights"),
     },
     "evaluation": {
