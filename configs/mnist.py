@@ -15,16 +15,12 @@ from ml_collections import ConfigDict
 
 from icm_jax import default_config
 
+# Evaluated with averages, which costs nothing; quick evaluations on fewer images.
+_WHOLE = {"experts": {"average": 0.98}, "evaluation": {"images": 500}}
 _RECIPES = {
-    # Evaluated with averages, which costs nothing; quick evaluations on fewer images.
-    "whole": {"experts": {"average": 0.98}, "evaluation": {"images": 500}},
+    "whole": _WHOLE,
     # Restarts do what initialization does, and some of the losers stand for all.
-    "fast": {
-        "initialization": {"steps": 0},
-        "discriminator": {"losers": 8},
-        "experts": {"average": 0.98},
-        "evaluation": {"images": 500},
-    },
+    "fast": {**_WHOLE, "initialization": {"steps": 0}, "discriminator": {"losers": 8}},
     "paper": {
         "initialization": {"steps": 500},
         "competition": {"steps": 2000, "restart": {"every": 0}, "decay": 0.0, "reference": 0},

@@ -1,6 +1,7 @@
 """Paths that people give, and files that are written whole."""
 
 import contextlib
+import hashlib
 import os
 import re
 import uuid
@@ -45,6 +46,12 @@ def check_can_be_asked(path: Path, name: str) -> None:
         path.exists()
     except OSError as error:
         raise ValueError(f"{name}: {str(path)!r} cannot be used: {error.strerror}") from error
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of what is in a file, read in parts."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

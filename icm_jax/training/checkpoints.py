@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from icm_jax import environment
+from icm_jax import environment, paths
 from icm_jax.training import devices
 from icm_jax.training.workdir import WorkdirError, reasons, write_json
 
@@ -239,7 +239,7 @@ def digests_of_files(path: Path) -> dict[str, str]:
     """SHA-256 of every file in a folder but `FILES`, the list of them, by its path in it."""
     files = {file.relative_to(path).as_posix(): file for file in path.rglob("*")}
     return {
-        name: hashlib.sha256(file.read_bytes()).hexdigest()
+        name: paths.digest_file(file)
         for name, file in sorted(files.items())
         if name != FILES and not file.is_dir()
     }

@@ -30,6 +30,9 @@ def _is_weight(value: Any) -> bool:
     return type(value) in (int, float) and value >= 0
 
 
+FOUR_WEIGHTS = tuple_of("4 weights from 0 on", _is_weight)  # of VGG16's blocks
+
+
 DISCRIMINATOR_FIELDS: Fields = {
     "kind": Field(
         "projection",
@@ -87,7 +90,7 @@ RECIPE_FIELDS: Fields = {
         ),
         "perceptual": Field(
             (0.0, 0.0, 0.0, 0.0),
-            tuple_of("4 weights from 0 on", _is_weight),
+            FOUR_WEIGHTS,
             "weights of the textures' Gram matrices at relu1_2, relu2_2, relu3_3, relu4_3 of "
             "VGG16; (0.05, 0.1, 0.01, 0) as published; zeros do without VGG16",
         ),

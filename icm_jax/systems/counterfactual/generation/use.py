@@ -109,9 +109,7 @@ class Generator(NamedTuple):
         Raises:
           ValueError: a label is none of the L.
         """
-        for name, label in zip(Each._fields, labels, strict=True):
-            if label is not None:
-                check_labels(np.int32(label), self.classes, name)
+        check_chosen(labels, self.classes)
         fixed = self.mechanisms, self.latent, self.classes, Each(*labels)
         key = jax.random.key(seed)
 
@@ -135,11 +133,7 @@ class Generator(NamedTuple):
         Raises:
           ValueError: there is no such mechanism, or the label is none of the L.
         """
-        if mechanism not in Each._fields:
-            raise ValueError(
-                f"mechanism: {mechanism!r} is not allowed; it must be one of "
-                f"{', '.join(Each._fields)}"
-            )
+        check_mechanism(mechanism)
         check_labels(np.int32(label), self.classes, "label")
         start, other = np.asarray(jax.random.normal(jax.random.key(seed), (2, self.latent)))
         turn = np.linspace(0, 2 * np.pi, frames, endpoint=False, dtype=np.float32)[:, None]
@@ -230,6 +224,25 @@ def check_suits(place: str, classes: int, size: int, data: BiasedData) -> None:
                 f"generator: {place!r} makes {theirs} {what}, the data have {ours}; choose one "
                 "that was trained on them"
             )
+
+
+def check_chosen(labels: Sequence[int | None], classes: int) -> None:
+    """Refuses labels of shape, foreground and background, None for any, that there are not.
+
+    Raises:
+      ValueError: as `check_labels`.
+    """
+    for name, label in zip(Each._fields, labels, strict=True):
+        if label is not None:
+            check_labels(np.int32(label), classes, name)
+
+
+def check_mechanism(name: str) -> None:
+    """Raises ValueError if there is no such mechanism."""
+    if name not in Each._fields:
+        raise ValueError(
+            f"mechanism: {name!r} is not allowed; it must be one of {', '.join(Each._fields)}"
+        )
 
 
 def check_labels(labels: np.ndarray, classes: int, name: str) -> None:

@@ -38,6 +38,11 @@ class Frozen(NamedTuple):
     origins: Mapping[str, str]
 
     @property
+    def of_mechanisms(self) -> dict[str, Any]:
+        """Those that images are made of, see `mechanisms.make`."""
+        return {name: self.arrays[name] for name in self.origins}
+
+    @property
     def digests(self) -> dict[str, np.ndarray]:
         """The SHA-256 of each origin, uint8 `[32]`."""
         found = {}
@@ -152,4 +157,4 @@ def _find(
     variables = load_file(file, network, field)
     path = paths.local(file, field)
     path = path / WEIGHTS if path.is_dir() else path
-    return variables, f"{path}, SHA-256: {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    return variables, f"{path}, SHA-256: {paths.digest_file(path)}"

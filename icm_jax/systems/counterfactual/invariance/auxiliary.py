@@ -67,8 +67,18 @@ def digests(config: ConfigDict) -> dict[str, str]:
     if not needs_generator(config):
         return {}
     made = generator_config(config)
-    depends = {name: made[name] for name in made if name not in _WITHOUT}
-    return {NAME: digest(ConfigDict(depends | {"files": _digests_of_files(made)}))}
+    return {NAME: digest_learning(made, _digests_of_files(made))}
+
+
+def digest_learning(config: ConfigDict, files: Mapping[str, Any]) -> str:
+    """The digest of all that what is learned depends on.
+
+    Args:
+      config: of what learns.
+      files: digests of what is in those that it names.
+    """
+    depends = {name: config[name] for name in config if name not in _WITHOUT}
+    return digest(ConfigDict(depends | {"files": files}))
 
 
 def _digests_of_files(config: ConfigDict) -> dict[str, Any]:
@@ -82,5 +92,5 @@ def _digests_of_files(config: ConfigDict) -> dict[str, Any]:
         found["textures"] = textures.hexdigest()
     if config.get("losses", {}).get("vgg16"):
         weights = paths.local(config.losses.vgg16, "recipe.losses.vgg16")
-        found["vgg16"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+        found["vgg16"] = paths.digest_file(weights)
     return found

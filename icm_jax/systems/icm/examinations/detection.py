@@ -208,11 +208,10 @@ def _mean(values: Sequence[float | None]) -> float:
 
 def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     """Draws how often faces are found, mechanism by mechanism."""
-    places = [i for i, case in enumerate(found[0]["cases"])]
     labels = {"bare": "detector alone", "experts": "with experts", "or left": "or left"}
     series = {
-        label: np.array([[run["cases"][i]["found"][way] for i in places] for run in found])
+        label: np.array([[case["found"][way] for case in run["cases"]] for run in found])
         for way, label in labels.items()
     }
-    names = [found[0]["cases"][i]["name"] for i in places]
+    names = [case["name"] for case in found[0]["cases"]]
     return {"cases": draw_dots({"taken for faces": series}, names, "Faces found")}

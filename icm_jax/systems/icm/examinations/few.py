@@ -30,6 +30,8 @@ from icm_jax.systems.icm.examinations.trained import (
     Measured,
     ask_judge,
     measure_bank,
+    oracle_config,
+    padded_shape,
     restorer_of,
     train_bank,
     train_part,
@@ -53,6 +55,7 @@ SETTINGS = Schema(
         ),
     }
 )
+_TAUGHT = ("experts", "oracle")  # who learns of few images of each mechanism
 _ATTRIBUTE, _CANONICAL = "mechanism", "canonical"
 
 
@@ -161,14 +164,12 @@ def _teach(
     workdir: str | os.PathLike, config: ConfigDict, splits: Splits, count: int, steps: int
 ) -> Bank:
     """An expert for each mechanism of a config, taught by `count` true pairs."""
-    config = config.copy_and_resolve_references()
-    config.system, config.competition.steps = "oracle", steps
-    config.experts.count = len(config.mechanisms)
+    config = oracle_config(config, steps)
     (system,) = build_oracle(config, splits, [config.seed])
     pool = system.data["transformed"]._replace(count=np.int32(count))
     system = system._replace(data={**system.data, "transformed": pool})
     state = train_part(workdir, f"pairs_{count}", system, config)
-    return Bank(config, state, tuple(splits.train.images.shape[1:]))
+    return Bank(config, state, padded_shape(config, splits))
 
 
 def _measure(
@@ -224,7 +225,7 @@ def numbers(found: Mapping[str, Any]) -> dict[str, float]:
     """The headline: mean accuracies in [0, 1] of each count."""
     result = {}
     for row in found["few"]:
-        for name in ("experts", "oracle"):
+        for name in _TAUGHT:
             result[f"accuracy {row['count']} each, {name}"] = np.mean(row[name]["accuracy"])
     for row in found["new"]:
         for name in ("expert", "oracle", "nobody"):
@@ -259,9 +260,6 @@ def tables(
     said = [f"accuracy {name}" for name in ("nobody", "expert", "oracle", "known before", "after")]
     head = ["images each", "accuracy experts", "accuracy oracle", "identified"]
     return {"few": (head, few), "new": (["images", *said], new)}
-
-
-_TAUGHT = ("experts", "oracle")
 
 
 def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:

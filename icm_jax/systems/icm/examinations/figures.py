@@ -1,6 +1,7 @@
 """The figures of examinations of finished runs: transfer to other data, pairs of mechanisms."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import chex
 import numpy as np
@@ -56,6 +57,14 @@ def draw_dots(
     charts[0].set_yticks(rows, names, fontsize=style.SMALL)
     charts[0].set_ylim(len(names) - 0.5, -0.5)
     return figure
+
+
+def draw_ways(found: Sequence[Mapping[str, Any]], title: str) -> Figure:
+    """Draws the accuracy of each of the `ways` that examinations found, mechanism by mechanism."""
+    series = {
+        way: np.array([run["ways"][way]["accuracy"] for run in found]) for way in found[0]["ways"]
+    }
+    return draw_dots({"accuracy": series}, found[0]["mechanisms"], title)
 
 
 def draw_samples(

@@ -22,8 +22,8 @@ from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.systems.icm import banks, restore
 from icm_jax.systems.icm.banks import Bank
 from icm_jax.systems.icm.build import build_oracle
-from icm_jax.systems.icm.examinations.figures import draw_dots
-from icm_jax.systems.icm.examinations.recombination import half_config, train_half
+from icm_jax.systems.icm.examinations.figures import draw_ways
+from icm_jax.systems.icm.examinations.recombination import half_config, half_of_each, train_half
 from icm_jax.systems.icm.examinations.trained import (
     ask_judge,
     measure_bank,
@@ -92,7 +92,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
         {
             "seed": config.seed,
             "mechanisms": names,
-            "half": [number % 2 for number in range(len(names))],
+            "half": half_of_each(len(names)),
             "gone": names[settings.gone],
             "ways": {name: of.said() for name, of in measured.items()},
         }
@@ -194,7 +194,4 @@ def tables(
 
 def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     """Draws the accuracy of each way, mechanism by mechanism."""
-    series = {
-        way: np.array([run["ways"][way]["accuracy"] for run in found]) for way in found[0]["ways"]
-    }
-    return {"ways": draw_dots({"accuracy": series}, found[0]["mechanisms"], "What is forgotten")}
+    return {"ways": draw_ways(found, "What is forgotten")}

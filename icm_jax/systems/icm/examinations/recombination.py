@@ -18,7 +18,7 @@ from icm_jax.data import Splits
 from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.systems.icm import banks, restore
 from icm_jax.systems.icm.banks import Bank
-from icm_jax.systems.icm.examinations.figures import draw_dots
+from icm_jax.systems.icm.examinations.figures import draw_ways
 from icm_jax.systems.icm.examinations.trained import (
     ask_judge,
     known_canonical,
@@ -84,7 +84,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
         {
             "seed": config.seed,
             "mechanisms": names,
-            "half": [number % 2 for number in range(len(names))],
+            "half": half_of_each(len(names)),
             "ways": {
                 way: measure_bank(restorer, config.mechanisms, asked).said()
                 for way, restorer in ways.items()
@@ -99,6 +99,11 @@ def train_half(
     """The bank of `half_config`, trained in the folder of a run."""
     config = half_config(config, half, steps)
     return train_bank(workdir, f"half_{half}", config, splits)
+
+
+def half_of_each(mechanisms: int) -> list[int]:
+    """In which half each of a run's mechanisms is, 0 or 1; see `half_config`."""
+    return [number % 2 for number in range(mechanisms)]
 
 
 def half_config(config: ConfigDict, half: int, steps: int) -> ConfigDict:
@@ -157,8 +162,4 @@ def tables(
 
 def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     """Draws the accuracy of each way, mechanism by mechanism."""
-    series = {
-        way: np.array([run["ways"][way]["accuracy"] for run in found]) for way in found[0]["ways"]
-    }
-    title = "Two banks that never met, put together"
-    return {"ways": draw_dots({"accuracy": series}, found[0]["mechanisms"], title)}
+    return {"ways": draw_ways(found, "Two banks that never met, put together")}

@@ -15,7 +15,7 @@ from icm_jax import classification, mechanisms
 from icm_jax.data import Splits, halve
 from icm_jax.systems.icm import evaluation, judge
 from icm_jax.systems.icm.build import build_oracle
-from icm_jax.systems.icm.examinations.trained import train_part
+from icm_jax.systems.icm.examinations.trained import oracle_config, train_part
 from icm_jax.systems.icm.model import make_model
 
 
@@ -68,9 +68,7 @@ def train_oracle(
     Raises:
       ValueError: the run has groups in place of mechanisms.
     """
-    config = config.copy_and_resolve_references()
-    config.system, config.competition.steps = "oracle", steps
-    config.experts.count = len(config.mechanisms)
+    config = oracle_config(config, steps)
     model, (system,) = make_model(config), build_oracle(config, splits, [config.seed])
     state = train_part(workdir, "oracle", system, config)
 

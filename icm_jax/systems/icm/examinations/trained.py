@@ -17,7 +17,9 @@ from icm_jax.system import Evaluation, PyTree, System
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.banks import Bank
 from icm_jax.systems.icm.build import build_competition
+from icm_jax.systems.icm.diagnosis import UNKNOWN
 from icm_jax.systems.icm.examinations.cases import ask_cases, single_cases
+from icm_jax.systems.icm.model import make_model
 from icm_jax.systems.icm.restore import Restorer
 from icm_jax.systems.icm.specialization import identified, win_matrix
 from icm_jax.training import finished
@@ -66,16 +68,28 @@ def train_bank(
     """
     (system,) = build_competition(config, splits, [config.seed])
     state = train_part(workdir, name, begin(system), config)
+    return Bank(config, state._replace(steps=jnp.int32(0)), padded_shape(config, splits))
+
+
+def oracle_config(config: ConfigDict, steps: int) -> ConfigDict:
+    """The config of experts like those of a run, each taught one mechanism, for so many steps."""
+    config = config.copy_and_resolve_references()
+    config.system, config.competition.steps = "oracle", steps
+    config.experts.count = len(config.mechanisms)
+    return config
+
+
+def padded_shape(config: ConfigDict, splits: Splits) -> tuple[int, int, int]:
+    """`(H, W, C)` of what the experts of a config see of its data."""
     side = config.data.pad
     height, width, channels = splits.train.images.shape[1:]
-    shape = (side, side, channels) if side else (height, width, channels)
-    return Bank(config, state._replace(steps=jnp.int32(0)), shape)
+    return (side, side, channels) if side else (height, width, channels)
 
 
 def restorer_of(bank: Bank) -> Restorer:
     """What restores with a bank; what its experts undo nobody has asked yet."""
-    names = (restore.diagnosis.UNKNOWN,) * bank.config.experts.count
-    model = restore.make_model(bank.config)
+    names = (UNKNOWN,) * bank.config.experts.count
+    model = make_model(bank.config)
     return restore.make_restorer(model, bank.state, names, bank.shape, bank.shape)
 
 

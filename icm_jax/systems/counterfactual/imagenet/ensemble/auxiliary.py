@@ -1,19 +1,16 @@
 """The generator of an ensemble where none is given: it is trained first."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 from ml_collections import ConfigDict
 
 from icm_jax import paths
-from icm_jax.config import digest
 from icm_jax.system import PyTree, System
 from icm_jax.systems.counterfactual.imagenet import frozen as frozen_networks
 from icm_jax.systems.counterfactual.imagenet import generation
 from icm_jax.systems.counterfactual.imagenet.ensemble.config import generator_config
+from icm_jax.systems.counterfactual.invariance.auxiliary import NAME, digest_learning
 
-NAME = "generator"
-_WITHOUT = ("evaluation", "log", "checkpoint")  # what a generator learns does not depend on these
 _FILES = ("biggan", "u2net", "vgg16")
 
 
@@ -36,8 +33,7 @@ def learned(
     """What an ensemble's counterfactuals are made of, by the final state of its generator."""
     if NAME not in states:
         return {}
-    arrays = {name: frozen.arrays[name] for name in ("biggan", "u2net")}
-    return {NAME: {"params": states[NAME].params, "frozen": arrays}}
+    return {NAME: {"params": states[NAME].params, "frozen": frozen.of_mechanisms}}
 
 
 def digests(config: ConfigDict) -> dict[str, str]:
@@ -49,11 +45,9 @@ def digests(config: ConfigDict) -> dict[str, str]:
     if config.generator:
         return {}
     made = generator_config(config)
-    depends = {name: made[name] for name in made if name not in _WITHOUT}
-    files = {name: _digest(made.weights[name], name) for name in _FILES if made.weights[name]}
-    return {NAME: digest(ConfigDict(depends | {"files": files}))}
-
-
-def _digest(file: str, name: str) -> str:
-    path = paths.local(file, f"recipe.weights.{name}")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    files = {
+        name: paths.digest_file(paths.local(made.weights[name], f"recipe.weights.{name}"))
+        for name in _FILES
+        if made.weights[name]
+    }
+    return {NAME: digest_learning(made, files)}

@@ -135,17 +135,8 @@ _TINY: Mapping[str, Any] = {
     "log": {"every": 20},
     "checkpoint": {"every": 100},
 }
-_RECIPES: Mapping[str, Mapping[str, Any]] = {"tiny": _TINY, "paper": {}}
 
 
 def recipe(choice: str) -> Mapping[str, Any]:
-    """The fields that 'tiny' or 'paper' chooses.
-
-    Raises:
-      ValueError: it is neither.
-    """
-    if choice not in _RECIPES:
-        raise ValueError(
-            f"config: {choice!r} is not allowed; it must be one of {', '.join(_RECIPES)}"
-        )
-    return _RECIPES[choice]
+    """The fields that 'tiny' or 'paper' chooses; raises as `generation.config.recipe`."""
+    return generation.recipe(choice, _TINY)

@@ -19,15 +19,12 @@ from icm_jax.schema import (
     tuple_of,
     with_shared,
 )
+from icm_jax.systems.counterfactual.generation.config import FOUR_WEIGHTS
 
 RESOLUTIONS = (64, 128, 256, 512)
 MASKERS = ("u2net", "u2netp")
 # Classes whose pictures the published code saves along training.
 _SHOWN = (15, 251, 330, 382, 385, 483, 559, 751, 938, 947, 999)
-
-
-def _is_weight(value: Any) -> bool:
-    return type(value) in (int, float) and value >= 0
 
 
 def _is_label(value: Any) -> bool:
@@ -78,7 +75,7 @@ RECIPE_FIELDS: Fields = {
         ),
         "perceptual": Field(
             (4.0, 4.0, 4.0, 4.0),
-            tuple_of("4 weights from 0 on", _is_weight),
+            FOUR_WEIGHTS,
             "weights of Gram matrices of that image at relu1_2, relu2_2, relu3_3, relu4_3 of "
             "VGG16; zeros do without",
         ),
@@ -88,7 +85,7 @@ RECIPE_FIELDS: Fields = {
         "most": Field(0.9, share(), "mean of a mask above which it is too large"),
         "texture": Field(
             (0.0, 5.0, 5.0, 0.0),
-            tuple_of("4 weights from 0 on", _is_weight),
+            FOUR_WEIGHTS,
             "weights of the foreground's Gram matrices, against a collage of the object's patches",
         ),
         "background": Field(
@@ -194,17 +191,17 @@ _TINY: Mapping[str, Any] = {
     "log": {"every": 20},
     "checkpoint": {"every": 100},
 }
-RECIPES: Mapping[str, Mapping[str, Any]] = {"tiny": _TINY, "paper": {}}
 
 
-def recipe(choice: str) -> Mapping[str, Any]:
-    """The fields that 'tiny' or 'paper' chooses.
+def recipe(choice: str, tiny: Mapping[str, Any] = _TINY) -> Mapping[str, Any]:
+    """The fields that 'tiny' or 'paper' chooses; the defaults are the paper's.
 
     Raises:
       ValueError: it is neither.
     """
-    if choice not in RECIPES:
+    recipes = {"tiny": tiny, "paper": {}}
+    if choice not in recipes:
         raise ValueError(
-            f"config: {choice!r} is not allowed; it must be one of {', '.join(RECIPES)}"
+            f"config: {choice!r} is not allowed; it must be one of {', '.join(recipes)}"
         )
-    return RECIPES[choice]
+    return recipes[choice]

@@ -21,6 +21,7 @@ from icm_jax.systems.counterfactual.imagenet.mechanisms import (
     apply_biggan,
     apply_u2net,
     draw_noise,
+    make,
 )
 from icm_jax.systems.counterfactual.losses import mask_entropy
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
@@ -52,9 +53,9 @@ class Evaluator(NamedTuple):
         """
         del auxiliary
         frozen_networks.check_same(state.frozen, self.frozen)
-        arrays = {name: self.frozen.arrays[name] for name in ("biggan", "u2net")}
         truncation = self.config.model.truncation
-        generator = Generator(self.networks, jax.device_put(arrays), state.params, truncation)
+        arrays = jax.device_put(self.frozen.of_mechanisms)
+        generator = Generator(self.networks, arrays, state.params, truncation)
         found = _measure(generator, self.config.evaluation.images)
         means = {name: float(values.mean()) for name, values in found.items()}
         least, most = self.config.losses.least, self.config.losses.most
@@ -95,9 +96,7 @@ def _measured(
     noise: jax.Array,
     labels: jax.Array,
 ) -> dict[str, jax.Array]:
-    made = Generator(networks, frozen, params, truncation).run(
-        noise, Each(*[labels] * 3), truncation
-    )
+    made = make(networks, frozen, params, noise, Each(*[labels] * 3), truncation)
     real = apply_biggan(networks, frozen["biggan"], noise, labels, truncation)
     return {
         "mask_mean": made.mask.mean((1, 2, 3)),
@@ -116,14 +115,14 @@ def _show(generator: Generator, config: ConfigDict) -> dict[str, np.ndarray]:
     key = streams.of_seed(0, SeedStream.EVALUATION)
     noise = draw_noise(key, 1, generator.networks.latent, generator.truncation)
 
-    def make(labels: Each) -> dict[str, np.ndarray]:
+    def draw(labels: Each) -> dict[str, np.ndarray]:
         def call(index: np.ndarray) -> dict[str, jax.Array]:
             of = (label[index] for label in labels)
             return generator.generate(jnp.repeat(noise, len(index), axis=0), *of)
 
         return in_chunks(call, len(labels.shape), _CHUNK)
 
-    made = make(Each(*[classes] * 3))
+    made = draw(Each(*[classes] * 3))
     real = np.concatenate(
         [
             _real(
@@ -141,7 +140,7 @@ def _show(generator: Generator, config: ConfigDict) -> dict[str, np.ndarray]:
     parts = np.stack([to_unit(made["premask"]), mask, *others, to_unit(real)])
     few = classes[:_CROSSED]
     shapes, textures = np.repeat(few, len(few)), np.tile(few, len(few))
-    crossed = make(Each(shapes, textures, np.tile(few[::-1], len(few))))["images"]
+    crossed = draw(Each(shapes, textures, np.tile(few[::-1], len(few))))["images"]
     start, end = classes[0], classes[-1]
     ways = [generator.interpolate(name, start, end, _FRAMES) / 255 for name in Each._fields]
     grid = to_unit(crossed).reshape(len(few), len(few), *crossed.shape[1:])

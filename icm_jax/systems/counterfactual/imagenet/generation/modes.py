@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from icm_jax.systems.counterfactual import outputs
-from icm_jax.systems.counterfactual.imagenet.generation.use import Generator, load
+from icm_jax.systems.counterfactual.imagenet.generation.use import Generator, check_truncation, load
 from icm_jax.systems.counterfactual.imagenet.mechanisms import draw_noise
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
 from icm_jax.systems.counterfactual.pixels import to_pixels
@@ -31,10 +31,8 @@ def _generate(
     chosen = outputs.parse_labels(labels, generator.classes)
     outputs.check_count(count)
     outputs.check_seed(seed)
-    if truncation is not None and not 0 < truncation <= 1:
-        raise ValueError(
-            f"--truncation: {truncation} is not allowed; it must be above 0, at most 1"
-        )
+    if truncation is not None:
+        check_truncation(truncation, "--truncation")
     folder = output_folder(output)
     drawn = generator.draw(count, seed, chosen, truncation)
 

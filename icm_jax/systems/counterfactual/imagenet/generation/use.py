@@ -1,8 +1,7 @@
 """A finished generator on ImageNet: counterfactuals of labels that are chosen or drawn."""
 
-import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -12,7 +11,11 @@ import numpy as np
 from icm_jax import schema
 from icm_jax.chunks import in_chunks
 from icm_jax.system import PyTree
-from icm_jax.systems.counterfactual.generation.use import check_labels
+from icm_jax.systems.counterfactual.generation.use import (
+    check_chosen,
+    check_labels,
+    check_mechanism,
+)
 from icm_jax.systems.counterfactual.imagenet import frozen as frozen_networks
 from icm_jax.systems.counterfactual.imagenet.generation.config import SCHEMA
 from icm_jax.systems.counterfactual.imagenet.generation.state import init_state
@@ -111,9 +114,7 @@ class Generator(NamedTuple):
         Raises:
           ValueError: as `generate`.
         """
-        for name, label in zip(Each._fields, labels, strict=True):
-            if label is not None:
-                check_labels(np.int32(label), self.classes, name)
+        check_chosen(labels, self.classes)
         truncation, key = self._truncation(truncation), jax.random.key(seed)
 
         def call(index: np.ndarray) -> dict[str, jax.Array]:
@@ -149,11 +150,7 @@ class Generator(NamedTuple):
         Raises:
           ValueError: there is no such mechanism, or a label is none of the L.
         """
-        if mechanism not in Each._fields:
-            raise ValueError(
-                f"mechanism: {mechanism!r} is not allowed; it must be one of "
-                f"{', '.join(Each._fields)}"
-            )
+        check_mechanism(mechanism)
         for name, label in (("start", start), ("end", end)):
             check_labels(np.int32(label), self.classes, name)
         noise = draw_noise(jax.random.key(seed), 1, self.networks.latent, self.truncation)
@@ -172,26 +169,21 @@ class Generator(NamedTuple):
     def _truncation(self, truncation: float | None) -> float:
         if truncation is None:
             return self.truncation
-        if not 0 < truncation <= 1:
-            raise ValueError(
-                f"truncation: {truncation} is not allowed; it must be above 0, at most 1"
-            )
+        check_truncation(truncation, "truncation")
         return truncation
 
     def run(self, noise: jax.Array, labels: Each, truncation: float) -> Made:
         """`mechanisms.make` with what it is made of."""
-        return make_compiled(self.networks)(self.frozen, self.params, noise, labels, truncation)
+        return _make(self.networks, self.frozen, self.params, noise, labels, truncation)
 
 
-# (frozen, params, noise, labels, truncation) -> what is made, compiled
-Make = Callable[[Frozen, Each, jax.Array, Each, float], Made]
+def check_truncation(truncation: float, field: str) -> None:
+    """Raises ValueError if `field` is no share above 0."""
+    if not 0 < truncation <= 1:
+        raise ValueError(f"{field}: {truncation} is not allowed; it must be above 0, at most 1")
 
 
-def make_compiled(networks: Networks) -> Make:
-    """`make` of some networks, compiled once for each number of images and truncation."""
-    return functools.partial(_make, networks)
-
-
+# Compiled once for each number of images and truncation.
 _make = jax.jit(make, static_argnums=(0, 5))
 
 
@@ -218,10 +210,9 @@ def load(place: str | os.PathLike) -> Generator:
 
     state = run.saved().state(init)
     frozen_networks.check_same(state.frozen, frozen)
-    arrays = {name: frozen.arrays[name] for name in ("biggan", "u2net")}
     return Generator(
         networks,
-        jax.device_put(arrays),
+        jax.device_put(frozen.of_mechanisms),
         jax.device_put(state.params),
         run.config.model.truncation,
     )

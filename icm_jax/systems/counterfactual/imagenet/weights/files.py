@@ -1,6 +1,5 @@
 """Files of weights: found, checked by the digest in their names, read."""
 
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -38,8 +37,7 @@ def find(path: str | os.PathLike, field: str, needed: str) -> Path:
 
 def check_digest(file: Path, start: str, said: str) -> None:
     """Raises ValueError, beginning with `said`, if a file's SHA-256 does not begin with `start`."""
-    with file.open("rb") as content:
-        found = hashlib.file_digest(content, "sha256").hexdigest()
+    found = paths.digest_file(file)
     if not found.startswith(start):
         raise ValueError(f"{said} is damaged: SHA-256 is {found}, should begin with {start}")
 
