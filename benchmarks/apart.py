@@ -5,6 +5,7 @@ import traceback
 from multiprocessing.connection import Connection
 
 from benchmarks import contenders
+from icm_jax import training
 
 
 class Apart:
@@ -48,6 +49,7 @@ class Apart:
 
 
 def _serve(there: Connection, name: str, options: contenders.Options) -> None:
+    training.keep_host_memory()  # as launch.py does; PyTorch gains by it as well
     try:
         contender = contenders.make(name, options)
         while True:

@@ -142,5 +142,5 @@ def test_the_papers_recipe_departs_nowhere():
     assert (c.competition.steps, c.competition.decay, c.competition.reference) == (2000, 0, 0)
     assert (c.discriminator.losers, c.experts.average, c.competition.restart.every) == (0, 0, 0)
     assert (c.initialization.steps, c.initialization.threshold) == (500, 0.002)
-    with pytest.raises(ValueError, match="mnist.py: 'quick' is not .* it is whole, fast, paper"):
+    with pytest.raises(ValueError, match="mnist.py: 'quick' is not .* it is whole, paper"):
         mnist.get_config("quick")
