@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from icm_jax.networks.compute import Compute
 from icm_jax.systems.counterfactual.imagenet.networks import biggan
 from icm_jax.systems.counterfactual.imagenet.networks.resnet import ResNet50
 from icm_jax.systems.counterfactual.imagenet.networks.spectral import (
@@ -46,21 +47,39 @@ def test_blocks_of_the_published_256_pixels():
         biggan.layers(100)
 
 
+def draw_for(module):
+    """Variables, noise and two labels of a small generator."""
+    random = np.random.default_rng(0)
+    variables = jax.tree.map(
+        lambda leaf: random.uniform(0.2, 1, leaf.shape).astype(np.float32), shapes(module)
+    )
+    u = random.standard_normal((2, module.latent)).astype(np.float32)
+    return variables, u, np.eye(module.classes, dtype=np.float32)[:2]
+
+
 def test_a_generator_makes_images_and_its_arrays_have_their_shapes():
     module = biggan.BigGAN(64, 8, latent=6, classes=5)
-    random = np.random.default_rng(0)
-    template = shapes(module)
-    variables = jax.tree.map(
-        lambda leaf: random.uniform(0.2, 1, leaf.shape).astype(np.float32), template
-    )
+    variables, u, y = draw_for(module)
     assert variables["batch_stats"]["bn"]["mean"].shape == (51, 8)
     assert variables["spectral"]["block_1"]["conv_1"]["v"].shape == (3 * 3 * 32,)
-    u, y = random.standard_normal((2, 6)).astype(np.float32), np.eye(5, dtype=np.float32)[:2]
     images = jax.jit(module.apply)(variables, u, y, 0.5)
     assert images.shape == (2, 64, 64, 3) and images.dtype == jnp.float32
     assert np.abs(images).max() <= 1 and np.ptp(images) > 0
     with pytest.raises(ValueError, match="width: 6 is not allowed; it must be a multiple of 4"):
         shapes(biggan.BigGAN(64, 6))
+
+
+def test_a_generator_computes_in_bfloat16_what_it_does_in_float32():
+    modules = [
+        biggan.BigGAN(64, 8, latent=6, classes=5, compute=Compute(precision))
+        for precision in ("float32", "bfloat16")
+    ]
+    variables, u, y = draw_for(modules[0])
+    exact, rounded = (jax.jit(module.apply)(variables, u, y, 0.5) for module in modules)
+    assert rounded.dtype == jnp.float32
+    # Eight bits of a number: an error of some hundredths, but no other image.
+    error = np.abs(exact - rounded).mean()
+    assert 1e-5 < error < 0.05 * np.abs(exact - exact.mean()).mean()
 
 
 def test_rows_between_the_grid():
