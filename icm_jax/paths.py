@@ -54,6 +54,21 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
+def digest_listing(path: Path) -> str:
+    """SHA-256 of names, sizes and times of change: of a file, or of all that are in a folder.
+
+    '' where there is nothing. It takes no reading, and changes wherever what is in them may have.
+    """
+    listing, found = hashlib.sha256(), False
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        with contextlib.suppress(FileNotFoundError):
+            of = file.stat()
+            name = file.relative_to(path).as_posix()
+            listing.update(f"{name}:{of.st_size}:{of.st_mtime_ns}\n".encode())
+            found = True
+    return listing.hexdigest() if found else ""
+
+
 @contextlib.contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """Within it a file is written beside `path`, which takes its place, whole, at the end.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from icm_jax import classification, collectives, mechanisms
+from icm_jax import classification, collectives, mechanisms, paths
 from icm_jax.chunks import in_chunks
 from icm_jax.config import digest
 from icm_jax.data import Splits, draw, halve, to_float
@@ -176,6 +176,8 @@ def digests(config: ConfigDict) -> dict[str, str]:
     """
     fields = ("source", "name", "dir", "size", "pad", "invert", "thicken", "box")
     data = {field: config.data[field] for field in fields}
+    if config.data.dir and not paths.has_scheme(config.data.dir):
+        data["listing"] = paths.digest_listing(paths.local(config.data.dir, "data.dir"))
     if config.classifier.learns == "canonical":
         data |= {field: config.data[field] for field in ("labels", "canonical", "groups")}
         data |= {field: config[field] for field in ("mechanisms", "mixture")}

@@ -59,3 +59,18 @@ def test_what_learns_from_code_of_ones_own_is_shared_with_nobody():
         assert digests(made) == {}
     finally:
         mechanisms.unregister("dim")
+
+
+def test_a_judge_belongs_to_what_lies_in_a_folder(tmp_path):
+    made = default_config("icm")
+    made.data.source, made.data.dir = "folder", str(tmp_path)
+    found = []
+    for content in (b"an image", b"another image"):
+        (tmp_path / "a.png").write_bytes(content)
+        found.append(digests(made))
+    (tmp_path / "b.png").write_bytes(b"")
+    found.append(digests(made))
+    (tmp_path / "a.png").unlink()
+    found.append(digests(made))
+    assert found[-1] == digests(made)
+    assert len({of["classifier"] for of in found}) == len(found)
