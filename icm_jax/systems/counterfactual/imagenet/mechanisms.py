@@ -61,7 +61,7 @@ class Made(NamedTuple):
 def make_networks(config: ConfigDict) -> Networks:
     """The networks of a config's `model`."""
     of, compute = config.model, Compute(config.precision, config.convolution)
-    biggan = BigGAN(of.resolution, of.width, of.latent, of.classes, compute)
+    biggan = BigGAN(of.resolution, of.width, of.latent, of.classes, compute=compute)
     u2net = U2Net(small=of.masker == "u2netp", compute=compute)
     return Networks(biggan, u2net, of.latent, of.classes, of.resolution)
 

@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from icm_jax import default_config
 from icm_jax.networks.compute import Compute
+from icm_jax.systems.counterfactual.imagenet import mechanisms
 from icm_jax.systems.counterfactual.imagenet.networks import biggan
 from icm_jax.systems.counterfactual.imagenet.networks.resnet import ResNet50
 from icm_jax.systems.counterfactual.imagenet.networks.spectral import (
@@ -80,6 +82,17 @@ def test_a_generator_computes_in_bfloat16_what_it_does_in_float32():
     # Eight bits of a number: an error of some hundredths, but no other image.
     error = np.abs(exact - rounded).mean()
     assert 1e-5 < error < 0.05 * np.abs(exact - exact.mean()).mean()
+
+
+def test_networks_are_those_that_the_config_names(monkeypatch):
+    monkeypatch.setattr(mechanisms, "BigGAN", biggan.BigGAN)
+    monkeypatch.setattr(mechanisms, "U2Net", U2Net)
+    config = default_config("counterfactual_imagenet")
+    config.precision, config.model.resolution, config.model.width = "bfloat16", 128, 32
+    compute = Compute("bfloat16", config.convolution)
+    found = mechanisms.make_networks(config)
+    assert found.biggan == biggan.BigGAN(128, 32, 128, 1000, False, compute)
+    assert found.u2net == U2Net(compute=compute)
 
 
 def test_rows_between_the_grid():

@@ -26,8 +26,9 @@ class Maker(nn.Module):
 
     @nn.compact
     def __call__(self, u, y, truncation):
-        stored = self.variable("batch_stats", "var", jnp.ones, ()).value
-        x = nn.Dense(12, name="first")(jnp.concatenate([u, y], axis=1)) - stored * truncation / 4
+        stored = self.variable("batch_stats", "var", jnp.ones, (2,)).value
+        of = stored[jnp.asarray(truncation > 0, jnp.int32)]
+        x = nn.Dense(12, name="first")(jnp.concatenate([u, y], axis=1)) - of * truncation / 4
         x = x.reshape(-1, 2, 2, 3).repeat(self.resolution // 2, 1).repeat(self.resolution // 2, 2)
         return jnp.tanh(nn.Conv(3, (3, 3), name="second")(x))
 

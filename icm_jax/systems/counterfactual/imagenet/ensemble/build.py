@@ -67,6 +67,8 @@ def build_seeds(
     learned = functools.partial(auxiliary.learned, frozen)
     training = Training(config, network, made, axis_name)
     apply = jax.jit(network.apply)
+    # Compiled, since what is frozen of an auxiliary generator lies on the host.
+    compiled = made._replace(make=jax.jit(made.make, static_argnums=(2, 3)))
     system = System(
         name=config.system,
         init=functools.partial(init_state, config, network, _read_backbone(config, network)),
@@ -77,7 +79,7 @@ def build_seeds(
             "labels": splits.train.labels,
             "generator": jax.tree.map(np.asarray, made.arrays),
         },
-        evaluate=Evaluator(config, apply, splits.test, made, learned),
+        evaluate=Evaluator(config, apply, splits.test, compiled, learned),
         figures=evaluation.draw_figures,
         headline=evaluation.headline,
         learns_from=learned,

@@ -1,6 +1,7 @@
 """The invariant ensemble: what it learns from, which head by what, killed and resumed."""
 
 import functools
+import json
 
 import chex
 import jax
@@ -98,6 +99,14 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path, run):
     files = [tmp_path / name / "metrics.jsonl" for name in ("whole", "killed")]
     assert files[0].read_bytes() == files[1].read_bytes()
     assert "Top-1" in (tmp_path / "whole" / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_an_ensemble_without_a_generator_trains_one_first(tmp_path):
+    result = experiment.run(tiny.ensemble(), tmp_path, data=tiny.images())
+    assert result.summary["counterfactuals"] == 6 and 0 <= result.summary["shape_top_1"] <= 1
+    learned = json.loads((tmp_path / "generator" / "summary.json").read_text())
+    assert learned["phases"]["training"]["steps"] == 4
 
 
 def save(path, value):

@@ -1,6 +1,7 @@
 """The generator on ImageNet: its losses, who learns by which, killed and resumed."""
 
 import hashlib
+import json
 
 import chex
 import jax
@@ -140,6 +141,11 @@ def test_mechanisms_begin_as_the_frozen_biggan_and_it_does_not_move(run):
     made = make(networks, frozen, state.params, noise, labels, 1.0)
     chex.assert_trees_all_close(made.foreground, made.background)
     np.testing.assert_allclose(made.images, made.foreground, atol=1e-6)
+    # Before the first update they make what it makes, of the same noise.
+    records = map(json.loads, (run[0] / "metrics.jsonl").read_text().splitlines())
+    errors = [record["reconstruction"] for record in records if "reconstruction" in record]
+    np.testing.assert_allclose(errors[:2], 0, atol=1e-4)
+    assert errors[2] > 0.1
     # What is saved has no frozen network in it, only its digest.
     saved = sum(np.size(leaf) for leaf in jax.tree.leaves(result.state))
     trained = sum(np.size(leaf) for leaf in jax.tree.leaves(state.params))
