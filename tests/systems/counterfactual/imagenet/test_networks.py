@@ -119,6 +119,26 @@ def test_a_kernel_is_divided_by_its_norm():
     np.testing.assert_allclose(found, [[3 / 1.8, 4 / 1.8]], rtol=1e-6)
 
 
+def test_attention_is_of_every_pixel_over_the_largest_of_four():
+    module = biggan.SelfAttention(Compute())
+    x = np.random.default_rng(0).standard_normal((1, 4, 4, 8)).astype(np.float32)
+    variables = module.init(jax.random.key(0), x)
+    params = {**variables["params"], "gamma": jnp.float32(0.5)}
+    found = module.apply({**variables, "params": params}, x)
+
+    def convolve(name, inputs):
+        kernel, of = params[name]["kernel"], variables["spectral"][name]
+        return np.asarray(inputs @ (kernel[0, 0] / spectral_norm(kernel, of["u"], of["v"])))
+
+    def pool(made):
+        return made.reshape(2, 2, 2, 2, -1).max(axis=(1, 3)).reshape(4, -1)
+
+    scores = convolve("theta", x[0]).reshape(16, 1) @ pool(convolve("phi", x[0])).T
+    weights = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    attended = convolve("o_conv", weights @ pool(convolve("g", x[0]))).reshape(1, 4, 4, 8)
+    np.testing.assert_allclose(found, x + 0.5 * attended, atol=1e-5)
+
+
 def test_conditional_batch_norm():
     unit = {"u": jnp.ones(1), "v": jnp.ones(1)}  # of which W / (u' W v) is 1
     variables = {
