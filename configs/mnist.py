@@ -16,7 +16,6 @@ from icm_jax import default_config
 _RECIPES = {
     "whole": {
         "experts": {"average": 0.98},  # evaluated with averages, which costs nothing
-        "classifier": {"stages": ((16,), (32,), (64,)), "learning_rate": 4e-3},
         "evaluation": {"images": 500},
     },
     "paper": {
