@@ -54,17 +54,23 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def digest_listing(path: Path) -> str:
+def digest_listing(path: str | os.PathLike, name: str) -> str:
     """SHA-256 of names, sizes and times of change: of a file, or of all that are in a folder.
 
-    '' where there is nothing. It takes no reading, and changes wherever what is in them may have.
+    It takes no reading, and changes wherever what is in them may have. '' where there is nothing,
+    of an empty path, and of one with a scheme.
+
+    Raises:
+      ValueError: as `local` does, beginning with `name`.
     """
-    listing, found = hashlib.sha256(), False
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+    if not path or has_scheme(path):
+        return ""
+    root, listing, found = local(path, name), hashlib.sha256(), False
+    for file in sorted(root.rglob("*")) if root.is_dir() else [root]:
         with contextlib.suppress(FileNotFoundError):
             of = file.stat()
-            name = file.relative_to(path).as_posix()
-            listing.update(f"{name}:{of.st_size}:{of.st_mtime_ns}\n".encode())
+            inside = file.relative_to(root).as_posix()
+            listing.update(f"{inside}:{of.st_size}:{of.st_mtime_ns}\n".encode())
             found = True
     return listing.hexdigest() if found else ""
 

@@ -176,8 +176,7 @@ def digests(config: ConfigDict) -> dict[str, str]:
     """
     fields = ("source", "name", "dir", "size", "pad", "invert", "thicken", "box")
     data = {field: config.data[field] for field in fields}
-    if config.data.dir and not paths.has_scheme(config.data.dir):
-        data["listing"] = paths.digest_listing(paths.local(config.data.dir, "data.dir"))
+    data["listing"] = paths.digest_listing(config.data.dir, "data.dir")
     if config.classifier.learns == "canonical":
         data |= {field: config.data[field] for field in ("labels", "canonical", "groups")}
         data |= {field: config[field] for field in ("mechanisms", "mixture")}

@@ -83,7 +83,7 @@ def digest_learning(config: ConfigDict, files: Mapping[str, Any]) -> str:
 
 def _digests_of_files(config: ConfigDict) -> dict[str, Any]:
     """Of the files of a generator's config, whose names say little of what is in them."""
-    found = {}
+    found = {"images": paths.digest_listing(config.data.dir, "data.dir")}
     if config.data.textures:
         root = config.data.textures
         textures = hashlib.sha256()

@@ -171,4 +171,10 @@ def test_it_belongs_to_what_is_in_files(tmp_path):
         found.append(digests(made)["generator"])
     (tmp_path / "weights.npz").write_bytes(b"others")
     found.append(digests(made)["generator"])
-    assert len(set(found)) == 4
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "digit.png").write_bytes(b"an image")
+    made.data.dir = str(tmp_path / "images")
+    found.append(digests(made)["generator"])
+    (tmp_path / "images" / "digit.png").write_bytes(b"another")
+    found.append(digests(made)["generator"])
+    assert len(set(found)) == 6

@@ -11,6 +11,7 @@ from devices import step_on_devices
 from systems.counterfactual.generation.tiny import squares
 from systems.counterfactual.mixing import tiny
 
+from icm_jax import default_config
 from icm_jax.systems import registry
 from icm_jax.systems.counterfactual.biased.colors import MEANS
 from icm_jax.systems.counterfactual.mixing import build, evaluation, judging
@@ -145,3 +146,13 @@ def test_training_images_have_their_own_colors_alone():
     config.data.unbiased = (0.0, 0.1)
     with pytest.raises(ValueError, match="^data.unbiased: .* it must be zeros, one or more"):
         registry.validate(config)
+
+
+@pytest.mark.parametrize("field", ["dir", "textures"])
+def test_a_judge_belongs_to_what_lies_in_folders(field, tmp_path):
+    config = default_config("counterfactual_vae")
+    config.data[field], found = str(tmp_path), []
+    for content in (b"", b"an image"):
+        (tmp_path / "a.png").write_bytes(content)
+        found.append(build.digests(config))
+    assert found[0] != found[1] == build.digests(config)
