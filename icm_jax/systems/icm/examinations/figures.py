@@ -31,7 +31,10 @@ def draw_dots(
       AssertionError: an array is not `[S, N]`.
     """
     rows = np.arange(len(names))
-    figure = style.figure(2.4 + 2.6 * len(panels), 1.2 + 0.22 * len(names), title)
+    # Many labels of one chart would be wider than it is.
+    beside = len(panels) == 1 and len(next(iter(panels.values()))) > 3
+    width = 2.4 + 2.6 * (len(panels) + beside)
+    figure = style.figure(width, 1.2 + 0.22 * len(names), title)
     charts = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (measure, series) in zip(charts, panels.items(), strict=True):
         for index, (label, values) in enumerate(series.items()):
@@ -46,7 +49,9 @@ def draw_dots(
         axes.tick_params(axis="y", length=0)
         axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel(measure, fontsize=style.MEDIUM)
-        if len(series) > 1:
+        if beside:
+            figure.legend(loc="outside right upper", fontsize=style.SMALL, frameon=False)
+        elif len(series) > 1:
             axes.legend(
                 fontsize=style.SMALL,
                 frameon=False,
