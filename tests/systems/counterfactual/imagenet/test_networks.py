@@ -71,6 +71,7 @@ def test_a_generator_makes_images_and_its_arrays_have_their_shapes():
         shapes(biggan.BigGAN(64, 6))
 
 
+@pytest.mark.slow
 def test_a_generator_computes_in_bfloat16_what_it_does_in_float32():
     modules = [
         biggan.BigGAN(64, 8, latent=6, classes=5, compute=Compute(precision))
