@@ -57,22 +57,21 @@ def digest_file(path: Path) -> str:
 def digest_listing(path: str | os.PathLike, name: str) -> str:
     """SHA-256 of names, sizes and times of change: of a file, or of all that are in a folder.
 
-    It takes no reading, and changes wherever what is in them may have. '' where there is nothing,
-    of an empty path, and of one with a scheme.
+    It takes no reading, and changes wherever what is in them may have. '' of an empty path, and of
+    one with a scheme.
 
     Raises:
       ValueError: as `local` does, beginning with `name`.
     """
     if not path or has_scheme(path):
         return ""
-    root, listing, found = local(path, name), hashlib.sha256(), False
+    root, listing = local(path, name), hashlib.sha256()
     for file in sorted(root.rglob("*")) if root.is_dir() else [root]:
         with contextlib.suppress(FileNotFoundError):
             of = file.stat()
             inside = file.relative_to(root).as_posix()
             listing.update(f"{inside}:{of.st_size}:{of.st_mtime_ns}\n".encode())
-            found = True
-    return listing.hexdigest() if found else ""
+    return listing.hexdigest()
 
 
 @contextlib.contextmanager

@@ -1,9 +1,12 @@
 """Data sets whose colours or textures tell the class in training and nothing in the test."""
 
+import hashlib
+
 from ml_collections import ConfigDict
 
-from icm_jax import data
+from icm_jax import data, paths
 from icm_jax.data import Splits
+from icm_jax.data.image_files import image_files
 from icm_jax.systems.counterfactual.biased import colored, double_colored, own, wildlife
 from icm_jax.systems.counterfactual.biased.digits import environments_of
 from icm_jax.systems.counterfactual.biased.settings import DATA_FIELDS, OWN, SETS, check_data
@@ -21,6 +24,7 @@ __all__ = [
     "BiasedData",
     "Split",
     "check_data",
+    "digest_files",
     "environments_of",
     "given",
     "load",
@@ -67,3 +71,21 @@ def make(settings: ConfigDict, splits: Splits, seed: int) -> BiasedData:
       FileNotFoundError: `settings.textures` names no folder.
     """
     return _MAKERS[settings.set](settings, splits, seed)
+
+
+def digest_files(settings: ConfigDict) -> dict[str, str]:
+    """Digests of what a set is made of and its settings only name: `images`, and `textures`.
+
+    Args:
+      settings: `config.data`.
+
+    Raises:
+      FileNotFoundError, ValueError: textures are not there, or cannot be read.
+    """
+    found = {"images": paths.digest_listing(settings.dir, "data.dir")}
+    if settings.textures:
+        textures = hashlib.sha256()
+        for path, content in image_files(settings.textures, "data.textures"):
+            textures.update(f"{path}:{len(content)}:".encode() + content)
+        found["textures"] = textures.hexdigest()
+    return found

@@ -1,6 +1,5 @@
 """The generator, or GAN, of an invariant classifier where none is given: it is trained first."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,9 +8,8 @@ from ml_collections import ConfigDict
 from icm_jax import paths
 from icm_jax.config import digest
 from icm_jax.data import Splits
-from icm_jax.data.image_files import image_files
 from icm_jax.system import PyTree, System
-from icm_jax.systems.counterfactual import gan, generation
+from icm_jax.systems.counterfactual import biased, gan, generation
 from icm_jax.systems.counterfactual.biased import BiasedData
 from icm_jax.systems.counterfactual.gan.steps import make_gan
 from icm_jax.systems.counterfactual.gan.use import FinishedGan
@@ -83,13 +81,7 @@ def digest_learning(config: ConfigDict, files: Mapping[str, Any]) -> str:
 
 def _digests_of_files(config: ConfigDict) -> dict[str, Any]:
     """Of the files of a generator's config, whose names say little of what is in them."""
-    found = {"images": paths.digest_listing(config.data.dir, "data.dir")}
-    if config.data.textures:
-        root = config.data.textures
-        textures = hashlib.sha256()
-        for path, content in image_files(root, "data.textures"):
-            textures.update(f"{path}:{len(content)}:".encode() + content)
-        found["textures"] = textures.hexdigest()
+    found = biased.digest_files(config.data)
     if config.get("losses", {}).get("vgg16"):
         weights = paths.local(config.losses.vgg16, "recipe.losses.vgg16")
         found["vgg16"] = paths.digest_file(weights)

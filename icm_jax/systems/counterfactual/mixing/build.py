@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from icm_jax import classification, collectives, paths
+from icm_jax import classification, collectives
 from icm_jax.config import digest
 from icm_jax.data import Dataset, Splits
 from icm_jax.networks.classifiers import ConvClassifier
@@ -90,12 +90,14 @@ def build_seeds(
 
 
 def digests(config: ConfigDict) -> dict[str, str]:
-    """The digest of all that what judges depends on, by its name among the parts."""
+    """The digest of all that what judges depends on, by its name among the parts.
+
+    Raises:
+      FileNotFoundError, ValueError: textures are not there, or cannot be read.
+    """
     fields = ("data", "classifier", "precision", "convolution", "seed", "replicas")
     depends = {name: config[name] for name in fields}
-    for field in ("dir", "textures"):
-        depends[f"files of {field}"] = paths.digest_listing(config.data[field], f"data.{field}")
-    return {JUDGE: digest(ConfigDict(depends))}
+    return {JUDGE: digest(ConfigDict(depends | {"files": biased.digest_files(config.data)}))}
 
 
 def step(

@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 
@@ -47,3 +49,13 @@ def test_applications_are_counted_from_zero_and_the_legend_tells_what_is_restore
     (axes,) = figure.axes
     np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[0, 0.1], [1, 0.5], [2, 0.9]])
     assert axes.lines[0].get_label() == "all pairs: 87.0%"
+
+
+def test_many_ways_have_their_names_beside_the_chart():
+    ways = {f"a way with a long name, {i}": {"accuracy": [0.1 * i, 0.5]} for i in range(8)}
+    figure = figures.draw_ways([{"mechanisms": ["invert", "noise"], "ways": ways}], "Ways")
+    figure.savefig(io.BytesIO())  # where a legend leaves no room, matplotlib warns
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(ways)
+    assert legend.get_window_extent().x0 >= axes.get_window_extent().x1
+    assert legend.get_window_extent().x1 <= figure.bbox.x1

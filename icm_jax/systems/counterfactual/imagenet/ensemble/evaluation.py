@@ -92,7 +92,8 @@ class Evaluator(NamedTuple):
 
     def _examine_heads(self, variables: PyTree, auxiliary: Mapping[str, PyTree]) -> dict:
         """Accuracy of each head on counterfactuals, for the label that it should tell."""
-        arrays = self.learned(auxiliary).get("generator", self.supply.arrays)
+        # Once: they may lie on the host, and are as large as the generator.
+        arrays = jax.device_put(self.learned(auxiliary).get("generator", self.supply.arrays))
         key = streams.of_seed(0, SeedStream.EVALUATION)
 
         def call(index: np.ndarray) -> tuple[Each, Each]:
