@@ -22,7 +22,7 @@ def get_config() -> ConfigDict:
     result.experts.count = 3
     # Small batches: for the same work twice the steps, which is what restored digits need.
     result.batch_size = 16
-    result.initialization.steps = 0  # as in mnist.py
+    result.initialization.steps = 0
     result.competition.steps = 700
     result.competition.reference = 0
     result.experts.average = 0.98

@@ -28,10 +28,15 @@ def own_key(key: jax.Array, axis_name: str | None) -> jax.Array:
     return jax.random.fold_in(key, jax.lax.axis_index(axis_name))
 
 
-def share(batch: PyTree, axis_name: str | None) -> PyTree:
+def share(batch: PyTree, axis_name: str | None, field: str = "batch_size") -> PyTree:
     """This device's part `[B / devices, ...]` of arrays `[B, ...]` that all devices have alike.
 
     Parts are consecutive: the first device has the first rows.
+
+    Args:
+      batch: arrays `[B, ...]`.
+      axis_name: device axis, or None.
+      field: of the config, that says B.
 
     Raises:
       ValueError: if the number of devices does not divide B.
@@ -42,9 +47,7 @@ def share(batch: PyTree, axis_name: str | None) -> PyTree:
 
     def part(array):
         if array.shape[0] % devices:
-            raise ValueError(
-                f"batch_size: {array.shape[0]} does not divide among {devices} devices"
-            )
+            raise ValueError(f"{field}: {array.shape[0]} does not divide among {devices} devices")
         rows = array.shape[0] // devices
         return jax.lax.dynamic_slice_in_dim(array, jax.lax.axis_index(axis_name) * rows, rows)
 

@@ -122,6 +122,9 @@ _DISCRIMINATOR = {
 # Public ports take 500 steps; longer is not better: experts that are too alike share.
 _INITIALIZATION = {
     "steps": Field(200, at_least(0), "steps at most, in which experts learn to leave images alone"),
+    "images": Field(
+        0, at_least(0), "images of a step, which all experts get; 0: as many as batch_size"
+    ),
     "threshold": Field(
         0.002, at_least(0), "mean squared error; it ends once every expert's is below"
     ),

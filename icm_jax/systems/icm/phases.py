@@ -77,8 +77,10 @@ def _initialize(
 ) -> tuple[State, Metrics]:
     """Every expert learns to reproduce the same transformed images."""
     config, images, model, axis_name = setting
-    batch = images.draw(data, key, config.batch_size), _experts_keys(key, config.batch_size)
-    images, keys = collectives.share(batch, axis_name)
+    size = config.initialization.images
+    count, field = (size, "initialization.images") if size else (config.batch_size, "batch_size")
+    batch = images.draw(data, key, count), _experts_keys(key, count)
+    images, keys = collectives.share(batch, axis_name, field)
     schedule = Schedule(config.experts.momentum)
     return reproduction_step(model, state, Pairs(images, images, keys), schedule, axis_name)
 

@@ -6,6 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from systems.icm import tiny
 
 from icm_jax import classification, mechanisms
@@ -68,6 +69,35 @@ def test_initialization_ends_below_its_threshold():
     config.initialization.threshold = 0.25
     initialization, _ = tiny.build_icm(config, tiny.splits()).phases
     assert initialization.stop_below == ("reproduction_error", 0.25)
+
+
+def initialize(images, axis_name=None):
+    """A first step of initialization: its state before, and the step, which takes the state."""
+    config = tiny.icm()
+    config.initialization.images = images
+    system = tiny.build_icm(config, tiny.splits(), axis_name)
+    data, step = jax.tree.map(jnp.asarray, system.given), system.phases[0].step
+    return jax.jit(system.init)(jax.random.key(0)), lambda state: step(state, data, KEY)
+
+
+def test_initialization_learns_from_as_many_images_as_the_config_says():
+    errors = {}
+    for count in (0, 8, 2):
+        state, step = initialize(count)
+        errors[count] = np.asarray(jax.jit(step)(state)[1]["reproduction_error"].total)
+    config = tiny.icm()
+    data = jax.tree.map(jnp.asarray, tiny.build_icm(config, tiny.splits()).given)
+    two = build_images(config, tiny.splits()).draw(data, KEY, 2)
+    made, _ = jax.jit(make_model(config).scoring_pass)(state.experts.params, two)
+    np.testing.assert_allclose(errors[2], jnp.square(made.outputs - two[None]).mean((1, 2, 3, 4)), 1e-5)
+    np.testing.assert_array_equal(errors[0], errors[8])  # all of a batch
+    assert np.abs(errors[2] - errors[8]).min() > 1e-4
+
+
+def test_too_few_images_for_the_devices_are_refused():
+    state, step = initialize(2, "devices")
+    with pytest.raises(ValueError, match="initialization.images: 2 does not divide among 4"):
+        jax.eval_shape(jax.vmap(step, None, axis_size=4, axis_name="devices"), state)
 
 
 def test_either_network_has_its_own_learning_rate_and_both_compute_as_told():
