@@ -28,6 +28,7 @@ _VARIANTS = {
         "losses": {"adversarial": "least_squares"},
         "optimizer": {"discriminator": 2e-4},
     },
+    "constant rates": {"optimizer": {"decay": 0.0}},
     "last weights": {"generator": {"average": 0.0}},
     "published": {
         name: _PUBLISHED[name] for name in ("generator", "discriminator", "losses", "optimizer")

@@ -39,7 +39,13 @@ def get_config(form: str = "full") -> ConfigDict:
         return {"kind": "transfer", "data": data, "images": 300, "group_by": ""}
 
     examinations = {
-        "detection": {"kind": "detection", "detector": "", "non_faces": "", "images": 300},
+        "detection": {
+            "kind": "detection",
+            "detector": "",
+            "non_faces": "",
+            "images": 300,
+            "left": 0.95,
+        },
         "orl": transfer(name="orl"),
         "yale": transfer(source="faces", name="yale"),
     }

@@ -19,7 +19,7 @@ FILES = sorted((Path(__file__).parents[2] / "configs" / "study").glob("*.py"))
 SETTINGS = {
     "bins": {"kind"},
     "composition": {"kind", "images", "limit", "width"},
-    "detection": {"kind", "detector", "non_faces", "images"},
+    "detection": {"kind", "detector", "non_faces", "images", "left"},
     "diagnosis": {"kind", "own", "data", "images", "unknown"},
     "few": {"kind", "images", "counts", "steps", "new", "new_steps", "mechanism"},
     "forgetting": {"kind", "images", "steps", "more", "filters", "away", "gone"},

@@ -89,7 +89,9 @@ def test_initialization_learns_from_as_many_images_as_the_config_says():
     data = jax.tree.map(jnp.asarray, tiny.build_icm(config, tiny.splits()).given)
     two = build_images(config, tiny.splits()).draw(data, KEY, 2)
     made, _ = jax.jit(make_model(config).scoring_pass)(state.experts.params, two)
-    np.testing.assert_allclose(errors[2], jnp.square(made.outputs - two[None]).mean((1, 2, 3, 4)), 1e-5)
+    np.testing.assert_allclose(
+        errors[2], jnp.square(made.outputs - two[None]).mean((1, 2, 3, 4)), 1e-5
+    )
     np.testing.assert_array_equal(errors[0], errors[8])  # all of a batch
     assert np.abs(errors[2] - errors[8]).min() > 1e-4
 

@@ -20,13 +20,13 @@ from ml_collections import ConfigDict
 from icm_jax import data, mechanisms, paths, streams
 from icm_jax.config import from_workdir
 from icm_jax.data import own
-from icm_jax.schema import Field, Schema, any_text, at_least, check_settings, one_of
+from icm_jax.schema import Field, Schema, any_text, at_least, check_settings, one_of, share
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
 from icm_jax.systems.icm.examinations.figures import draw_dots
 from icm_jax.systems.icm.examinations.robustness import restore_all
-from icm_jax.systems.icm.examinations.trained import made_good
+from icm_jax.systems.icm.examinations.trained import CALIBRATION, known_canonical, made_good
 from icm_jax.training.workdir import plain
 
 SETTINGS = Schema(
@@ -35,10 +35,14 @@ SETTINGS = Schema(
         "detector": Field("", any_text(), "file that --mode=export of a detector wrote"),
         "non_faces": Field("", any_text(), "folder, zip or .npz of images without faces; '': none"),
         "images": Field(300, at_least(1), "under each mechanism, and as many clean"),
+        "left": Field(
+            0.95, share(), "of canonical training images that are to be left, when calibrated"
+        ),
     }
 )
-# What the detector is shown: the changed image, what the winner makes, that or the image left.
-WAYS = ("bare", "experts", "or left")
+# What the detector is shown: the changed image, what the winner makes, that or the image left, by
+# the plain rule and calibrated.
+WAYS = ("bare", "experts", "or left", "calibrated")
 # images float32 [B, H, W, C] -> columns [B] by name
 Detect = Callable[[jax.Array], Mapping[str, jax.Array]]
 
@@ -63,7 +67,10 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     check_settings(settings, SETTINGS)
     config, restorer = from_workdir(workdir), restore.load(workdir)
     detect = load_detector(settings.detector, restorer.padded_shape[-1])
-    test = data.restrict(data.load(config.data), config.data.labels).test
+    splits = data.load(config.data)
+    canonical = known_canonical(config, splits)[:CALIBRATION]
+    restorer = restorer.calibrate(canonical, settings.left)
+    test = data.restrict(splits, config.data.labels).test
     faces = restorer.fitted(test.images, "data")
     names = [mechanisms.label(spec) for spec in config.mechanisms]
     bank = [mechanisms.build(spec) for spec in config.mechanisms]
@@ -74,7 +81,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
 
     def ask(changed, case, which):
         del case, which
-        return ask_detector(detect, lambda images: restore_all(restorer, images)[:2], changed)
+        return ask_detector(detect, lambda images: restore_all(restorer, images)[:3], changed)
 
     answers = ask_cases(ask, bank, cases, faces, key, "detection")
     if settings.non_faces:
@@ -128,14 +135,15 @@ def load_detector(path: str, channels: int) -> Detect:
 
 def ask_detector(
     detect: Detect,
-    restore: Callable[[jax.Array], tuple[np.ndarray, np.ndarray]],
+    restore: Callable[[jax.Array], Sequence[np.ndarray]],
     changed: jax.Array,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Whether images are taken for faces, bool `[B, 3]` by `WAYS`, and `epistemic` likewise.
+    """Whether images are taken for faces, bool `[B, 4]` by `WAYS`, and `epistemic` likewise.
 
     Args:
       detect: the detector.
-      restore: what the winner makes, and what is made where the untouched image competes too.
+      restore: what the winner makes, and what is made where the untouched image competes too, by
+        the plain rule and calibrated.
       changed: float32 `[B, H, W, C]` in [0, 1].
     """
     chex.assert_rank(changed, 4)
@@ -208,7 +216,12 @@ def _mean(values: Sequence[float | None]) -> float:
 
 def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     """Draws how often faces are found, mechanism by mechanism."""
-    labels = {"bare": "detector alone", "experts": "with experts", "or left": "or left"}
+    labels = {
+        "bare": "detector alone",
+        "experts": "with experts",
+        "or left": "or left",
+        "calibrated": "or left, calibrated",
+    }
     series = {
         label: np.array([[case["found"][way] for case in run["cases"]] for run in found])
         for way, label in labels.items()

@@ -24,12 +24,12 @@ def file(tmp_path_factory):
 def test_what_the_detector_says_of_changed_and_restored_images():
     def restore(images):
         won = 1 - np.asarray(images)
-        return won, np.asarray(images)
+        return won, np.asarray(images), won
 
     changed = jnp.array([0.2, 0.9])[:, None, None, None]
     found, epistemic = detection.ask_detector(detect, restore, changed)
-    assert found.tolist() == [[False, True, False], [True, False, True]]
-    np.testing.assert_allclose(epistemic, [[0.8, 0.2, 0.8], [0.1, 0.9, 0.1]], rtol=1e-6)
+    assert found.tolist() == [[False, True, False, True], [True, False, True, False]]
+    np.testing.assert_allclose(epistemic, [[0.8, 0.2] * 2, [0.1, 0.9] * 2], rtol=1e-6)
     only = lambda images: {"prediction": images.mean(axis=(1, 2, 3))}  # noqa: E731
     assert np.isnan(detection.ask_detector(only, restore, changed)[1]).all()
 
@@ -50,8 +50,8 @@ def test_a_detector_is_read_from_a_file_and_images_are_resized(file):
 def test_what_is_made_good():
     cases = [Case("clean", "clean", -1, -1, 2), Case("known", "invert", 0, -1, 2)]
     answers = [
-        (np.array([[1, 1, 1], [1, 0, 1]]), np.full((2, 3), 0.25)),
-        (np.array([[0, 1, 1], [0, 1, 0]]), np.full((2, 3), np.nan)),
+        (np.array([[1, 1, 1, 1], [1, 0, 1, 1]]), np.full((2, 4), 0.25)),
+        (np.array([[0, 1, 1, 1], [0, 1, 0, 1]]), np.full((2, 4), np.nan)),
     ]
     rows = [detection._said(case, *answer) for case, answer in zip(cases, answers, strict=True)]
     numbers = detection.numbers({"seed": 0, "cases": rows})
@@ -59,18 +59,21 @@ def test_what_is_made_good():
     assert numbers["fraction made good, experts"] == 1
     assert numbers["fraction made good, or left"] == 0.5
     (_, known) = detection.tables([{"cases": rows}])["cases"][1]
-    assert known[:4] == ["invert", 0, 1, 0.5] and np.isnan(known[4])
+    assert numbers["fraction made good, calibrated"] == 1
+    assert known[:5] == ["invert", 0, 1, 0.5, 1] and np.isnan(known[5])
 
 
 def test_a_finished_run_is_examined(folder_run, file, tmp_path):
     settings = detection.SETTINGS.defaults()
     np.savez(tmp_path / "others.npz", images=np.full((3, 20, 20, 1), 255, np.uint8))
     settings.update({"detector": str(file), "non_faces": str(tmp_path / "others.npz")})
-    settings.images = 4
+    settings.images, settings.left = 4, 1.0
     found = detection.examine(folder_run[0], settings)
     assert [case["name"] for case in found["cases"]] == [
         *("clean", "translate_right", "invert", "no face")
     ]
     assert found["cases"][-1]["found"]["bare"] == 1  # all white
+    clean = found["cases"][0]["epistemic"]
+    assert clean["or left"] == clean["experts"] < clean["calibrated"]  # more of it is left
     (figure,) = detection.figures([found]).values()
     figure.canvas.draw()
