@@ -3,8 +3,9 @@
     python launch.py --config=configs/mnist.py
     python launch.py --config=configs/mnist.py:paper
 
-Expect 10 of 10 mechanisms identified, now and then 9, and some 97.5 % accuracy on restored digits of
-the first (docs/icm_results.md); the second has the paper's values of all fields that depart from it.
+Expect 10 of 10 mechanisms identified, now and then 9, and some 97.5 % accuracy on restored digits
+of the first (docs/icm_results.md); the second has the paper's values of all fields that depart
+from it.
 
 Parascandolo et al. 2018, Learning Independent Causal Mechanisms.
 """
