@@ -136,11 +136,9 @@ def _losers_order(config: ConfigDict, key: jax.Array, axis_name: str | None) -> 
     blocks = config.discriminator.losers
     if not blocks:
         return None
-    if blocks % (devices := collectives.size(axis_name)):
-        raise ValueError(f"discriminator.losers: {blocks} does not divide among {devices} devices")
     shape = blocks, config.batch_size // blocks, config.experts.count
     order = jax.random.uniform(jax.random.fold_in(key, StepStream.LOSERS), shape)
-    return collectives.share(order, axis_name)
+    return collectives.share(order, axis_name, "discriminator.losers")
 
 
 def _experts_keys(key: jax.Array, batch: int) -> jax.Array:

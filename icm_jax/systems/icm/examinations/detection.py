@@ -20,13 +20,13 @@ from ml_collections import ConfigDict
 from icm_jax import data, mechanisms, paths, streams
 from icm_jax.config import from_workdir
 from icm_jax.data import own
-from icm_jax.schema import Field, Schema, any_text, at_least, check_settings, one_of, share
+from icm_jax.schema import Field, Schema, any_text, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
 from icm_jax.systems.icm.examinations.figures import draw_dots
 from icm_jax.systems.icm.examinations.robustness import restore_all
-from icm_jax.systems.icm.examinations.trained import CALIBRATION, known_canonical, made_good
+from icm_jax.systems.icm.examinations.trained import LEFT_SHARE, calibrate, made_good
 from icm_jax.training.workdir import plain
 
 SETTINGS = Schema(
@@ -35,9 +35,7 @@ SETTINGS = Schema(
         "detector": Field("", any_text(), "file that --mode=export of a detector wrote"),
         "non_faces": Field("", any_text(), "folder, zip or .npz of images without faces; '': none"),
         "images": Field(300, at_least(1), "under each mechanism, and as many clean"),
-        "left": Field(
-            0.95, share(), "of canonical training images that are to be left, when calibrated"
-        ),
+        "left": LEFT_SHARE,
     }
 )
 # What the detector is shown: the changed image, what the winner makes, that or the image left, by
@@ -68,8 +66,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     config, restorer = from_workdir(workdir), restore.load(workdir)
     detect = load_detector(settings.detector, restorer.padded_shape[-1])
     splits = data.load(config.data)
-    canonical = known_canonical(config, splits)[:CALIBRATION]
-    restorer = restorer.calibrate(canonical, settings.left)
+    restorer = calibrate(restorer, config, splits, settings.left)
     test = data.restrict(splits, config.data.labels).test
     faces = restorer.fitted(test.images, "data")
     names = [mechanisms.label(spec) for spec in config.mechanisms]

@@ -19,14 +19,14 @@ from ml_collections import ConfigDict
 
 from icm_jax import data, mechanisms, streams
 from icm_jax.config import from_workdir
-from icm_jax.schema import Field, Schema, at_least, check_settings, one_of, share
+from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import diagnosis, restore
 from icm_jax.systems.icm.diagnosis import LEFT
 from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
 from icm_jax.systems.icm.examinations.figures import draw_dots
 from icm_jax.systems.icm.examinations.rivals import train_augmented, train_oracle
-from icm_jax.systems.icm.examinations.trained import CALIBRATION, known_canonical, made_good
+from icm_jax.systems.icm.examinations.trained import LEFT_SHARE, calibrate, made_good
 from icm_jax.training.workdir import plain
 
 _SPECS = ("a tuple of names, or dicts of a name and settings", lambda value: True)
@@ -40,9 +40,7 @@ SETTINGS = Schema(
         "stronger": Field((), _SPECS, "mechanisms like the run's, but stronger"),
         "unknown": Field(mechanisms.CORRUPTIONS, _SPECS, "mechanisms that no expert knows"),
         "pairs": Field(50, at_least(0), "test images under each pair of mechanisms; 0: none"),
-        "left": Field(
-            0.95, share(), "of canonical training images that are to be left, when calibrated"
-        ),
+        "left": LEFT_SHARE,
         "augmented_steps": Field(
             2400, at_least(0), "steps of a classifier with the mechanisms as augmentation; 0: none"
         ),
@@ -104,8 +102,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     splits = data.load(config.data)
     test = data.restrict(splits, config.data.labels).test
     images = restorer.fitted(test.images, "data")
-    canonical = known_canonical(config, splits)[:CALIBRATION]
-    restorer = restorer.calibrate(canonical, settings.left)
+    restorer = calibrate(restorer, config, splits, settings.left)
     specs = [*config.mechanisms, *settings.weaker, *settings.stronger, *settings.unknown]
     mechanisms.check(specs, images.shape[1:])
     augmented = oracle = None

@@ -24,7 +24,7 @@ from icm_jax.systems.icm import diagnosis, restore
 from icm_jax.systems.icm.diagnosis import UNTOUCHED
 from icm_jax.systems.icm.examinations import transfer
 from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
-from icm_jax.systems.icm.examinations.trained import CALIBRATION, known_canonical
+from icm_jax.systems.icm.examinations.trained import LEFT_SHARE, calibrate
 from icm_jax.training.workdir import plain
 
 SETTINGS = Schema(
@@ -93,8 +93,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     bank = [mechanisms.build(spec) for spec in specs]
     key = streams.of_seed(config.seed, SeedStream.DIAGNOSIS)
     answers = ask_cases(ask, bank, cases, images, key, "diagnosis")
-    canonical = known_canonical(config, data.load(config.data))[:CALIBRATION]
-    lead = restorer.calibrate(canonical).lead
+    lead = calibrate(restorer, config, data.load(config.data), LEFT_SHARE.default).lead
     return plain({"seed": config.seed, "images": count, **summarize(answers, cases, lead)})
 
 

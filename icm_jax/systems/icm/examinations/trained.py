@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from icm_jax import data, mechanisms, paths, streams, training
 from icm_jax.config import digest, to_dict
 from icm_jax.data import Splits
+from icm_jax.schema import Field, share
 from icm_jax.streams import SeedStream
 from icm_jax.system import Evaluation, PyTree, System
 from icm_jax.systems.icm import restore
@@ -25,7 +26,11 @@ from icm_jax.systems.icm.specialization import identified, win_matrix
 from icm_jax.training import finished
 from icm_jax.training.workdir import read_json
 
-CALIBRATION = 1000  # canonical images that a lead is measured on
+_CALIBRATION = 1000  # canonical images that a lead is measured on
+# What a lead is measured for; a setting of examinations.
+LEFT_SHARE = Field(
+    0.95, share(), "of canonical training images that are to be left, when calibrated"
+)
 
 
 def train_part(workdir: str | os.PathLike, name: str, system: System, config: ConfigDict) -> PyTree:
@@ -132,6 +137,18 @@ def known_canonical(config: ConfigDict, splits: Splits) -> np.ndarray:
     pool = data.halve(splits.train, config.seed, config.data.labels)[0]
     images = splits.train.images[np.asarray(pool.index)[: int(pool.count)]]
     return np.asarray(data.pad(images, config.data.pad)) if config.data.pad else images
+
+
+def calibrate(restorer: Restorer, config: ConfigDict, splits: Splits, left: float) -> Restorer:
+    """A run's model with the lead at which a share `left` of its canonical images is left.
+
+    Args:
+      restorer: of the run.
+      config: likewise.
+      splits: its data.
+      left: see `LEFT_SHARE`.
+    """
+    return restorer.calibrate(known_canonical(config, splits)[:_CALIBRATION], left)
 
 
 def ask_judge(
