@@ -172,6 +172,15 @@ def small(importing="", running="pass", stdout=subprocess.PIPE, **variables):
     )
 
 
+@pytest.fixture
+def heard():
+    """SIGINT reaches programs that are begun, as it does not from a job in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("when", ["importing", "running"])
 def test_ctrl_c_leaves_no_traceback(when):
     process = small(**{when: "print('in', flush=True); import time; time.sleep(60)"})

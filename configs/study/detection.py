@@ -10,8 +10,10 @@
 
 The detector never saw a changed face, and the experts never saw a detector. What it takes for a
 face, and its epistemic uncertainty, before and after; of images without faces too, which experts
-must not make faces of. The same runs then meet the ORL faces and, with
-`--config.examinations.yale.data.dir=yalefaces`, those of Yale.
+must not make faces of. The same runs then meet the ORL faces and those of Yale: whether the right
+expert wins there, `orl` and, with `--config.examinations.yale.data.dir=yalefaces`, `yale`, and what
+the detector says, `detection_orl` and `detection_yale`, which are given the same files. What has no
+file is left out.
 """
 
 from ml_collections import ConfigDict
@@ -34,20 +36,30 @@ def get_config(form: str = "full") -> ConfigDict:
     if form == "short":
         base.competition.steps = 600
 
-    def transfer(**changes):
-        data = default_config("icm").data.to_dict() | {"size": base.data.size} | changes
-        return {"kind": "transfer", "data": data, "images": 300, "group_by": ""}
+    def data(changes):
+        return default_config("icm").data.to_dict() | {"size": base.data.size} | changes
 
-    examinations = {
-        "detection": {
+    def transfer(changes):
+        return {"kind": "transfer", "data": data(changes), "images": 300, "group_by": ""}
+
+    def detection(own, changes):
+        return {
             "kind": "detection",
             "detector": "",
             "non_faces": "",
+            "own": own,
+            "data": data(changes),
             "images": 300,
             "left": 0.95,
-        },
-        "orl": transfer(name="orl"),
-        "yale": transfer(source="faces", name="yale"),
+        }
+
+    orl, yale = {"name": "orl"}, {"source": "faces", "name": "yale"}
+    examinations = {
+        "detection": detection(True, {}),
+        "orl": transfer(orl),
+        "yale": transfer(yale),
+        "detection_orl": detection(False, orl),
+        "detection_yale": detection(False, yale),
     }
     question = "Does a detector find masked, dark or inverted faces with experts before it?"
     seeds = {"full": 3, "short": 1}[form]

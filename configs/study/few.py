@@ -5,8 +5,8 @@
 
 Ten experts compete for 30, 100, 300 or 3,000 images of each of ten mechanisms; an oracle is given
 as many true pairs of each. Then one new expert beside ten finished ones, which are frozen, learns
-an eleventh mechanism, a turn by 60 degrees, from 10, 30 or 100 images. All of it is trained once
-for a run of configs/study/seeds.py, in its folder `examined`.
+an eleventh mechanism, an exposure 2.5 stops too low, from 10, 30 or 100 images. All of it is
+trained once for a run of configs/study/seeds.py, in its folder `examined`.
 """
 
 from ml_collections import ConfigDict
@@ -23,7 +23,7 @@ def get_config(form: str = "full") -> ConfigDict:
         "steps": 600 if form == "short" else 1000,
         "new": (10, 30, 100),
         "new_steps": 300,
-        "mechanism": ({"name": "rotate", "degrees": 60.0},),
+        "mechanism": ({"name": "exposure", "stops": -2.5},),
     }
     question = "How few transformed images do experts need, and how few of a new mechanism?"
     return study("few", question, form, {"defaults": {}}, examinations={"few": examination})

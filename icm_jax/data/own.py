@@ -70,6 +70,14 @@ def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
     return images
 
 
+def as_grey(images: np.ndarray) -> np.ndarray:
+    """uint8 `[N, H, W, 3]` as `[N, H, W, 1]`, by the luma of ITU-R BT.601; others as they are."""
+    if images.shape[-1] != 3:
+        return images
+    luma = images @ np.array([0.299, 0.587, 0.114], np.float32)
+    return np.round(luma).astype(np.uint8)[..., None]
+
+
 def as_batch(images: np.ndarray, name: str) -> np.ndarray:
     """Images `[N, H, W]` or `[N, H, W, C]` as `[N, H, W, C]`.
 

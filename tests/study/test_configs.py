@@ -19,7 +19,7 @@ FILES = sorted((Path(__file__).parents[2] / "configs" / "study").glob("*.py"))
 SETTINGS = {
     "bins": {"kind"},
     "composition": {"kind", "images", "limit", "width"},
-    "detection": {"kind", "detector", "non_faces", "images", "left"},
+    "detection": {"kind", "detector", "non_faces", "own", "data", "images", "left"},
     "diagnosis": {"kind", "own", "data", "images", "unknown"},
     "few": {"kind", "images", "counts", "steps", "new", "new_steps", "mechanism"},
     "forgetting": {"kind", "images", "steps", "more", "filters", "away", "gone"},
@@ -93,7 +93,7 @@ SHORTER = {
         "gan_recipe.steps": (50_000, 20),
     },
 }
-SHORTER["detection"] = {"competition.steps": (1200, 600)}
+SHORTER["detection"] = SHORTER["faces_transfer"] = {"competition.steps": (1200, 600)}
 # The variants of the short form of a study, where it has not all.
 FEWER = {
     "risk_regression": {"diabetes"},

@@ -25,6 +25,7 @@ from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
 from icm_jax.systems.icm.examinations.figures import draw_dots
+from icm_jax.systems.icm.examinations.images import DATA, OWN, load_own_or_other
 from icm_jax.systems.icm.examinations.robustness import restore_all
 from icm_jax.systems.icm.examinations.trained import LEFT_SHARE, calibrate, made_good
 from icm_jax.training.workdir import plain
@@ -34,6 +35,8 @@ SETTINGS = Schema(
         "kind": Field("detection", one_of(("detection",)), "the examination"),
         "detector": Field("", any_text(), "file that --mode=export of a detector wrote"),
         "non_faces": Field("", any_text(), "folder, zip or .npz of images without faces; '': none"),
+        "own": OWN,
+        "data": DATA,
         "images": Field(300, at_least(1), "under each mechanism, and as many clean"),
         "left": LEFT_SHARE,
     }
@@ -49,7 +52,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     """Measures how often faces are found, clean, changed and restored.
 
     Args:
-      workdir: of a run on faces, one seed; its test images are asked about.
+      workdir: of a run on faces, one seed.
       settings: see `SETTINGS`.
 
     Returns:
@@ -65,10 +68,8 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     check_settings(settings, SETTINGS)
     config, restorer = from_workdir(workdir), restore.load(workdir)
     detect = load_detector(settings.detector, restorer.padded_shape[-1])
-    splits = data.load(config.data)
-    restorer = calibrate(restorer, config, splits, settings.left)
-    test = data.restrict(splits, config.data.labels).test
-    faces = restorer.fitted(test.images, "data")
+    restorer = calibrate(restorer, config, data.load(config.data), settings.left)
+    faces = load_own_or_other(config, settings, restorer)
     names = [mechanisms.label(spec) for spec in config.mechanisms]
     bank = [mechanisms.build(spec) for spec in config.mechanisms]
     count = min(settings.images, len(faces))

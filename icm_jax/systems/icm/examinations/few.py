@@ -49,7 +49,7 @@ SETTINGS = Schema(
         "new": Field((10, 30, 100), _COUNTS, "images of a mechanism that is new to a run"),
         "new_steps": Field(300, at_least(0), "steps in which one new expert learns it"),
         "mechanism": Field(
-            ({"name": "rotate", "degrees": 60.0},),
+            ({"name": "exposure", "stops": -2.5},),
             ("a tuple of one name, or dict of a name and settings", lambda v: len(v) == 1),
             "the one that is new",
         ),

@@ -18,22 +18,20 @@ from icm_jax import data, mechanisms, streams
 from icm_jax.config import from_workdir
 from icm_jax.evaluation import metrics, ranking
 from icm_jax.report import lines
-from icm_jax.schema import Field, Schema, at_least, check_settings, one_of, switch
+from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import diagnosis, restore
 from icm_jax.systems.icm.diagnosis import UNTOUCHED
-from icm_jax.systems.icm.examinations import transfer
 from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
+from icm_jax.systems.icm.examinations.images import DATA, OWN, load_own_or_other
 from icm_jax.systems.icm.examinations.trained import LEFT_SHARE, calibrate
 from icm_jax.training.workdir import plain
 
 SETTINGS = Schema(
     {
         "kind": Field("diagnosis", one_of(("diagnosis",)), "the examination"),
-        "own": Field(
-            True, switch(), "test images of the run; False: images of both splits of `data`"
-        ),
-        "data": transfer.SETTINGS.fields["data"],
+        "own": OWN,
+        "data": DATA,
         "images": Field(500, at_least(2), "under each mechanism, and as many clean ones"),
         "unknown": Field(
             mechanisms.CORRUPTIONS,
@@ -80,7 +78,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     """
     check_settings(settings, SETTINGS)
     config, restorer = from_workdir(workdir), restore.load(workdir)
-    images = _load(config, settings, restorer)
+    images = load_own_or_other(config, settings, restorer)
     count = min(settings.images, len(images))
     groups = {"known": config.mechanisms, "unknown": settings.unknown}
     specs = [spec for of in groups.values() for spec in of]
@@ -266,12 +264,3 @@ def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
         )
     title = "How often a diagnosis is right, by its confidence"
     return {"calibration": lines.curves(series, title, "accuracy", xlabel="confidence")}
-
-
-def _load(config: ConfigDict, settings: ConfigDict, restorer: restore.Restorer) -> np.ndarray:
-    """Images float32 `[N, H, W, C]` in [0, 1]."""
-    if settings.own:
-        test = data.restrict(data.load(config.data), config.data.labels).test
-        return restorer.fitted(test.images, "data")
-    wanted = ConfigDict({**settings, "group_by": ""})
-    return transfer.load_images(wanted, restorer)[0]

@@ -6,7 +6,6 @@ After Parascandolo et al. 2018, where experts of digits restore characters of Om
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import jax
@@ -14,15 +13,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
-from icm_jax import data, mechanisms, paths, streams
+from icm_jax import mechanisms, paths, streams
 from icm_jax.chunks import in_chunks
 from icm_jax.config import from_workdir
-from icm_jax.data import own
 from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import restore
-from icm_jax.systems.icm.config import SCHEMAS
 from icm_jax.systems.icm.examinations.figures import draw_dots, draw_samples
+from icm_jax.systems.icm.examinations.images import DATA, GROUP_BY, load_images
 from icm_jax.systems.icm.restoration import psnr
 from icm_jax.systems.icm.specialization import own_expert, win_matrix
 from icm_jax.training.workdir import plain, read_json
@@ -32,17 +30,13 @@ Table = tuple[list[str], list[list[str | float]]]
 SETTINGS = Schema(
     {
         "kind": Field("transfer", one_of(("transfer",)), "the examination"),
-        "data": SCHEMAS["icm"].fields["data"],
+        "data": DATA,
         "images": Field(
             3000,
             at_least(0),
             "how many of both splits of these data, evenly of all groups and classes; 0: all",
         ),
-        "group_by": Field(
-            "",
-            one_of(("", "alphabet")),
-            "alphabet: groups are the folders that the folders of classes lie in; '': no groups",
-        ),
+        "group_by": GROUP_BY,
     }
 )
 _ENOUGH = 0.95  # of its mechanism's images an expert that transfers wins
@@ -86,7 +80,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     """
     check_settings(settings, SETTINGS)
     config, restorer = from_workdir(workdir), restore.load(workdir)
-    images, groups = load_images(settings, restorer)
+    images, groups = load_images(settings.data, settings.images, restorer, settings.group_by)
     wins = np.asarray(
         read_json(paths.local(workdir, "workdir") / "summary.json")["specialization"]["wins"]
     )
@@ -257,29 +251,3 @@ def _mean(values: np.ndarray) -> float:
     """The mean of what is known; nan where nothing is."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")
-
-
-def load_images(
-    settings: ConfigDict, restorer: restore.Restorer
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Images float32 `[N, H, W, C]` that fit a run, and the group `[N]` of each, if any."""
-    splits = data.restrict(data.load(settings.data), settings.data.labels)
-    # Experts saw neither split, and the tenth of a folder would be few.
-    labels = np.concatenate([split.labels for split in splits])
-    images = np.concatenate([split.images for split in splits])
-    groups = None
-    if settings.group_by == "alphabet":
-        classes = [text for split in splits for text in split.attributes.get("class", ())]
-        groups = np.array([PurePosixPath(text).parent.name for text in classes])
-        if len(groups) < len(labels) or "" in groups:
-            raise ValueError(
-                "group_by: 'alphabet' needs data.source 'folder' and classes that lie in folders, "
-                "such as Greek/character03"
-            )
-    chosen = data.evenly(labels, settings.images, groups)
-    images = images[chosen]
-    if settings.data.pad:
-        images = np.asarray(data.pad(images, settings.data.pad))
-    images = own.with_channels(images, restorer.shape[-1])
-    images = restorer.fitted(images, "data.size and data.pad")
-    return images, None if groups is None else groups[chosen]

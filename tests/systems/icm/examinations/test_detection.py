@@ -1,6 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from icm_jax import exported
 from icm_jax.systems.icm.examinations import detection
@@ -77,3 +78,18 @@ def test_a_finished_run_is_examined(folder_run, file, tmp_path):
     assert clean["or left"] == clean["experts"] < clean["calibrated"]  # more of it is left
     (figure,) = detection.figures([found]).values()
     figure.canvas.draw()
+
+
+def test_faces_of_other_data_are_asked_about(folder_run, file, tmp_path):
+    for name, level in {"dark": 0, "light": 255}.items():
+        (tmp_path / name).mkdir()
+        for i in range(2):
+            Image.new("L", (12, 12), level).save(tmp_path / name / f"{i}.png")
+    settings = detection.SETTINGS.defaults()
+    settings.update({"detector": str(file), "own": False, "images": 4})
+    settings.data.update({"source": "folder", "dir": str(tmp_path)})
+    found = detection.examine(folder_run[0], settings)
+    by_name = {case["name"]: case["found"]["bare"] for case in found["cases"]}
+    # Two of four are white; inverted it is the other two.
+    assert by_name["clean"] == by_name["invert"] == 0.5
+    assert found["images"] == 4

@@ -9,6 +9,7 @@ from PIL import Image
 from icm_jax.schema import check_settings
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.examinations import transfer
+from icm_jax.systems.icm.examinations.images import load_images
 
 # Images [2, 1, 1] whose upper pixel mechanism 0 raises, and whose lower pixel mechanism 1 does.
 BANK = [functools.partial(lambda key, x, k: x.at[k].add(0.5), k=k) for k in range(2)]
@@ -134,6 +135,19 @@ def test_padding_of_the_data_makes_up_for_a_smaller_size(folder_run, letters):
     found = transfer.examine(folder_run[0], settings(letters, size=8, pad=12))
     original = np.array(found["samples"]["original"])
     assert not original[:, :2].any() and original[:, 2:10].any()
+
+
+def test_coloured_images_become_grey_for_a_run_on_grey_ones(folder_run, tmp_path):
+    colours = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
+    for name, colour in colours.items():
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (12, 12), colour).save(tmp_path / name / "a.png")
+        Image.new("RGB", (12, 12), colour).save(tmp_path / name / "b.png")
+    made = settings(tmp_path)
+    shown, _ = load_images(made.data, 0, restore.load(folder_run[0]))
+    assert shown.shape == (6, 12, 12, 1)
+    # 255 times 0.114, 0.299 and 0.587, the weights of blue, red and green.
+    assert np.unique(np.round(255 * shown)).tolist() == [29, 76, 150]
 
 
 @pytest.mark.parametrize(
