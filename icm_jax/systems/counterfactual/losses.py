@@ -50,6 +50,12 @@ ADVERSARIAL = {
         real=functools.partial(least_squares, target=1.0),
         made=functools.partial(least_squares, target=0.0),
     ),
+    # Of logits (Goodfellow et al. 2014, with -log D for the generator).
+    "cross_entropy": Adversarial(
+        fooling=lambda scores: jax.nn.softplus(-scores),
+        real=lambda scores: jax.nn.softplus(-scores),
+        made=jax.nn.softplus,
+    ),
 }
 
 

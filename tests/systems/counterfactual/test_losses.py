@@ -26,6 +26,15 @@ def test_least_squares_of_both_players():
     np.testing.assert_allclose(adversarial.made(scores), [4, 0.25, 9])
 
 
+def test_cross_entropies_of_both_players():
+    chance = np.array([0.75, 0.5, 0.1])
+    scores = jnp.array(np.log(chance / (1 - chance)))
+    adversarial = losses.ADVERSARIAL["cross_entropy"]
+    for loss in (adversarial.real, adversarial.fooling):
+        np.testing.assert_allclose(loss(scores), -np.log(chance), rtol=1e-6)
+    np.testing.assert_allclose(adversarial.made(scores), -np.log(1 - chance), rtol=1e-5)
+
+
 def test_mask_entropy_is_in_bits():
     masks = jnp.array([[0.5, 0.5], [0.25, 0.5], [1e-4, 0.9999]]).reshape(3, 1, 2, 1)
     # Of a quarter: 1/4 log2 4 + 3/4 log2 4/3 = 2 - 3/4 log2 3. Of 0.0001 and 0.9999: nearly 0.

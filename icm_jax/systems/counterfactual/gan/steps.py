@@ -1,13 +1,11 @@
 """A conditional GAN in training: its state and its step."""
 
-import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 from ml_collections import ConfigDict
 
 from icm_jax import collectives
@@ -15,11 +13,14 @@ from icm_jax.networks.compute import Compute
 from icm_jax.supervised import Learner, descend, make_learner
 from icm_jax.system import Mean, Metrics, PyTree
 from icm_jax.systems.counterfactual.biased import BiasedData, take_images
+from icm_jax.systems.counterfactual.discriminate import Labelled, Rule, update_discriminator
 from icm_jax.systems.counterfactual.generation.state import make_discriminator, make_optimizers
+from icm_jax.systems.counterfactual.losses import ADVERSARIAL
 from icm_jax.systems.counterfactual.networks.dcgan import Dcgan
 from icm_jax.systems.counterfactual.networks.discriminators import score_in_training
 
 Data = Mapping[str, Any]
+_ADVERSARIAL = ADVERSARIAL["cross_entropy"]
 
 
 class State(NamedTuple):
@@ -90,7 +91,14 @@ def step(
     keys = [collectives.own_key(key, gan.axis_name) for key in keys]
     batch = _draw(gan, biased, data, draw_key)
     generator, fake, fooled = _learn_to_make(gan, state, batch, keys[0])
-    discriminator, told = _learn_to_tell(gan, state.discriminator, batch, fake, keys[1])
+    _, optimizer = make_optimizers(gan.config.optimizer, gan.config.steps)
+    discriminator, told = update_discriminator(
+        Rule(gan.discriminator, optimizer, _ADVERSARIAL, gan.axis_name),
+        state.discriminator,
+        Labelled(batch.images, batch.labels),
+        Labelled(fake, batch.wanted),
+        keys[1],
+    )
     sums = collectives.psum({"generator": fooled, "discriminator": told}, gan.axis_name)
     size = jnp.float32(gan.config.batch_size)
     return State(generator, discriminator), {k: Mean(total, size) for k, total in sums.items()}
@@ -121,7 +129,7 @@ def _learn_to_make(
         )
         against = state.discriminator.parameters
         scores, _ = score_in_training(gan.discriminator, against, fake, batch.wanted, key)
-        total = optax.sigmoid_binary_cross_entropy(scores, jnp.ones_like(scores)).sum()
+        total = _ADVERSARIAL.fooling(scores).sum()
         return total / gan.config.batch_size, (fake, updates["batch_stats"], total)
 
     gradient, (fake, stats, total) = jax.grad(value, has_aux=True)(
@@ -129,24 +137,3 @@ def _learn_to_make(
     )
     optimizer, _ = make_optimizers(gan.config.optimizer, gan.config.steps)
     return descend(optimizer, state.generator, gradient, stats, gan.axis_name), fake, total
-
-
-def _learn_to_tell(
-    gan: Gan, learner: Learner, batch: _Batch, fake: jax.Array, key: jax.Array
-) -> tuple[Learner, jax.Array]:
-    """The discriminator after the step, and the sum of its losses."""
-    real_key, fake_key = jax.random.split(key)
-    tell = functools.partial(score_in_training, gan.discriminator)
-
-    def value(params: PyTree):
-        before = learner.parameters._replace(params=params)
-        real, stats = tell(before, batch.images, batch.labels, real_key)
-        made, stats = tell(before._replace(batch_stats=stats), fake, batch.wanted, fake_key)
-        entropy = optax.sigmoid_binary_cross_entropy
-        each = entropy(real, jnp.ones_like(real)) + entropy(made, jnp.zeros_like(made))
-        total = each.sum() / 2
-        return total / gan.config.batch_size, (stats, total)
-
-    gradient, (stats, total) = jax.grad(value, has_aux=True)(learner.parameters.params)
-    _, optimizer = make_optimizers(gan.config.optimizer, gan.config.steps)
-    return descend(optimizer, learner, gradient, stats, gan.axis_name), total

@@ -1,6 +1,5 @@
 """The step of a generator: mechanisms learn to fool the discriminator, which learns to tell."""
 
-import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from icm_jax.system import Mean, Metrics, PyTree
 from icm_jax.systems.counterfactual import losses
 from icm_jax.systems.counterfactual.biased import BiasedData, take_images
 from icm_jax.systems.counterfactual.composition import clamp_mask, compose, roll
+from icm_jax.systems.counterfactual.discriminate import Labelled, Rule, update_discriminator
 from icm_jax.systems.counterfactual.generation.state import Networks, State
 from icm_jax.systems.counterfactual.networks import vgg
 from icm_jax.systems.counterfactual.networks.discriminators import score_in_training
@@ -70,8 +70,14 @@ def step(training: Training, state: State, data: Data, key: jax.Array) -> tuple[
     keys = [collectives.own_key(key, training.axis_name) for key in keys]
     batch = _draw(training, data, draw_key)
     generator, fake, metrics = _learn_to_make(training, state, data, batch, keys[0])
-    discriminator, told = _learn_to_tell(training, state.discriminator, batch, fake, keys[1])
-    sums = collectives.psum({**metrics, **told}, training.axis_name)
+    discriminator, told = update_discriminator(
+        _rule(training),
+        state.discriminator,
+        Labelled(batch.images, batch.labels),
+        Labelled(fake, batch.wanted),
+        keys[1],
+    )
+    sums = collectives.psum({**metrics, "discriminator": told}, training.axis_name)
     size = jnp.float32(training.config.batch_size)
     decay = training.config.generator.average
     variables = generator.parameters._asdict()
@@ -157,22 +163,11 @@ def _terms(
     return terms
 
 
-def _learn_to_tell(
-    training: Training, learner: Learner, batch: _Batch, fake: jax.Array, key: jax.Array
-) -> tuple[Learner, dict[str, jax.Array]]:
-    """The discriminator after the step, and the sum of its losses."""
-    real_key, fake_key = jax.random.split(key)
-    tell = functools.partial(score_in_training, training.networks.discriminator)
-    adversarial = losses.ADVERSARIAL[training.config.losses.adversarial]
-
-    def value(params: PyTree):
-        before = learner.parameters._replace(params=params)
-        on_real, stats = tell(before, batch.images, batch.labels, real_key)
-        on_fake, stats = tell(before._replace(batch_stats=stats), fake, batch.wanted, fake_key)
-        total = (adversarial.real(on_real) + adversarial.made(on_fake)).sum() / 2
-        return total / training.config.batch_size, (stats, total)
-
-    gradient, (stats, total) = jax.grad(value, has_aux=True)(learner.parameters.params)
-    optimizer = training.networks.discriminator_optimizer
-    learner = descend(optimizer, learner, gradient, stats, training.axis_name)
-    return learner, {"discriminator": total}
+def _rule(training: Training) -> Rule:
+    """How the discriminator learns."""
+    return Rule(
+        training.networks.discriminator,
+        training.networks.discriminator_optimizer,
+        losses.ADVERSARIAL[training.config.losses.adversarial],
+        training.axis_name,
+    )
