@@ -20,7 +20,10 @@ from icm_jax.training.workdir import read_json, write_json, write_text
 
 _log = logging.getLogger(__name__)
 
-_UNUSABLE = (ValueError, FileNotFoundError, training.CheckpointError)
+_UNUSABLE = (
+    *(ValueError, FileNotFoundError),
+    *(training.CheckpointError, training.NotFinite, training.WorkdirError),
+)
 
 
 def check(examinations: Mapping[str, ConfigDict], base: ConfigDict) -> None:
@@ -87,6 +90,8 @@ def examine_run(workdir: str | os.PathLike, study: ConfigDict) -> dict[str, Mapp
         examination = find(settings, config, name)
         try:
             found = examination.examine(workdir, settings)
+        except training.InUse:
+            raise
         except _UNUSABLE as error:
             last = error
             _log.error("%s of %s failed: %s", name, workdir, error)
@@ -104,6 +109,9 @@ def examine_cached(study: ConfigDict, folder: Path, examined: Path) -> dict[str,
     """What each examination of a study found in a run; in `examined` what was found before.
 
     One that cannot be done is left out, and said: the run is worth having without.
+
+    Raises:
+      InUse: another process examines the run.
     """
     found = {}
     for name, settings in study.examinations.items():
@@ -113,6 +121,8 @@ def examine_cached(study: ConfigDict, folder: Path, examined: Path) -> dict[str,
         if known is None:
             try:
                 known = find(settings, study.base, name).examine(folder, settings)
+            except training.InUse:
+                raise
             except _UNUSABLE as error:
                 _log.error("%s of %s failed: %s", name, folder, error)
                 continue

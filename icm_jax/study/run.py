@@ -89,11 +89,11 @@ def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
             try:
                 if not (was_finished or _train(cell, root / "parts")):
                     continue
+                each[number] = _collect(study, cell, own / "examined")
             except training.InUse:
                 _log.warning("%s is in work elsewhere", cell.folder)
                 elsewhere.append(number)
                 continue
-            each[number] = _collect(study, cell, own / "examined")
             jax.clear_caches()
             if not was_finished and len(each) < len(cells):
                 # What stands so far can be read while the rest is in work.
@@ -117,7 +117,10 @@ def _conclude(
         late = [n for n, cell in enumerate(cells) if n not in each and _is_finished(cell)]
         if not late:
             return summary
-        each |= {number: _collect(study, cells[number], own / "examined") for number in late}
+        try:
+            each |= {number: _collect(study, cells[number], own / "examined") for number in late}
+        except training.InUse:
+            return summary  # whoever examines these writes what all came to
 
 
 def _join(study: ConfigDict, each: Mapping[int, results.Results]) -> results.Results:

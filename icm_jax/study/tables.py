@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -78,7 +79,7 @@ def texts(head: Sequence[str], rows: Sequence[Sequence[str | float]]) -> list[li
 
 
 def _cell(name: str, rows: Sequence[Row]) -> str:
-    values = [row[name] for row in rows if row.get(name) is not None]
+    values = [row[name] for row in rows if _is_known(row.get(name))]
     if not values:
         return "–"
     if all(isinstance(value, bool) for value in values):
@@ -87,6 +88,11 @@ def _cell(name: str, rows: Sequence[Row]) -> str:
     if len(values) > 1:
         text += f" ± {_number(name, statistics.stdev(values))}"
     return text if len(values) == len(rows) else f"{text} ({len(values)} of {len(rows)})"
+
+
+def _is_known(value: float | bool | None) -> bool:
+    """Whether it is a number: some are nan, where there is nothing to be divided by, say."""
+    return value is not None and math.isfinite(value)
 
 
 def _number(name: str, value: float) -> str:

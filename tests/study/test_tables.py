@@ -17,6 +17,15 @@ def test_means_and_spreads_by_hand():
     ]
 
 
+def test_what_is_not_a_number_is_left_out():
+    rows = [
+        {"variant": "a", "seed": s, "gain": x, "none": float("nan")}
+        for s, x in enumerate((1.0, float("nan"), float("inf"), 2.0))
+    ]
+    _, ((*_, gain, none),) = study_table.compare(rows)
+    assert (gain, none) == ("1.5 ± 0.7071 (2 of 4)", "–")
+
+
 def test_numbers_of_an_examination_alone():
     rows = [{"variant": "a", "seed": 0, "x": 1, "b: x": 2, "b: y, z": 3, "c: x": 4}]
     key = {"variant": "a", "seed": 0}

@@ -109,8 +109,9 @@ def learn_discriminator(
       key: typed key `[]`; of seed 0 where it is None.
     """
     key = jax.random.key(0) if key is None else key
-    # Of a merged bank whose scores are means, the network of each.
-    network = getattr(restorer.model.discriminator, "member", restorer.model.discriminator)
+    network = restorer.model.discriminator
+    while isinstance(network, MeanScore):  # of a merged bank, or of several merged ones
+        network = network.member
     model = restorer.model._replace(discriminator=network)
     params = jax.jit(network.init)(key, jnp.zeros((1, *restorer.padded_shape)))["params"]
     optimizer = model.discriminator_optimizer
@@ -239,7 +240,7 @@ def _discriminator(restorers: Sequence[Restorer], choice: int | str) -> tuple[Mo
         params = [restorer.state.discriminator.params for restorer in restorers]
         judging = Discriminator(params, ())
         return model._replace(discriminator=MeanScore(model.discriminator)), judging
-    if choice not in range(len(restorers)):
+    if type(choice) is not int or choice not in range(len(restorers)):
         raise ValueError(
             f"discriminator: {choice!r} is not allowed; it must be 'mean' or the number of a "
             f"model, 0 to {len(restorers) - 1}"

@@ -177,4 +177,7 @@ def _check_mechanism(name: Spec, shape: tuple[int, ...]) -> None:
             "data.size"
         )
     if not isinstance(name, str) or name not in ISOMETRIES:
-        mechanisms.check([name], shape)
+        try:
+            mechanisms.check([name], shape)
+        except ValueError as error:
+            raise ValueError(f"world.mechanism: {error}") from error

@@ -168,7 +168,7 @@ def _transfer(config: ConfigDict, splits: Splits, seeds: Sequence[int]) -> tuple
     ).astype(np.int32)
     of_test = _named(splits.test, config.target_labels)
     second = _shares(len(of_test.labels), 2)
-    classes = max(len(config.source_labels), len(config.target_labels))
+    classes = len(config.target_labels)
 
     def of_seed(seed: int) -> Task:
         rng = np.random.RandomState(seed)

@@ -160,6 +160,14 @@ def _check(config: ConfigDict) -> None:
             f"data.environments: {data.environments!r} is not allowed; method 'tofu' compares 2 "
             "or more"
         )
+    if config.method == "tofu" and not config.steps:
+        raise ValueError("steps: 0 is not allowed; method 'tofu' needs its last phase")
+    lengths = len(data.source_labels), len(data.target_labels)
+    if data.task == "transfer" and lengths[0] != lengths[1]:
+        raise ValueError(
+            f"data.target_labels: {data.target_labels!r} is not allowed; 'transfer' needs "
+            f"as many as data.source_labels, {lengths[0]}"
+        )
     if data.assignment and data.task != "same":
         raise ValueError(f"data.assignment: {data.assignment!r} is for data.task='same' alone")
 

@@ -83,7 +83,7 @@ def test_banks_that_do_not_go_together(two):
     ):
         with pytest.raises(ValueError, match=message):
             banks.merge([two[0], other])
-    for choice in (2, "best", -1):
+    for choice in (2, "best", -1, True, 1.0):
         with pytest.raises(ValueError, match="discriminator: .* must be 'mean' or the number"):
             banks.merge(two, choice)
     with pytest.raises(ValueError, match="restorers: none"):
@@ -102,6 +102,13 @@ def test_a_new_discriminator_learns_from_canonical_images(two):
     assert scored.own.mean() > 0 > scored.logits.mean()
     chex.assert_trees_all_equal(learned.state.experts, merged.state.experts)
     assert type(learned.model.discriminator) is type(two[0].model.discriminator)
+
+
+def test_banks_that_are_merged_twice_get_a_new_discriminator_too(two):
+    merged = banks.merge([banks.merge(two), banks.merge(two)])
+    images = np.zeros((2, *merged.padded_shape), np.uint8)
+    learned = banks.learn_discriminator(merged, images, steps=1, batch_size=2)
+    assert learned.model.discriminator == two[0].model.discriminator
 
 
 def test_states_are_joined_expert_by_expert():

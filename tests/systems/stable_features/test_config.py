@@ -25,6 +25,8 @@ def test_shipped_configs_are_valid(module):
         ("data.environments", (0.1,), "data.environments: .* compares 2 or more"),
         ("data.source_labels", (4,), "data.source_labels: .* 2 labels or more"),
         ("data.target_labels", (3, 3), "data.target_labels: .* 2 labels or more"),
+        ("data.target_labels", (1, 3), "data.target_labels: .* as many as data.source_labels, 5"),
+        ("steps", 0, "steps: 0 is not allowed; method 'tofu' needs its last phase"),
         ("data.assignment", "x.npz", "data.assignment: 'x.npz' is for data.task='same' alone"),
         ("selection.by", "test", "selection.by: 'test' .* one of worst_group, validation, last"),
         ("selection.fraction", 0.0, "selection.fraction: 0.0 .* above 0 and below 1"),

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import chex
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
@@ -22,11 +21,16 @@ def make(settings: ConfigDict, splits: Splits, seed: int) -> BiasedData:
       seed: unused.
 
     Raises:
-      ValueError: there are labels that cannot be learned.
+      ValueError: images are of another size, or there are labels that cannot be learned.
     """
     del seed
     size = settings.size
-    chex.assert_shape([split.images for split in splits], (None, size, size, None))
+    for split in splits:
+        if split.images.shape[1:3] != (size, size):
+            height, width = split.images.shape[1:3]
+            raise ValueError(
+                f"data.size: {size} is not allowed; the images have {height}x{width} pixels"
+            )
     classes = check_classes(splits)
     return BiasedData(*map(_keep, splits), {}, render, classes, size)
 

@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from icm_jax.schema import Field, Fields, any_text, at_least, is_share, one_of, tuple_of
+from icm_jax.schema import Field, Fields, any_text, at_least, is_share, one_of, share, tuple_of
 
 SETS = ("colored", "double_colored", "wildlife", "folder")
 OWN = "folder"
@@ -19,7 +19,7 @@ DATA_FIELDS: Fields = {
     ),
     "variance": Field(
         0.02,
-        at_least(0),
+        share(),
         "variance of each channel of colours in a class, as shares of 255",
         of=("colored",),
     ),

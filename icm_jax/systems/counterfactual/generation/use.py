@@ -107,9 +107,11 @@ class Generator(NamedTuple):
           `images`, and `shape`, `foreground`, `background`, the labels.
 
         Raises:
-          ValueError: a label is none of the L.
+          ValueError: a label is none of the L, or `count` is below 1.
         """
         check_chosen(labels, self.classes)
+        if count < 1:
+            raise ValueError(f"count: {count} is not allowed; it must be at least 1")
         fixed = self.mechanisms, self.latent, self.classes, Each(*labels)
         key = jax.random.key(seed)
 

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -76,6 +77,12 @@ def load(config: ConfigDict, networks: Networks) -> Frozen:
         without = "losses.perceptual and losses.texture"
         arrays["vgg"] = vgg16.load(of.vgg16, needed, "weights.vgg16", without)
     return Frozen(arrays, {name: origin for name, (_, origin) in found.items()})
+
+
+def find_weights(file: str, field: str) -> Path:
+    """The file of weights that a field of a config names, which may name its folder."""
+    path = paths.local(file, field)
+    return path / WEIGHTS if path.is_dir() else path
 
 
 def draw_variables(network: nn.Module, rng: np.random.Generator, *inputs: Any) -> PyTree:
@@ -155,6 +162,5 @@ def _find(
     if file == PACKAGE:
         return load_file("", network, field), f"the package: {_PACKAGE}"
     variables = load_file(file, network, field)
-    path = paths.local(file, field)
-    path = path / WEIGHTS if path.is_dir() else path
+    path = find_weights(file, field)
     return variables, f"{path}, SHA-256: {paths.digest_file(path)}"

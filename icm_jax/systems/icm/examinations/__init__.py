@@ -1,7 +1,13 @@
 """What can be done with finished experts: other data, pairs of mechanisms, what they promise."""
 
+import functools
+import os
+from collections.abc import Callable
 from types import ModuleType
 
+from ml_collections import ConfigDict
+
+from icm_jax.config import from_workdir
 from icm_jax.systems.icm.examinations import (
     composition,
     detection,
@@ -12,17 +18,32 @@ from icm_jax.systems.icm.examinations import (
     telling,
     transfer,
 )
-from icm_jax.systems.kind import Examination
+from icm_jax.systems.kind import Examination, Findings
 
 
 def _examination(module: ModuleType) -> Examination:
     return Examination(
         settings=module.SETTINGS,
-        examine=module.examine,
+        examine=functools.partial(_examine_designed, module.examine),
         numbers=module.numbers,
         tables=module.tables,
         figures=module.figures,
     )
+
+
+def _examine_designed(
+    examine: Callable[[str | os.PathLike, ConfigDict], Findings],
+    workdir: str | os.PathLike,
+    settings: ConfigDict,
+) -> Findings:
+    """Examines a run on designed mechanisms; one on groups has none to be asked about."""
+    attribute = from_workdir(workdir).data.groups.attribute
+    if attribute:
+        raise ValueError(
+            f"data.groups.attribute: {attribute!r}: examinations are of runs on mechanisms, and "
+            "this one is on groups"
+        )
+    return examine(workdir, settings)
 
 
 EXAMINATIONS = {

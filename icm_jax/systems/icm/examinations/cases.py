@@ -8,6 +8,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+from ml_collections import ConfigDict
 
 from icm_jax import mechanisms
 from icm_jax.chunks import in_chunks
@@ -33,6 +34,20 @@ class Case(NamedTuple):
     first: int
     second: int
     count: int
+
+
+def check_mechanisms(*fields: str) -> Callable[[ConfigDict], None]:
+    """A check of settings: refuses mechanisms in these fields that cannot be built."""
+
+    def check(settings: ConfigDict) -> None:
+        for field in fields:
+            for spec in settings[field]:
+                try:
+                    mechanisms.build(spec)
+                except ValueError as error:
+                    raise ValueError(f"{field}: {error}") from error
+
+    return check
 
 
 def single_cases(groups: dict[str, Sequence[mechanisms.Spec]], count: int) -> list[Case]:

@@ -25,6 +25,7 @@ from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import banks, restore
 from icm_jax.systems.icm.banks import Bank
 from icm_jax.systems.icm.build import build_oracle
+from icm_jax.systems.icm.examinations.cases import check_mechanisms
 from icm_jax.systems.icm.examinations.trained import (
     Asked,
     Measured,
@@ -53,7 +54,8 @@ SETTINGS = Schema(
             ("a tuple of one name, or dict of a name and settings", lambda v: len(v) == 1),
             "the one that is new",
         ),
-    }
+    },
+    check_mechanisms("mechanism"),
 )
 _TAUGHT = ("experts", "oracle")  # who learns of few images of each mechanism
 _ATTRIBUTE, _CANONICAL = "mechanism", "canonical"
@@ -95,7 +97,9 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     return plain({"seed": config.seed, "mechanisms": names, "few": few, "new": new})
 
 
-def with_few(config: ConfigDict, splits: Splits, count: int) -> tuple[ConfigDict, Splits]:
+def with_few(
+    config: ConfigDict, splits: Splits, count: int, field: str = "counts"
+) -> tuple[ConfigDict, Splits]:
     """A config of groups, and its data: canonical images and `count` of each mechanism.
 
     Canonical images are those of the config's seed; transformed ones are made of the other half's,
@@ -105,6 +109,7 @@ def with_few(config: ConfigDict, splits: Splits, count: int) -> tuple[ConfigDict
       config: of designed mechanisms.
       splits: its data.
       count: transformed images of each mechanism.
+      field: of the settings, that says so.
 
     Raises:
       ValueError: there are fewer originals.
@@ -117,7 +122,7 @@ def with_few(config: ConfigDict, splits: Splits, count: int) -> tuple[ConfigDict
     needed = count * len(names)
     if needed > len(rest):
         raise ValueError(
-            f"counts: {count} is not allowed; there are {len(rest)} originals for {len(names)} "
+            f"{field}: {count} is not allowed; there are {len(rest)} originals for {len(names)} "
             "mechanisms"
         )
     of = np.arange(needed) % len(names)
@@ -207,7 +212,7 @@ def _learn_new(
     config.competition.steps = settings.new_steps
     taught = _teach(workdir, config, splits, count, settings.new_steps)
     config.batch_size = min(config.batch_size, count)
-    config, images = with_few(config, splits, count)
+    config, images = with_few(config, splits, count, "new")
     grown = banks.add_experts(bank._replace(config=config), 1, frozen=True)
     trained = train_bank(workdir, f"new_{count}", grown.config, images, grown.begin)
     learned = restorer_of(trained)

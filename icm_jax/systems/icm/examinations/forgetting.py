@@ -23,7 +23,12 @@ from icm_jax.systems.icm import banks, restore
 from icm_jax.systems.icm.banks import Bank
 from icm_jax.systems.icm.build import build_oracle
 from icm_jax.systems.icm.examinations.figures import draw_ways
-from icm_jax.systems.icm.examinations.recombination import half_config, half_of_each, train_half
+from icm_jax.systems.icm.examinations.recombination import (
+    check_halves,
+    half_config,
+    half_of_each,
+    train_half,
+)
 from icm_jax.systems.icm.examinations.trained import (
     ask_judge,
     measure_bank,
@@ -69,6 +74,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
         raise ValueError(
             f"gone: {settings.gone} is not allowed; it must be below {len(names)}, the mechanisms"
         )
+    check_halves(config)
     splits = data.load(config.data)
     asked = ask_judge(workdir, config, whole, splits, settings.images)
     first = train_half(workdir, config, splits, 0, settings.steps)

@@ -59,6 +59,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     """
     check_settings(settings, SETTINGS)
     config, whole = from_workdir(workdir), restore.load(workdir)
+    check_halves(config)
     splits = data.load(config.data)
     asked = ask_judge(workdir, config, whole, splits, settings.images)
     trained = [train_half(workdir, config, splits, half, settings.steps) for half in (0, 1)]
@@ -99,6 +100,14 @@ def train_half(
     """The bank of `half_config`, trained in the folder of a run."""
     config = half_config(config, half, steps)
     return train_bank(workdir, f"half_{half}", config, splits)
+
+
+def check_halves(config: ConfigDict) -> None:
+    """Raises ValueError if there are not mechanisms enough for two halves."""
+    if len(config.mechanisms) < 2:
+        raise ValueError(
+            f"mechanisms: {len(config.mechanisms)} is not enough; the run must have 2 or more"
+        )
 
 
 def half_of_each(mechanisms: int) -> list[int]:

@@ -23,7 +23,13 @@ from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import diagnosis, restore
 from icm_jax.systems.icm.diagnosis import LEFT
-from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
+from icm_jax.systems.icm.examinations.cases import (
+    NONE,
+    Case,
+    ask_cases,
+    check_mechanisms,
+    single_cases,
+)
 from icm_jax.systems.icm.examinations.figures import draw_dots
 from icm_jax.systems.icm.examinations.rivals import train_augmented, train_oracle
 from icm_jax.systems.icm.examinations.trained import LEFT_SHARE, calibrate, made_good
@@ -45,7 +51,8 @@ SETTINGS = Schema(
             2400, at_least(0), "steps of a classifier with the mechanisms as augmentation; 0: none"
         ),
         "oracle_steps": Field(1000, at_least(0), "steps of experts taught by true pairs; 0: none"),
-    }
+    },
+    check_mechanisms("weaker", "stronger", "unknown"),
 )
 # Who tells what an image shows.
 WAYS = ("bare", "experts", "or left", "calibrated", "twice", "augmented", "oracle")

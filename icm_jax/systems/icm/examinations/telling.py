@@ -22,7 +22,13 @@ from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import diagnosis, restore
 from icm_jax.systems.icm.diagnosis import UNTOUCHED
-from icm_jax.systems.icm.examinations.cases import NONE, Case, ask_cases, single_cases
+from icm_jax.systems.icm.examinations.cases import (
+    NONE,
+    Case,
+    ask_cases,
+    check_mechanisms,
+    single_cases,
+)
 from icm_jax.systems.icm.examinations.images import DATA, OWN, load_own_or_other
 from icm_jax.systems.icm.examinations.trained import LEFT_SHARE, calibrate
 from icm_jax.training.workdir import plain
@@ -38,7 +44,8 @@ SETTINGS = Schema(
             ("a tuple of names, or dicts of a name and settings", lambda value: True),
             "mechanisms that no expert knows, to be noticed",
         ),
-    }
+    },
+    check_mechanisms("unknown"),
 )
 _BINS = 10
 _ACCURACIES = ("accuracy", "calibrated")

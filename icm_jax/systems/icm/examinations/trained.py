@@ -135,7 +135,8 @@ class Asked(NamedTuple):
 def known_canonical(config: ConfigDict, splits: Splits) -> np.ndarray:
     """The images of the train split that a run knew as canonical, uint8 `[N, H, W, C]`, padded."""
     pool = data.halve(splits.train, config.seed, config.data.labels)[0]
-    images = splits.train.images[np.asarray(pool.index)[: int(pool.count)]]
+    count = min(config.data.canonical or int(pool.count), int(pool.count))
+    images = splits.train.images[np.asarray(pool.index)[:count]]
     return np.asarray(data.pad(images, config.data.pad)) if config.data.pad else images
 
 
@@ -173,7 +174,8 @@ def measure_bank(restorer: Restorer, specs: Sequence[mechanisms.Spec], asked: As
     answers = ask_cases(ask, bank, cases, asked.images, asked.key, "restore")
     right, expert = (np.stack(parts) for parts in zip(*answers, strict=True))  # [M, count]
     mechanism = np.repeat(np.arange(len(specs)), right.shape[1])
-    wins = win_matrix(expert.ravel(), mechanism, len(specs), len(restorer.numbers))
+    # Winners keep the numbers that they had before others were dropped.
+    wins = win_matrix(expert.ravel(), mechanism, len(specs), int(max(restorer.numbers)) + 1)
     return Measured(right.mean(axis=1), wins)
 
 

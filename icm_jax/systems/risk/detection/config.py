@@ -151,9 +151,16 @@ def _check(config: ConfigDict) -> None:
         raise ValueError(f"batch_size: {config.batch_size} is not allowed; it must be even")
     if by in ("density", "both") and not model.density:
         raise ValueError(f"model.density: '' is not allowed; resampling.by {by!r} needs one")
-    if by in ("epistemic", "both") and model.members == 1 and not model.dropout:
+    draws = model.dropout and model.passes > 1
+    if by in ("epistemic", "both") and model.members == 1 and not draws:
         raise ValueError(
-            f"resampling.by: {by!r} is not allowed; it needs model.dropout or several model.members"
+            f"resampling.by: {by!r} is not allowed; it needs model.dropout with several "
+            "model.passes, or several model.members"
+        )
+    if by == "group" and config.cleaning.share:
+        raise ValueError(
+            f"cleaning.share: {config.cleaning.share} is not allowed with resampling.by 'group', "
+            "whose weights it would replace; set it to 0"
         )
     if model.neighbours > model.bank:
         raise ValueError(

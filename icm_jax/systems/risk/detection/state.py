@@ -197,6 +197,13 @@ def _clean(detector: Detector, state: State, data: Data, key: jax.Array) -> Stat
     count = round(len(certain) * (1 - detector.config.cleaning.share))
     weights = np.zeros(len(certain), np.float32)
     weights[certain[:count]] = 1
+    labels = np.asarray(data["labels"])
+    for of in np.unique(labels):
+        if not weights[labels == of].any():
+            raise ValueError(
+                f"cleaning.share: {detector.config.cleaning.share} leaves no image of class {of}; "
+                "it must be less"
+            )
     begin = jax.jit(functools.partial(init_state, detector, len(weights)))
     return begin(key)._replace(weights=weights)
 

@@ -72,7 +72,11 @@ def tell(summary: Mapping[str, Any]) -> Story:
             *[_BEFORE] * (summary["resampling"] in ("density", "epistemic", "both")),
             *_tell_cleaning(summary["cleaning"]),
             *_tell_luminance(summary["luminance"]),
-            *(_WORDS[name].format(value) for name, value in summary["scores"].items()),
+            *(
+                _WORDS[name].format(value)
+                for name, value in summary["scores"].items()
+                if value is not None
+            ),
         ],
     )
 

@@ -139,7 +139,9 @@ def _gaussian(risk: Risk) -> tuple[np.ndarray, np.ndarray]:
 def _conformal(
     prediction: np.ndarray, variance: np.ndarray, target: np.ndarray, seed: int
 ) -> dict[str, float]:
-    """Coverage and width of conformal intervals, the mean of both halves."""
+    """Coverage and width of conformal intervals, the mean of both halves; nan of a single row."""
+    if len(target) < 2:
+        return {"conformal_coverage": np.nan, "conformal_width": np.nan}
     order = np.random.RandomState(seed).permutation(len(target))
     halves = order[: len(order) // 2], order[len(order) // 2 :]
     coverage, width = [], []

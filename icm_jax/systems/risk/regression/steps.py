@@ -116,6 +116,7 @@ def make_step(
         rows: Rows = data["train"]
         chex.assert_equal_shape_prefix([rows.features, rows.targets], 2)
         draw_key, loss_key = jax.random.split(key)
+        loss_key = collectives.own_key(loss_key, axis_name)
         index = draw(rows, draw_key, config.batch_size)
         index = collectives.share(index.T, axis_name).T
         batch = jax.vmap(lambda table, index: table[index])

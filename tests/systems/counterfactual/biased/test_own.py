@@ -34,6 +34,14 @@ def test_images_of_a_folder_are_taken_as_they_are(folder):
     np.testing.assert_array_equal(images[-1], np.ones((64, 64, 3)))
 
 
+def test_images_of_another_size_are_refused(folder):
+    data = settings(set="folder", source="folder", dir=str(folder), size=64)
+    splits = biased.load(data)
+    data.size = 32
+    with pytest.raises(ValueError, match="^data.size: 32 is not allowed; the images have 64x64"):
+        biased.make(data, splits, 5)
+
+
 def test_images_of_a_folder_are_put_there_once_for_all_seeds(folder):
     data = settings(set="folder", source="folder", dir=str(folder), size=64)
     splits = biased.load(data)

@@ -188,4 +188,6 @@ def test_labels_that_there_are_not_are_refused(generator):
         generator.draw(1, labels=(None, 10, None))
     with pytest.raises(ValueError, match="^shape: -1 is not allowed; it must be a label, 0 to 9"):
         generator.generate(np.zeros((1, 3)), [-1], [0], [0])
+    with pytest.raises(ValueError, match="^count: 0 is not allowed; it must be at least 1"):
+        generator.draw(0)
     assert counterfactual.load is use.load

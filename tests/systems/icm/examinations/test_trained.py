@@ -1,5 +1,7 @@
 """Banks that examinations train: measured by hand-made experts, put together, trained on."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +9,15 @@ import pytest
 from systems.icm import tiny
 
 from icm_jax import banks, data, mechanisms, restore
-from icm_jax.systems.icm.examinations import forgetting, recombination
-from icm_jax.systems.icm.examinations.trained import Asked, Measured, measure_bank
+from icm_jax.config import to_dict
+from icm_jax.schema import check_settings
+from icm_jax.systems.icm.examinations import EXAMINATIONS, forgetting, recombination
+from icm_jax.systems.icm.examinations.trained import (
+    Asked,
+    Measured,
+    known_canonical,
+    measure_bank,
+)
 from icm_jax.systems.icm.restore import Restored
 
 
@@ -35,6 +44,50 @@ def test_a_bank_is_measured_by_what_its_winners_make():
     assert found.said() == {"accuracy": [0.75, 0.75], "identified": 2}
     shared = Measured(np.array([1.0]), np.array([[0.5, 0.5]]))
     assert shared.said()["identified"] == 0
+
+
+def test_winners_keep_their_numbers_where_others_were_dropped():
+    class Left(HandMade):
+        numbers = np.array([1, 3])
+
+        def compete(self, images):
+            restored = super().compete(images)
+            return restored._replace(expert=self.numbers[restored.expert])
+
+    images = np.full((2, 1, 1, 1), 0.1, np.float32)
+    asked = Asked(lambda x: np.zeros(len(x)), images, np.zeros(2), 2, jax.random.key(0))
+    found = measure_bank(Left(), ["invert"], asked)
+    assert found.wins.tolist() == [[0, 0, 0, 1]]
+
+
+def test_a_run_on_groups_or_on_one_mechanism_cannot_be_examined(tmp_path):
+    config = tiny.icm()
+    config.mechanisms = ("invert",)
+    with pytest.raises(ValueError, match="^mechanisms: 1 is not enough; the run must have 2 or"):
+        recombination.check_halves(config)
+    config.data.groups.attribute = "smile"
+    (tmp_path / "config.json").write_text(json.dumps(to_dict(config)))
+    for examination in EXAMINATIONS.values():
+        with pytest.raises(ValueError, match="^data.groups.attribute: 'smile': examinations are"):
+            examination.examine(tmp_path, examination.settings.defaults())
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [("few", "mechanism"), ("robustness", "weaker"), ("diagnosis", "unknown")]
+)
+def test_mechanisms_in_settings_are_those_that_there_are(kind, field):
+    schema = EXAMINATIONS[kind].settings
+    settings = schema.defaults()
+    settings[field] = ("hazee",)
+    with pytest.raises(ValueError, match=f"^{field}: .*'hazee' is not registered"):
+        check_settings(settings, schema)
+
+
+def test_canonical_images_are_as_many_as_the_run_knew():
+    config, splits = tiny.icm(), tiny.splits()
+    known = known_canonical(config, splits)
+    config.data.canonical = 9
+    np.testing.assert_array_equal(known_canonical(config, splits), known[:9])
 
 
 def test_halves_are_every_other_mechanism():

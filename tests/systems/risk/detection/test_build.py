@@ -95,6 +95,16 @@ def test_the_most_uncertain_images_are_taken_out_and_stay_out(monkeypatch):
     assert (after[faces[faces < 45]] >= 1).all()
 
 
+def test_a_class_of_which_nothing_would_stay_is_told(monkeypatch):
+    system = build("noise,clean", **{"cleaning.share": 0.6})
+    faces = np.asarray(system.given["labels"]) == 1
+    risk = state.Risk(np.zeros((60, 2)), aleatoric=faces.astype(float))
+    monkeypatch.setattr(state.Detector, "describe", lambda self, v, x: risk)
+    first = jax.jit(system.init)(jax.random.key(0))
+    with pytest.raises(ValueError, match="^cleaning.share: 0.6 leaves no image of class 1; it"):
+        system.phases[1].begin(first, system.given, jax.random.key(3))
+
+
 @pytest.mark.parametrize("method", ["erm", "group_dro"])
 def test_four_devices_learn_what_one_does(method):
     # Devices would drop other units than one does, and noise of the autoencoder is their own.

@@ -40,13 +40,16 @@ def test_all_worlds_and_methods_can_run(world, method):
         ("batch_size", 7, "batch_size: 7 is not allowed; it must be even"),
         ("data.size", 40, "data.size: 40 is not allowed; it must be a multiple of 32"),
         ("model.density", "", "model.density: '' is not allowed; resampling.by 'both' needs one"),
-        ("model.dropout", 0.0, "resampling.by: 'both' is not allowed; it needs model.dropout or"),
+        ("model.dropout", 0.0, "resampling.by: 'both' is not allowed; it needs model.dropout"),
+        ("model.passes", 1, "resampling.by: 'both' is not allowed; .* several model.passes"),
+        ("resampling.by", "group", "cleaning.share: 0.2 is not allowed with resampling.by 'group'"),
         ("model.neighbours", 21, "model.neighbours: 21 is not allowed; model.bank holds 20"),
         ("world.rates", (2.0,), "world.rates: .2.0,. is not allowed"),
     ],
 )
 def test_what_cannot_be_is_refused(field, value, message):
     config = tiny.risk_faces("conflict,both")
+    config.cleaning.share = 0.2
     with config.unlocked():
         config.update_from_flattened_dict({field: value})
     with pytest.raises(ValueError, match=message):

@@ -92,6 +92,13 @@ def test_a_story_has_a_row_for_each_group():
     assert all(len(row) == len(story.head) for row in story.rows)
 
 
+def test_a_story_leaves_out_what_is_not_known():
+    summary = judge(missed=(1,), density=np.arange(30.0)).summary
+    (name, *_) = summary["scores"]
+    notes = [tell({**summary, "scores": {name: value}}).notes for value in (0.5, None)]
+    assert len(notes[0]) == len(notes[1]) + 1
+
+
 def test_figures_have_a_line_for_each_group():
     made = judge(density=np.arange(30.0))
     records = [{"phase": "training", "step": 4, "evaluation": made.scalars}]

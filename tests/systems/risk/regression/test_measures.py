@@ -29,6 +29,12 @@ def test_two_members_that_disagree():
     assert set(found) == set(measures.MEASURES)
 
 
+def test_of_a_single_row_nothing_is_calibrated():
+    found = measures.measure(answer([[0.0]], [[1.0]]), np.array([0.5]), 0)
+    assert found["rmse"] == 0.5
+    assert np.isnan([found["conformal_coverage"], found["conformal_width"]]).all()
+
+
 def test_conformal_intervals_are_calibrated_on_the_other_half():
     # Ten times too sure: of 40 rows, those of each half are covered by the other's errors.
     target = np.random.RandomState(0).standard_normal(40)

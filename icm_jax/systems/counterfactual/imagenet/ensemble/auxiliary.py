@@ -45,9 +45,12 @@ def digests(config: ConfigDict) -> dict[str, str]:
     if config.generator:
         return {}
     made = generator_config(config)
-    files = {
-        name: paths.digest_file(paths.local(made.weights[name], f"recipe.weights.{name}"))
-        for name in _FILES
-        if made.weights[name]
-    }
+    files = {name: _digest(made.weights[name], name) for name in _FILES if made.weights[name]}
     return {NAME: digest_learning(made, files)}
+
+
+def _digest(file: str, name: str) -> str:
+    """Of the file of weights that `recipe.weights` names, or the name of what is in a package."""
+    if file == frozen_networks.PACKAGE:
+        return file
+    return paths.digest_file(frozen_networks.find_weights(file, f"recipe.weights.{name}"))

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from icm_jax.systems.counterfactual import outputs
-from icm_jax.systems.counterfactual.imagenet.generation.use import Generator, check_truncation, load
+from icm_jax.systems.counterfactual.imagenet.generation.use import check_truncation, load
 from icm_jax.systems.counterfactual.imagenet.mechanisms import draw_noise
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
 from icm_jax.systems.counterfactual.pixels import to_pixels
@@ -37,20 +37,21 @@ def _generate(
     drawn = generator.draw(count, seed, chosen, truncation)
 
     def write_ways() -> None:
-        # From the first image's label to another, the next where there is one image only.
+        # A row a mechanism, which alone goes from the first image's label to another, the next
+        # where there is one image only.
         shapes = drawn["shape"]
         start = int(shapes[0])
         other = next((int(label) for label in shapes if label != start), start + 1)
-        _save_ways(generator, start, other % generator.classes, folder, seed)
+        ways = [
+            generator.interpolate(
+                name, start, other % generator.classes, seed=seed, truncation=truncation
+            )
+            for name in Each._fields
+        ]
+        sheet = np.concatenate([np.concatenate(list(way), axis=1) for way in ways])
+        outputs.save_png(sheet, folder / "interpolations.png")
 
     return outputs.write_drawn(drawn, folder, write_ways)
-
-
-def _save_ways(generator: Generator, start: int, end: int, folder: Path, seed: int) -> None:
-    """Writes a sheet of one row a mechanism, in which it alone goes to another label."""
-    rows = [generator.interpolate(name, start, end, seed=seed) for name in Each._fields]
-    sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
-    outputs.save_png(sheet, folder / "interpolations.png")
 
 
 def _stylize(workdir: Path, source: Path, output: Path, seed: int = 0) -> str:

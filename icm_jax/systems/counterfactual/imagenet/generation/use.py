@@ -133,7 +133,13 @@ class Generator(NamedTuple):
         return in_chunks(call, count, _CHUNK, "images")
 
     def interpolate(
-        self, mechanism: str, start: int, end: int, frames: int = 8, seed: int = 0
+        self,
+        mechanism: str,
+        start: int,
+        end: int,
+        frames: int = 8,
+        seed: int = 0,
+        truncation: float | None = None,
     ) -> np.ndarray:
         """Goes from one label to another in one mechanism, the others staying at the first.
 
@@ -143,6 +149,7 @@ class Generator(NamedTuple):
           end: label that the mechanism comes to.
           frames: N, at least 2.
           seed: of the noise.
+          truncation: of the noise, in place of the run's.
 
         Returns:
           uint8 `[N, S, S, 3]`.
@@ -150,10 +157,11 @@ class Generator(NamedTuple):
         Raises:
           ValueError: there is no such mechanism, or a label is none of the L.
         """
+        truncation = self.truncation if truncation is None else truncation
         check_mechanism(mechanism)
         for name, label in (("start", start), ("end", end)):
             check_labels(np.int32(label), self.classes, name)
-        noise = draw_noise(jax.random.key(seed), 1, self.networks.latent, self.truncation)
+        noise = draw_noise(jax.random.key(seed), 1, self.networks.latent, truncation)
         shares = np.linspace(0, 1, frames, dtype=np.float32)[:, None]
         first, last = np.eye(self.classes, dtype=np.float32)[[start, end]]
         still = np.tile(first, (frames, 1))
@@ -161,7 +169,7 @@ class Generator(NamedTuple):
 
         def call(index: np.ndarray) -> jax.Array:
             of = jax.tree.map(lambda label: jnp.asarray(label[index]), labels)
-            made = self.run(jnp.repeat(noise, len(index), axis=0), of, self.truncation)
+            made = self.run(jnp.repeat(noise, len(index), axis=0), of, truncation)
             return to_pixels(made.images)
 
         return in_chunks(call, frames, _CHUNK)

@@ -76,8 +76,10 @@ def test_launch_generates_what_is_asked_for(run, generator, tmp_path, capsys):
         rows = np.asarray(sheet)
     assert rows.shape == (3 * 64, 8 * 64, 3)
     np.testing.assert_array_equal(
-        rows[64:128, :64], generator.interpolate("foreground", 7, 8, seed=3)[0]
+        rows[64:128, :64],
+        generator.interpolate("foreground", 7, 8, seed=3, truncation=0.5)[0],
     )
+    assert (rows[64:128, :64] != generator.interpolate("foreground", 7, 8, seed=3)[0]).any()
     status, _, err = launched(capsys, **flags, truncation=2)
     assert status == 1 and "error: --truncation: 2.0 is not allowed; it must be above 0" in err
 
