@@ -259,14 +259,10 @@ def tables(
 def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
     """Draws accuracies mechanism by mechanism, and on all that is not known."""
     known = ("bare", "calibrated", "augmented")
+    others, title = ("weaker", "stronger", "unknown"), "Accuracy on what was not trained on"
     return {
         "mechanisms": _draw(found, ("clean", "known"), known, "Accuracy, mechanism by mechanism"),
-        "unknown": _draw(
-            found,
-            ("weaker", "stronger", "unknown"),
-            known,
-            "Accuracy on what neither experts nor augmentation knew",
-        ),
+        "unknown": _draw(found, others, known, title),
     }
 
 
