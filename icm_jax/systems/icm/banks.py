@@ -222,9 +222,10 @@ def add_experts(bank: Bank, count: int, frozen: bool = False, seed: int = 0) -> 
     config = bank.config.copy_and_resolve_references()
     old = config.experts.count
     config.experts.count = old + count
-    restart = restarts.Settings(**config.competition.restart)
-    # The run's own restarts would overwrite experts whose mechanisms do not come for a while.
-    config.competition.restart.every = 0
+    restart = bank.restart if bank.new else restarts.Settings(**config.competition.restart)
+    # The run's own restarts would overwrite experts whose mechanisms do not come for a while, and
+    # these would be dropped at the end.
+    config.competition.restart.every, config.experts.prune = 0, 0.0
     model, example = make_model(config), jnp.zeros((1, *bank.shape))
     fresh = jax.jit(functools.partial(init, model, count, example))(jax.random.key(seed))
     state = merge_states([bank.state, fresh])

@@ -128,11 +128,12 @@ def test_states_are_joined_expert_by_expert():
 def test_new_experts_join_frozen_ones_of_a_finished_run(runs, tmp_path):
     bank = banks.load(runs[0])
     bank.config.competition.steps, bank.config.initialization.steps = 9, 2
-    bank.config.competition.restart.every = 3
+    bank.config.competition.restart.every, bank.config.experts.prune = 3, 0.1
     bank.config.log.every = bank.config.evaluation.every = bank.config.checkpoint.every = 9
     grown = banks.add_experts(bank, 1, frozen=True)
     assert grown.config.experts.count == 3 and grown.config.competition.restart.every == 0
-    assert grown.restart.every == 3
+    assert grown.restart.every == 3 and grown.config.experts.prune == 0
+    assert banks.add_experts(grown, 1).restart.every == 3  # not 0, of a bank that has grown
     state = experiment.run(
         grown.config, tmp_path / "grown", data=tiny.splits(), begin=grown.begin
     ).state
