@@ -185,11 +185,11 @@ def mean_accuracy(found: Mapping[str, Any]) -> float:
 
 
 def made_good(bare: float, better: float, clean: float) -> float:
-    """The fraction of what a bare classifier or detector loses by mechanisms that is made good.
+    """The fraction of what a bare classifier or detector loses that is made good; nan of no loss.
 
     Args:
       bare: its accuracy on changed images.
       better: accuracy of another way on these.
       clean: accuracy of the bare classifier on clean images.
     """
-    return (better - bare) / (clean - bare) if clean != bare else float("nan")
+    return (better - bare) / (clean - bare) if clean > bare else float("nan")

@@ -83,6 +83,7 @@ def test_what_is_made_good(found):
     assert trained.made_good(0.6, 0.9, 1.0) == pytest.approx(0.75)
     assert trained.made_good(0.6, 0.5, 1.0) == pytest.approx(-0.25)
     assert np.isnan(trained.made_good(1.0, 1.0, 1.0))
+    assert np.isnan(trained.made_good(0.3, 0.6, 0.1))  # nothing was lost
     numbers = robustness.numbers(found)
     assert numbers["accuracy clean, experts"] == 0 and numbers["accuracy clean, or left"] == 1
     assert numbers["accuracy known, or left"] == numbers["fraction made good, or left"] == 0.5
