@@ -19,28 +19,12 @@ file is left out.
 from ml_collections import ConfigDict
 
 from configs import faces_utkface
-from configs.study.common.ten_mechanisms import FORMS
-from icm_jax import default_config
-from icm_jax.study import config as study_config
+from configs.study.common.faces import data_of, study, transfer
 
 
 def get_config(form: str = "full") -> ConfigDict:
-    """The study in its 'full' form, 3 seeds, or the 'short' one, 600 steps and one seed.
-
-    Raises:
-      ValueError: there is no such form.
-    """
-    if form not in FORMS:
-        raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
+    """The study in its `full` or `short` form: see `configs.study.common.faces`."""
     base = faces_utkface.get_config()
-    if form == "short":
-        base.competition.steps = 600
-
-    def data(changes):
-        return default_config("icm").data.to_dict() | {"size": base.data.size} | changes
-
-    def transfer(changes):
-        return {"kind": "transfer", "data": data(changes), "images": 300, "group_by": ""}
 
     def detection(own, changes):
         return {
@@ -48,7 +32,7 @@ def get_config(form: str = "full") -> ConfigDict:
             "detector": "",
             "non_faces": "",
             "own": own,
-            "data": data(changes),
+            "data": data_of(base, changes),
             "images": 300,
             "left": 0.95,
         }
@@ -56,13 +40,10 @@ def get_config(form: str = "full") -> ConfigDict:
     orl, yale = {"name": "orl"}, {"source": "faces", "name": "yale"}
     examinations = {
         "detection": detection(True, {}),
-        "orl": transfer(orl),
-        "yale": transfer(yale),
+        "orl": transfer(data_of(base, orl)),
+        "yale": transfer(data_of(base, yale)),
         "detection_orl": detection(False, orl),
         "detection_yale": detection(False, yale),
     }
     question = "Does a detector find masked, dark or inverted faces with experts before it?"
-    seeds = {"full": 3, "short": 1}[form]
-    return study_config.study(
-        f"detection_{form}", question, base, {"defaults": {}}, seeds, examinations
-    )
+    return study("detection", question, form, base, examinations)

@@ -10,29 +10,12 @@ other way round see configs/study/detection.py.
 from ml_collections import ConfigDict
 
 from configs import faces
-from configs.study.common.ten_mechanisms import FORMS
-from icm_jax import default_config
-from icm_jax.study import config as study_config
+from configs.study.common.faces import data_of, study, transfer
 
 
 def get_config(form: str = "full") -> ConfigDict:
-    """The study in its 'full' form, 3 seeds, or the 'short' one, 600 steps and one seed.
-
-    Raises:
-      ValueError: there is no such form.
-    """
-    if form not in FORMS:
-        raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
+    """The study in its `full` or `short` form: see `configs.study.common.faces`."""
     base = faces.get_config()
-    if form == "short":
-        base.competition.steps = 600
-    data = default_config("icm").data.to_dict()
-    data |= {"source": "faces", "name": "utkface", "size": base.data.size}
-    examinations = {
-        "utkface": {"kind": "transfer", "data": data, "images": 300, "group_by": ""},
-    }
+    utkface = data_of(base, {"source": "faces", "name": "utkface"})
     question = "Do experts of one set of faces invert their mechanisms on another?"
-    seeds = {"full": 3, "short": 1}[form]
-    return study_config.study(
-        f"faces_transfer_{form}", question, base, {"defaults": {}}, seeds, examinations
-    )
+    return study("faces_transfer", question, form, base, {"utkface": transfer(utkface)})

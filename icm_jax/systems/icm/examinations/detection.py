@@ -68,8 +68,9 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     check_settings(settings, SETTINGS)
     config, restorer = from_workdir(workdir), restore.load(workdir)
     detect = load_detector(settings.detector, restorer.padded_shape[-1])
-    restorer = calibrate(restorer, config, data.load(config.data), settings.left)
-    faces = load_own_or_other(config, settings, restorer)
+    splits = data.load(config.data)
+    restorer = calibrate(restorer, config, splits, settings.left)
+    faces = load_own_or_other(config, splits, settings, restorer)
     names = [mechanisms.label(spec) for spec in config.mechanisms]
     bank = [mechanisms.build(spec) for spec in config.mechanisms]
     count = min(settings.images, len(faces))

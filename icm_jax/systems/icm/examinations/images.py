@@ -6,7 +6,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from icm_jax import data
-from icm_jax.data import own
+from icm_jax.data import Splits, own
 from icm_jax.schema import Field, one_of, switch
 from icm_jax.systems.icm import restore
 from icm_jax.systems.icm.config import SCHEMAS
@@ -21,12 +21,13 @@ GROUP_BY = Field(
 
 
 def load_own_or_other(
-    config: ConfigDict, settings: ConfigDict, restorer: restore.Restorer
+    config: ConfigDict, splits: Splits, settings: ConfigDict, restorer: restore.Restorer
 ) -> np.ndarray:
     """All test images of a run, or some others that fit it: float32 `[N, H, W, C]` in [0, 1].
 
     Args:
       config: of the run.
+      splits: its data.
       settings: with `own`, `data` and `images`, how many others.
       restorer: of the run.
 
@@ -34,7 +35,7 @@ def load_own_or_other(
       ValueError: as `load_images` does.
     """
     if settings.own:
-        test = data.restrict(data.load(config.data), config.data.labels).test
+        test = data.restrict(splits, config.data.labels).test
         return restorer.fitted(test.images, "data")
     return load_images(settings.data, settings.images, restorer)[0]
 

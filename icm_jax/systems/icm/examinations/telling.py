@@ -85,7 +85,8 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     """
     check_settings(settings, SETTINGS)
     config, restorer = from_workdir(workdir), restore.load(workdir)
-    images = load_own_or_other(config, settings, restorer)
+    splits = data.load(config.data)
+    images = load_own_or_other(config, splits, settings, restorer)
     count = min(settings.images, len(images))
     groups = {"known": config.mechanisms, "unknown": settings.unknown}
     specs = [spec for of in groups.values() for spec in of]
@@ -98,7 +99,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     bank = [mechanisms.build(spec) for spec in specs]
     key = streams.of_seed(config.seed, SeedStream.DIAGNOSIS)
     answers = ask_cases(ask, bank, cases, images, key, "diagnosis")
-    lead = calibrate(restorer, config, data.load(config.data), LEFT_SHARE.default).lead
+    lead = calibrate(restorer, config, splits, LEFT_SHARE.default).lead
     return plain({"seed": config.seed, "images": count, **summarize(answers, cases, lead)})
 
 
