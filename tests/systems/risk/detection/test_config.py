@@ -40,7 +40,7 @@ def test_all_worlds_and_methods_can_run(world, method):
         ("batch_size", 7, "batch_size: 7 is not allowed; it must be even"),
         ("data.size", 40, "data.size: 40 is not allowed; it must be a multiple of 32"),
         ("model.density", "", "model.density: '' is not allowed; resampling.by 'both' needs one"),
-        ("model.dropout", 0.0, "resampling.by: 'both' is not allowed; it needs model.dropout w"),
+        ("model.dropout", 0.0, "resampling.by: 'both' is not allowed; it needs model.dropout with"),
         ("model.passes", 1, "resampling.by: 'both' is not allowed; .* several model.passes"),
         ("resampling.by", "group", "cleaning.share: 0.2 is not allowed with resampling.by 'group'"),
         ("model.neighbours", 21, "model.neighbours: 21 is not allowed; model.bank holds 20"),
