@@ -99,6 +99,8 @@ def _config() -> tuple[ConfigDict, str]:
         if not isinstance(_CONFIG.value, ConfigDict):
             kind = type(_CONFIG.value).__name__
             raise ValueError(f"--config: get_config of {file} returns {kind}, not a ConfigDict")
+        if _MODE.value in experiment.MODES and "variants" in _CONFIG.value:
+            raise ValueError(f"--config: {file} is a study; add --mode=study, or --mode=examine")
         return _CONFIG.value, Path(file).stem
     if _MODE.value == "evaluate" and _WORKDIR.value:
         return configs.from_workdir(_path(_WORKDIR)), ""

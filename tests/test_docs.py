@@ -56,3 +56,8 @@ def test_every_result_is_shown():
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 200
+
+
+def test_every_study_is_listed():
+    listed = re.findall(r"^\| `(\w+\.py)` \|", (ROOT / "docs/studies.md").read_text(), re.M)
+    assert sorted(listed) == sorted(path.name for path in (ROOT / "configs/study").glob("*.py"))

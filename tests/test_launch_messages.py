@@ -22,6 +22,10 @@ MNIST = "--config=configs/mnist.py"
         ([MNIST, "--output=a"], "--output: --mode=train takes none; .*--mode=restore or export"),
         (["--mode=export", "--output=a", "--input=b"], "--input: --mode=export takes none; leave"),
         ([MNIST, "--mode=study"], "config: a study has the fields name, question"),
+        (
+            ["--config=configs/study/few.py"],
+            "--config: configs/study/few.py is a study; add --mode=study, or --mode=examine",
+        ),
         ([MNIST, "--config.experts.count=0"], "experts.count: 0 is not allowed; it must be at"),
         ([MNIST, "--config.expert.count=3"], r".*\bexpert\b.* \(in --config.expert.count=3\)$"),
         (

@@ -11,7 +11,7 @@ import numpy as np
 
 from icm_jax.data.image_files import empty_folders, image_files
 from icm_jax.data.images import decode, resize, stack
-from icm_jax.data.split import held_out
+from icm_jax.data.split import held_out, set_apart
 from icm_jax.data.types import Dataset, Splits
 
 _log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _SPLIT = re.compile(
 
 
 def load(root: str, size: int = 0) -> Splits:
-    """Loads images from a directory or a zip, in the order of their paths.
+    """Loads images from a directory or a zip, in a mixed order that is always the same.
 
     The class of an image is the folder it lies in, at whatever depth (`Greek/character03`);
     labels number these folders from 0 in sorted order. Attributes are `class`, that folder, and
@@ -77,7 +77,7 @@ def load(root: str, size: int = 0) -> Splits:
         labels.astype(np.int32),
         {"class": names[labels], "path": np.array(paths)},
     )
-    return Splits(dataset.take(~is_test), dataset.take(is_test))
+    return set_apart(dataset, is_test)
 
 
 def _check_empty(empty: Sequence[PurePosixPath], paths: Sequence[str]) -> None:

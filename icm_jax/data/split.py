@@ -29,6 +29,20 @@ def held_out(names: Sequence[str], fraction: float = TEST_FRACTION) -> np.ndarra
     return np.array([digests[name] <= threshold for name in names])
 
 
+def set_apart(dataset: Dataset, is_test: np.ndarray) -> Splits:
+    """The images that are not to test on, and those that are, both in mixed order.
+
+    Files lie sorted by class, person or age; so whoever takes the first images gets some of all.
+    The order is always the same, whatever the seed.
+
+    Args:
+      dataset: N images.
+      is_test: bool `[N]`.
+    """
+    order = np.random.RandomState(0).permutation(len(is_test))
+    return Splits(*(dataset.take(order[is_test[order] == tested]) for tested in (False, True)))
+
+
 def restrict(splits: Splits, labels: Sequence[int]) -> Splits:
     """The images of both splits whose label is among `labels`; all of them if that is empty.
 

@@ -96,6 +96,8 @@ def _is_known(value: float | bool | None) -> bool:
 
 
 def _number(name: str, value: float) -> str:
-    """Accuracies and other fractions as percentages."""
+    """Accuracies and other fractions as percentages; a dash for what is not a number."""
+    if not math.isfinite(value):
+        return "–"
     share = any(word in name for word in ("accuracy", "called canonical", "fraction"))
     return f"{value:.1%}" if share else f"{value:.4g}"

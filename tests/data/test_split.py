@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from icm_jax import data
+from icm_jax.data.split import set_apart
 
 
 def numbered(count, labels=None):
@@ -45,6 +46,13 @@ def test_labels_restrict_what_is_drawn_and_not_the_shapes():
     assert canonical.index.tolist() == [1, 5, 2] and transformed.index.tolist() == [4, 3, 0]
     canonical, transformed = data.halve(numbered(6), seed=0, labels=(2, 0))
     assert drawn(canonical) == [5, 2] and drawn(transformed) == [3, 0]
+
+
+def test_what_is_set_apart_is_mixed():
+    # As above, the order is 5 2 1 3 0 4; images 1 and 5 are to test on.
+    train, test = set_apart(numbered(6), np.isin(np.arange(6), (1, 5)))
+    assert names(train) == [2, 3, 0, 4] and names(test) == [5, 1]
+    assert train.labels.tolist() == [2, 0, 0, 1]
 
 
 def test_one_image_cannot_be_halved():

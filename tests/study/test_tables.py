@@ -37,6 +37,7 @@ def test_numbers_of_an_examination_alone():
 def test_numbers_of_other_tables():
     rows = study_table.texts(["pair", "accuracy", "PSNR"], [["a", 0.5, 20.123456]])
     assert rows == [["a", "50.0%", "20.12"]]
+    assert study_table.texts(["pair", "accuracy"], [["a", float("nan")]]) == [["a", "–"]]
 
 
 def test_it_reads_as_csv_and_markdown():
