@@ -103,7 +103,8 @@ def with_few(
     """A config of groups, and its data: canonical images and `count` of each mechanism.
 
     Canonical images are those of the config's seed; transformed ones are made of the other half's,
-    each of its own. They stay what they are, of 256 grey levels.
+    each of its own. They stay what they are, of 256 grey levels. All are padded already, and a
+    batch is at most of all transformed ones.
 
     Args:
       config: of designed mechanisms.
@@ -115,6 +116,9 @@ def with_few(
       ValueError: there are fewer originals.
     """
     names = [mechanisms.label(spec) for spec in config.mechanisms]
+    if config.data.pad:
+        padded = (np.asarray(data.pad(split.images, config.data.pad)) for split in splits)
+        splits = Splits(*(s._replace(images=p) for s, p in zip(splits, padded, strict=True)))
     canonical, rest = (
         np.asarray(pool.index)[: int(pool.count)]
         for pool in halve(splits.train, config.seed, config.data.labels)
@@ -134,6 +138,7 @@ def with_few(
     whole = _with(splits.train.take(canonical), [_CANONICAL] * len(canonical))
     some = _with(shown.take(np.arange(1)), [_CANONICAL])
     config = config.copy_and_resolve_references()
+    config.data.pad, config.batch_size = 0, min(config.batch_size, needed)
     config.data.groups.update(
         {"attribute": _ATTRIBUTE, "canonical": _CANONICAL, "transformed": tuple(names)}
     )
@@ -211,7 +216,6 @@ def _learn_new(
     config.mechanisms, config.mixture = (spec,), ()
     config.competition.steps = settings.new_steps
     taught = _teach(workdir, config, splits, count, settings.new_steps)
-    config.batch_size = min(config.batch_size, count)
     config, images = with_few(config, splits, count, "new")
     grown = banks.add_experts(bank._replace(config=config), 1, frozen=True)
     trained = train_bank(workdir, f"new_{count}", grown.config, images, grown.begin)
@@ -268,14 +272,11 @@ def tables(
 
 
 def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
-    """Draws mean accuracy against how many images there are of each mechanism."""
+    """Draws mean accuracy, over mechanisms and seeds, against how many images there are of each."""
+    _, rows = tables(found)["few"]
+    counts = [row["count"] for row in found[0]["few"]]
     series = {
-        f"{name}, seed {run['seed']}": (
-            [row["count"] for row in run["few"]],
-            [float(np.mean(row[name]["accuracy"])) for row in run["few"]],
-        )
-        for run in found
-        for name in _TAUGHT
+        name: (counts, [row[column] for row in rows]) for column, name in enumerate(_TAUGHT, 1)
     }
     title = "Accuracy by transformed images of each mechanism"
     return {"few": lines.curves(series, title, "accuracy", xlabel="images", log_x=True)}

@@ -30,6 +30,17 @@ def test_transformed_images_are_few_and_of_originals_of_their_own():
         few.with_few(config, splits, 11)
 
 
+def test_few_images_are_padded_before_they_are_transformed():
+    config, splits = tiny.icm(), tiny.splits()
+    side = splits.train.images.shape[1] + 4
+    config.data.pad, config.batch_size = side, 16
+    of, made = few.with_few(config, splits, 3)
+    assert (of.data.pad, of.batch_size) == (0, 6)
+    assert made.train.images.shape[1:3] == made.test.images.shape[1:3] == (side, side)
+    inverted = made.train.images[made.train.attributes["mechanism"] == "invert"]
+    assert (inverted[:, 0] == 255).all()
+
+
 def test_a_finished_run_is_examined(folder_run):
     workdir, _ = folder_run
     settings = few.SETTINGS.defaults()
