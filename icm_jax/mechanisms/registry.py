@@ -90,12 +90,14 @@ def check(specs: Sequence[Spec], shape: Sequence[int]) -> None:
       shape: `(H, W, C)`.
 
     Raises:
-      ValueError: a mechanism fails on such an image, or makes one of another shape or dtype.
+      ValueError: as `build` does; a mechanism fails on such an image, or makes one of another shape
+        or dtype.
     """
     image = jax.ShapeDtypeStruct(tuple(shape), jnp.float32)
     for spec in specs:
+        mechanism = build(spec)
         try:
-            made = jax.eval_shape(build(spec), jax.random.key(0), image)
+            made = jax.eval_shape(mechanism, jax.random.key(0), image)
         except Exception as error:
             # A mechanism is anybody's code; whatever it raises would end training later.
             raise ValueError(f"mechanisms: {label(spec)}: {error}") from error

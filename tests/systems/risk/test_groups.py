@@ -76,9 +76,7 @@ def test_mechanisms_of_the_package_and_their_parameters():
     assert set(put_all(images, {"name": "exposure", "stops": -1}).ravel().tolist()) == {100}
     made = put_all(images, {"name": "noise", "std": 0.1})
     assert (made[0] != made[1]).any()
-    with pytest.raises(
-        ValueError, match="^world.mechanism: .*mechanisms: 'gloom' is not registered"
-    ):
+    with pytest.raises(ValueError, match="^world.mechanism: mechanisms: 'gloom' is not registered"):
         put_all(images, "gloom")
     with pytest.raises(ValueError, match="colour_cast needs 3 channels"):
         put_all(images, "colour_cast")

