@@ -181,7 +181,7 @@ def score_all(model: Model, state: State, images: jax.Array) -> tuple[jax.Array,
       Outputs, float32 `[E, B, H, W, C]`, and scores (logits), float32 `[E, B]`.
     """
     chex.assert_rank(images, 4)
-    outputs = jax.vmap(model.restore, (0, 0, None))(*state.experts.evaluated, images)
+    outputs = model.restore_all(*state.experts.evaluated, images)
     return outputs, model.logits(state.discriminator.params, outputs)
 
 

@@ -83,6 +83,14 @@ class Model(NamedTuple):
         variables = {"params": params, "batch_stats": statistics}
         return self._apply(variables, KeyedImages(images), "given")[0].outputs
 
+    def restore_all(self, params: PyTree, statistics: PyTree, images: jax.Array) -> jax.Array:
+        """As `restore`, of all experts: leaves `[E, ...]`, outputs `[E, B, H, W, C]`."""
+
+        def one(params, statistics):
+            return self.restore(params, statistics, images)
+
+        return _each_expert(one, self.on_cpu, params, statistics)
+
     def competing(
         self, params: PyTree, batch: KeyedImages, reference: KeyedImages | None
     ) -> tuple[ExpertOutputs, PyTree, WinnersGradient]:
