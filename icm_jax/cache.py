@@ -1,9 +1,7 @@
 """Where things are kept that can be made again, of all runs of a user."""
 
-import contextlib
 import logging
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,16 +28,8 @@ def write_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
       OSError: it cannot be written.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(suffix=".tmp", dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as output:
-            np.savez(output, **arrays)
-            output.flush()
-            os.fsync(output.fileno())
-        os.replace(unfinished, file)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(unfinished)
+    with paths.replaced(file) as unfinished, unfinished.open("wb") as output:
+        np.savez(output, **arrays)
 
 
 def compiled() -> str | None:

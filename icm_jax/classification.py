@@ -153,7 +153,7 @@ def labelled(
 
     def draw(data, key):
         index = draw_indices(key, data["pool"], config.batch_size)
-        index = collectives.share(index, axis_name)
+        index = collectives.share(index, axis_name, "classifier.batch_size")
         return prepare(data["images"][index], size), data["labels"][index]
 
     count = len(train.labels)

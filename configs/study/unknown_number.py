@@ -4,7 +4,7 @@
 
 Experts with less than 2 % of the wins at the end of training are dropped (`experts.prune`); idle
 ones are not restarted. "Mechanisms found" is how many the experts in use stand for, those that undo
-the same one counted once; neither needs labels (`icm_jax/evaluation/specialization.py`).
+the same one counted once; neither needs labels (`icm_jax/systems/icm/specialization.py`).
 """
 
 from ml_collections import ConfigDict

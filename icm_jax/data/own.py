@@ -20,7 +20,9 @@ from icm_jax.data.images import decode
 
 
 def read(
-    source: str | os.PathLike, fit: Callable[[np.ndarray, str], np.ndarray]
+    source: str | os.PathLike,
+    fit: Callable[[np.ndarray, str], np.ndarray],
+    field: str = "input",
 ) -> tuple[list[str], np.ndarray]:
     """Reads images.
 
@@ -30,6 +32,7 @@ def read(
       fit: `(images, what to call them in an error) -> images` as a model takes them, `[N, ...]`.
         It is given the uint8 image of a file, `[1, H, W, C]`, C 1 or 3, or the whole array, which
         may be anything, and raises ValueError where it does not fit.
+      field: what an error begins with.
 
     Returns:
       Names, the paths within `source` or numbers in an `.npz`, and what `fit` made, as one array.
@@ -38,24 +41,24 @@ def read(
       ValueError: there is no image, or one is damaged or does not fit.
       FileNotFoundError: there is nothing at `source`.
     """
-    path = paths.local(source, "input")
-    check_is_no_pointer(path, f"input: {str(path)!r}")
+    path = paths.local(source, field)
+    check_is_no_pointer(path, f"{field}: {str(path)!r}")
     if path.suffix.lower() == ".npz":
-        images = fit(_npz_images(path), f"input: 'images' of {str(path)!r}")
+        images = fit(_npz_images(path, field), f"{field}: 'images' of {str(path)!r}")
         return [f"{i:05}" for i in range(len(images))], images
     if path.is_file() and not zipfile.is_zipfile(path) and path.suffix.lower() != ".zip":
-        refuse_other_format(path.name, "input")
-        content = read_image(path.name, functools.partial(path.open, "rb"), "input")
+        refuse_other_format(path.name, field)
+        content = read_image(path.name, functools.partial(path.open, "rb"), field)
         files = [(path.name, content or b"")]
     else:
-        files = image_files(str(path), "input")
+        files = image_files(str(path), field)
     names, images = [], []
     for name, content in files:
-        said = f"input: {name!r}"
+        said = f"{field}: {name!r}"
         names.append(name)
         images.append(fit(decode(content, said)[None], said))
     if not names:
-        raise ValueError(f"input: {str(path)!r} has no image ({KINDS})")
+        raise ValueError(f"{field}: {str(path)!r} has no image ({KINDS})")
     return names, np.concatenate(images)
 
 
@@ -111,9 +114,9 @@ def check_values(images: np.ndarray, name: str) -> None:
         )
 
 
-def _npz_images(path: Path) -> np.ndarray:
+def _npz_images(path: Path, field: str) -> np.ndarray:
     if not path.is_file():
-        raise FileNotFoundError(f"input: there is no file {str(path)!r}")
+        raise FileNotFoundError(f"{field}: there is no file {str(path)!r}")
     try:
         # Pickles, which could run any code, are refused.
         with np.load(path, allow_pickle=False) as arrays:
@@ -121,5 +124,5 @@ def _npz_images(path: Path) -> np.ndarray:
     except Exception as error:
         # KeyError, BadZipFile, ValueError, EOFError, zlib.error, ...
         raise ValueError(
-            f"input: no array 'images' can be read from {str(path)!r}: {error}"
+            f"{field}: no array 'images' can be read from {str(path)!r}: {error}"
         ) from error

@@ -139,7 +139,8 @@ def _draw_both(
     labels = jnp.where(jnp.arange(count) < half, _CANONICAL, 0)
     # They take turns, so that every device has its part of both.
     turns = np.argsort(np.arange(count) % max(half, 1), kind="stable")
-    return collectives.share((inputs[turns], labels[turns]), axis_name)
+    batch = inputs[turns], labels[turns]
+    return collectives.share(batch, axis_name, "classifier.batch_size")
 
 
 def _transformed(images: Images) -> np.ndarray:

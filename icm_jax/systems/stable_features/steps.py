@@ -86,7 +86,7 @@ def draw_from_worst(
     def draw(state, data, key):
         among = groups(state, data)
         index = draw_each(key, among, size)  # [G, n]
-        mine = collectives.share(index.T, axis_name)  # [n / devices, G]
+        mine = collectives.share(index.T, axis_name, "tofu.batch_size")  # [n / devices, G]
         flat = mine.reshape(-1)
         outputs = model.use(state.learner.parameters, data["images"][flat], data["channel"][flat])
         logits = outputs.logits.astype(jnp.float32)

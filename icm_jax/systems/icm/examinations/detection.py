@@ -6,7 +6,6 @@ images how likely they are faces (`prediction`) and what it does not know (`epis
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import chex
@@ -108,7 +107,7 @@ def load_detector(path: str, channels: int) -> Detect:
       FileNotFoundError: there is no such file.
       ValueError: it is no exported model, or one of images of other channels.
     """
-    file = Path(paths.local(path or "detector", "detector"))
+    file = paths.local(path, "detector")
     if not file.is_file():
         raise FileNotFoundError(f"detector: {path!r} is no file; give one of --mode=export")
     try:
@@ -173,7 +172,7 @@ def _read(source: str, restorer: restore.Restorer) -> np.ndarray:
         sized = jax.image.resize(images / np.float32(scale), (len(images), *shape), "linear")
         return np.asarray(sized).clip(0, 1)
 
-    return own.read(source, fit)[1]
+    return own.read(source, fit, "non_faces")[1]
 
 
 def numbers(found: Mapping[str, Any]) -> dict[str, float]:

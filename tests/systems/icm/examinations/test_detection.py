@@ -82,6 +82,15 @@ def test_a_finished_run_is_examined(folder_run, file, tmp_path):
     figure.canvas.draw()
 
 
+def test_files_that_are_not_there_are_named(folder_run, file, tmp_path):
+    settings = detection.SETTINGS.defaults()
+    with pytest.raises(FileNotFoundError, match="^detector: '' is no file; give one of --mode=exp"):
+        detection.examine(folder_run[0], settings)
+    settings.update({"detector": str(file), "non_faces": str(tmp_path / "others.npz")})
+    with pytest.raises(FileNotFoundError, match="^non_faces: there is no file '.*others.npz'"):
+        detection.examine(folder_run[0], settings)
+
+
 def test_faces_of_other_data_are_asked_about(folder_run, file, tmp_path):
     for name, level in {"dark": 0, "light": 255}.items():
         (tmp_path / name).mkdir()

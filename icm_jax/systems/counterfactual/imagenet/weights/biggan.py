@@ -14,7 +14,7 @@ from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.imagenet.networks import biggan
 from icm_jax.systems.counterfactual.imagenet.networks.statistics import TRUNCATIONS
 from icm_jax.systems.counterfactual.imagenet.weights import files
-from icm_jax.systems.counterfactual.weights import named
+from icm_jax.systems.counterfactual.weights import named, pth
 from icm_jax.systems.counterfactual.weights.named import NamedArray
 
 WEIGHTS, CONFIG = "pytorch_model.bin", "config.json"
@@ -56,7 +56,7 @@ def load_biggan(
     found = files.find(file, field, needed)
     if (config := found.with_name(CONFIG)).is_file():
         check_config(config, module, field)
-    arrays = files.read_state_dict(found, field, needed)
+    arrays = pth.read(found, field)
     arrays = {
         name.removeprefix(prefix): array
         for name, array in arrays.items()

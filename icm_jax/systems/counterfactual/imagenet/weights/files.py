@@ -1,14 +1,11 @@
-"""Files of weights: found, checked by the digest in their names, read."""
+"""Files of weights: found, and checked by the digest in their names."""
 
 import os
 import re
 from pathlib import Path
 
-import numpy as np
-
 from icm_jax import paths
 from icm_jax.data.image_files import check_is_no_pointer
-from icm_jax.systems.counterfactual.weights import pth
 
 # As PyTorch's hub names files: vgg16-397923af.pth begins, as a SHA-256, with 397923af.
 _DIGEST = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
@@ -40,11 +37,6 @@ def check_digest(file: Path, start: str, said: str) -> None:
     found = paths.digest_file(file)
     if not found.startswith(start):
         raise ValueError(f"{said} is damaged: SHA-256 is {found}, should begin with {start}")
-
-
-def read_state_dict(path: str | os.PathLike, field: str, needed: str) -> dict[str, np.ndarray]:
-    """The arrays of a state dict of PyTorch; raises as `find` and `pth.read`."""
-    return pth.read(find(path, field, needed), field)
 
 
 def counters(names: list[str]) -> set[str]:

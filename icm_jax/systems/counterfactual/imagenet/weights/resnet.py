@@ -10,7 +10,7 @@ from flax import traverse_util
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.imagenet.networks.resnet import ResNet50
 from icm_jax.systems.counterfactual.imagenet.weights import files
-from icm_jax.systems.counterfactual.weights import named
+from icm_jax.systems.counterfactual.weights import named, pth
 from icm_jax.systems.counterfactual.weights.named import NamedArray
 
 _LEAVES = {
@@ -40,7 +40,8 @@ def load_resnet50(
       FileNotFoundError: there is no such file.
       ValueError: it cannot be read, or is of another network; the message names the array.
     """
-    arrays = files.read_state_dict(path, field, "torchvision's state dict of ResNet-50")
+    found = files.find(path, field, "torchvision's state dict of ResNet-50")
+    arrays = pth.read(found, field)
     template = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
     expected = named_arrays(template)
     unused = files.counters([array.name for array in expected]).union(_HEAD)
