@@ -91,6 +91,15 @@ def check_settings(settings: ConfigDict, schema: Schema) -> None:
     schema.check(settings)
 
 
+def intervals(log: int, checkpoint: int) -> Fields:
+    """The fields `log.every` and `checkpoint.every` with other defaults, steps."""
+    defaults = {"log": log, "checkpoint": checkpoint}
+    return {
+        name: {"every": SHARED[name]["every"]._replace(default=steps)}
+        for name, steps in defaults.items()
+    }
+
+
 def with_shared(system: str, own: Fields, without: Collection[str] = ()) -> Fields:
     """The fields of a system: those of all systems, and its own with or in place of them.
 

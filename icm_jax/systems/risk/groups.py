@@ -17,7 +17,7 @@ from icm_jax import mechanisms
 from icm_jax.chunks import in_chunks
 from icm_jax.mechanisms import Mechanism, Spec
 
-FACE = 1  # the label
+FACE = 1  # the class of faces; what is none is of class 0
 _CHUNK = 256  # images that are transformed at a time
 
 

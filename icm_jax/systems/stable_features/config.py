@@ -5,12 +5,12 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from icm_jax.schema import (
-    SHARED,
     Field,
     Fields,
     Schema,
     any_text,
     at_least,
+    intervals,
     is_share,
     one_of,
     positive,
@@ -143,8 +143,7 @@ _FIELDS: Fields = {
         "every": Field(200, at_least(1), "steps between selections and between quick evaluations"),
         "images": Field(1000, at_least(1), "test images in quick evaluations"),
     },
-    "log": {"every": SHARED["log"]["every"]._replace(default=20)},
-    "checkpoint": {"every": SHARED["checkpoint"]["every"]._replace(default=400)},
+    **intervals(20, 400),
 }
 
 

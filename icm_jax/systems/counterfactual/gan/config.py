@@ -3,12 +3,12 @@
 from ml_collections import ConfigDict
 
 from icm_jax.schema import (
-    SHARED,
     Field,
     Fields,
     Schema,
     at_least,
     fraction,
+    intervals,
     positive,
     share,
     with_shared,
@@ -43,8 +43,7 @@ _FIELDS: Fields = {
         "every": Field(5000, at_least(1), "steps between evaluations"),
         "images": Field(100, at_least(2), "images of each class that are looked at"),
     },
-    "log": {"every": SHARED["log"]["every"]._replace(default=100)},
-    "checkpoint": {"every": SHARED["checkpoint"]["every"]._replace(default=5000)},
+    **intervals(100, 5000),
 }
 
 

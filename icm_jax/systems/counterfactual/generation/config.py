@@ -6,13 +6,13 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from icm_jax.schema import (
-    SHARED,
     Field,
     Fields,
     Schema,
     any_text,
     at_least,
     fraction,
+    intervals,
     one_of,
     positive,
     share,
@@ -126,8 +126,7 @@ _FIELDS: Fields = {
         "every": Field(1000, at_least(1), "steps between checks of the masks"),
         "images": Field(20, at_least(2), "masks of each class that are checked"),
     },
-    "log": {"every": SHARED["log"]["every"]._replace(default=100)},
-    "checkpoint": {"every": SHARED["checkpoint"]["every"]._replace(default=1000)},
+    **intervals(100, 1000),
 }
 
 

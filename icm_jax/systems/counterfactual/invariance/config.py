@@ -5,12 +5,12 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from icm_jax.schema import (
-    SHARED,
     Field,
     Fields,
     Schema,
     any_text,
     at_least,
+    intervals,
     one_of,
     positive,
     share,
@@ -106,8 +106,7 @@ _FIELDS: Fields = {
         "every": Field(781, at_least(1), "steps between evaluations"),
         "images": Field(1000, at_least(1), "test images in quick evaluations"),
     },
-    "log": {"every": SHARED["log"]["every"]._replace(default=100)},
-    "checkpoint": {"every": SHARED["checkpoint"]["every"]._replace(default=781)},
+    **intervals(100, 781),
 }
 
 

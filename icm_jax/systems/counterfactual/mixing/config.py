@@ -1,12 +1,12 @@
 """The config of a variational autoencoder on coloured digits: its fields and their rules."""
 
 from icm_jax.schema import (
-    SHARED,
     Field,
     Fields,
     Schema,
     any_text,
     at_least,
+    intervals,
     one_of,
     positive,
     with_shared,
@@ -47,8 +47,7 @@ _FIELDS: Fields = {
         "every": Field(1000, at_least(1), "steps between evaluations"),
         "images": Field(2000, at_least(100), "samples, originals and counterfactuals judged"),
     },
-    "log": {"every": SHARED["log"]["every"]._replace(default=100)},
-    "checkpoint": {"every": SHARED["checkpoint"]["every"]._replace(default=1000)},
+    **intervals(100, 1000),
 }
 
 SCHEMA = Schema(with_shared("counterfactual_vae", _FIELDS), lambda config: check_data(config.data))

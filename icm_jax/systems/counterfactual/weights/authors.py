@@ -17,13 +17,6 @@ from icm_jax.systems.counterfactual.weights.named import NamedArray
 from icm_jax.training import reasons
 
 _NETWORKS = {"shape": "f_shape", "foreground": "f_text1", "background": "f_text2"}
-_LEAVES = {
-    "kernel": "weight",
-    "scale": "weight",
-    "bias": "bias",
-    "mean": "running_mean",
-    "var": "running_var",
-}
 # How many batches the running statistics have seen: in their files, without use.
 _COUNT = "num_batches_tracked"
 
@@ -89,8 +82,7 @@ def from_authors(arrays: Mapping[str, np.ndarray], template: PyTree, said: str) 
     """
     expected = _arrays(template)
     names = [array.name for array in expected]
-    counts = {f"{name.rpartition('.')[0]}.{_COUNT}" for name in names if "running" in name}
-    return named.take(arrays, expected, template, said, "generator", counts)
+    return named.take(arrays, expected, template, said, "generator", named.counters(names))
 
 
 def to_authors(variables: PyTree, batches: int = 0) -> dict[str, np.ndarray]:
@@ -121,8 +113,8 @@ def _arrays(template: PyTree) -> list[NamedArray]:
         convolutions = sum(name.startswith("Conv") for name in template["params"][network])
         place = 0 if kind == "Dense" else _place(network, int(number), convolutions)
         place += kind == "BatchNorm"
-        name = f"{_NETWORKS[network]}.{place}.{_LEAVES[leaf]}"
-        order = (list(_NETWORKS).index(network), place, list(_LEAVES).index(leaf))
+        name = f"{_NETWORKS[network]}.{place}.{named.LEAVES[leaf]}"
+        order = (list(_NETWORKS).index(network), place, list(named.LEAVES).index(leaf))
         layout = _LAYOUTS.get((kind, leaf), ())
         found.append((order, NamedArray(path, name, *layout)))
     return [array for _, array in sorted(found, key=lambda each: each[0])]

@@ -31,9 +31,26 @@ class NamedArray(NamedTuple):
     theirs: Callable[[np.ndarray], np.ndarray] = same
 
 
+# The names of arrays in layers of Flax and of PyTorch.
+LEAVES = {
+    "kernel": "weight",
+    "scale": "weight",
+    "bias": "bias",
+    "mean": "running_mean",
+    "var": "running_var",
+}
 # (ours, theirs) of kernels; theirs have outputs first.
 CONV = (lambda a: a.transpose(2, 3, 1, 0), lambda a: a.transpose(3, 2, 0, 1))
 DENSE = (np.transpose, np.transpose)
+
+
+def counters(names: list[str]) -> set[str]:
+    """The names of batch norms' numbers of batches, which lie beside the `running_mean` named."""
+    return {
+        f"{name.removesuffix('running_mean')}num_batches_tracked"
+        for name in names
+        if name.endswith("running_mean")
+    }
 
 
 def take(

@@ -10,9 +10,9 @@ from icm_jax.data import Splits
 from icm_jax.system import System
 from icm_jax.systems.risk import worlds
 from icm_jax.systems.risk.detection import evaluation, figures
-from icm_jax.systems.risk.detection.sampling import FACE
 from icm_jax.systems.risk.detection.state import init_state, make_detector, make_phases
 from icm_jax.systems.risk.faces import load_faces
+from icm_jax.systems.risk.groups import FACE
 from icm_jax.systems.risk.worlds import World
 
 # Which fields of `config.world` each world takes.

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from icm_jax.evaluation import ranking
-from icm_jax.systems.risk.detection.sampling import FACE
+from icm_jax.systems.risk.groups import FACE
 from icm_jax.systems.risk.worlds import World
 
 

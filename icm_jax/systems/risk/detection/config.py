@@ -12,6 +12,7 @@ from icm_jax.schema import (
     any_text,
     at_least,
     fraction,
+    intervals,
     is_share,
     one_of,
     positive,
@@ -139,8 +140,7 @@ _FIELDS: Fields = {
     "evaluation": {
         "every": Field(250, at_least(1), "steps between evaluations, and between new weights")
     },
-    "log": {"every": SHARED["log"]["every"]._replace(default=50)},
-    "checkpoint": {"every": SHARED["checkpoint"]["every"]._replace(default=500)},
+    **intervals(50, 500),
 }
 
 

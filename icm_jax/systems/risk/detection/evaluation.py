@@ -10,9 +10,9 @@ from icm_jax.evaluation import ranking
 from icm_jax.system import Evaluation
 from icm_jax.systems.risk.detection.cleaning import describe_cleaning
 from icm_jax.systems.risk.detection.representation import show_faces
-from icm_jax.systems.risk.detection.sampling import FACE
 from icm_jax.systems.risk.detection.skin import describe_luminance
 from icm_jax.systems.risk.detection.state import Detector, State
+from icm_jax.systems.risk.groups import FACE
 from icm_jax.systems.risk.worlds import World
 from icm_jax.systems.risk.wrappers import Risk
 

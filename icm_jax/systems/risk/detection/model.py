@@ -6,7 +6,7 @@ from ml_collections import ConfigDict
 
 from icm_jax.networks.compute import Compute
 from icm_jax.systems.risk import wrappers
-from icm_jax.systems.risk.detection.sampling import FACE
+from icm_jax.systems.risk.groups import FACE
 from icm_jax.systems.risk.networks.lab import LabClassifier, LabDecoder
 from icm_jax.systems.risk.wrappers.result import CLASSES
 

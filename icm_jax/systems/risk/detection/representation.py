@@ -5,8 +5,8 @@ Faces of people, for the report of the run alone.
 
 import numpy as np
 
-from icm_jax.systems.risk.detection.sampling import FACE
 from icm_jax.systems.risk.detection.state import Detector, State
+from icm_jax.systems.risk.groups import FACE
 from icm_jax.systems.risk.worlds import World
 
 PERCENTILES = 10

@@ -4,9 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from icm_jax.systems.risk.groups import FACE
 from icm_jax.systems.risk.wrappers import Risk
-
-FACE = 1  # the class of faces; what is none is of class 0
 
 
 def draw_halves(key: jax.Array, weights: jax.Array, labels: jax.Array, count: int) -> jax.Array:

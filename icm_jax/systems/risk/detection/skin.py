@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from icm_jax.evaluation import ranking
-from icm_jax.systems.risk.detection.sampling import FACE
-from icm_jax.systems.risk.groups import luminance_groups
+from icm_jax.systems.risk.groups import FACE, luminance_groups
 from icm_jax.systems.risk.worlds import World
 
 QUARTERS = ("darkest", "darker", "brighter", "brightest")

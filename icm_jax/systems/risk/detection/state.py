@@ -18,11 +18,11 @@ from icm_jax.supervised import Learner, Parameters, descend
 from icm_jax.system import Mean, Metrics, Phase
 from icm_jax.systems.risk.detection.model import make_model
 from icm_jax.systems.risk.detection.sampling import (
-    FACE,
     draw_halves,
     weigh_groups,
     weigh_risk,
 )
+from icm_jax.systems.risk.groups import FACE
 from icm_jax.systems.risk.wrappers import Risk
 
 PyTree = Any

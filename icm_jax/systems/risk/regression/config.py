@@ -3,13 +3,13 @@
 from ml_collections import ConfigDict
 
 from icm_jax.schema import (
-    SHARED,
     Field,
     Fields,
     Schema,
     any_text,
     at_least,
     fraction,
+    intervals,
     positive,
     share,
     tuple_of,
@@ -75,8 +75,7 @@ _FIELDS: Fields = {
         "decay": Field(0.8, share(), "the rate falls to 0 over this last fraction of the steps"),
     },
     "evaluation": {"every": Field(2000, at_least(1), "steps between evaluations on test rows")},
-    "log": {"every": SHARED["log"]["every"]._replace(default=200)},
-    "checkpoint": {"every": SHARED["checkpoint"]["every"]._replace(default=10_000)},
+    **intervals(200, 10_000),
 }
 
 

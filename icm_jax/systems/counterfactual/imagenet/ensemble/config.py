@@ -13,6 +13,7 @@ from icm_jax.schema import (
     any_text,
     at_least,
     fraction,
+    intervals,
     positive,
     share,
     with_shared,
@@ -71,8 +72,7 @@ _FIELDS: Fields = {
             "folder or zip of ImageNet-9 with mixed_same and mixed_rand in it; '': none",
         ),
     },
-    "log": {"every": SHARED["log"]["every"]._replace(default=100)},
-    "checkpoint": {"every": SHARED["checkpoint"]["every"]._replace(default=5000)},
+    **intervals(100, 5000),
 }
 
 

@@ -6,13 +6,13 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from icm_jax.schema import (
-    SHARED,
     Field,
     Fields,
     Schema,
     any_text,
     at_least,
     fraction,
+    intervals,
     one_of,
     positive,
     share,
@@ -120,8 +120,7 @@ _FIELDS: Fields = {
             "whose pictures are shown, at most the first twelve",
         ),
     },
-    "log": {"every": SHARED["log"]["every"]._replace(default=100)},
-    "checkpoint": {"every": SHARED["checkpoint"]["every"]._replace(default=4000)},
+    **intervals(100, 4000),
 }
 
 

@@ -37,12 +37,3 @@ def check_digest(file: Path, start: str, said: str) -> None:
     found = paths.digest_file(file)
     if not found.startswith(start):
         raise ValueError(f"{said} is damaged: SHA-256 is {found}, should begin with {start}")
-
-
-def counters(names: list[str]) -> set[str]:
-    """The names of batch norms' numbers of batches, which lie beside the `running_mean` named."""
-    return {
-        f"{name.removesuffix('running_mean')}num_batches_tracked"
-        for name in names
-        if name.endswith("running_mean")
-    }

@@ -13,13 +13,6 @@ from icm_jax.systems.counterfactual.imagenet.weights import files
 from icm_jax.systems.counterfactual.weights import named, pth
 from icm_jax.systems.counterfactual.weights.named import NamedArray
 
-_LEAVES = {
-    "kernel": "weight",
-    "scale": "weight",
-    "bias": "bias",
-    "mean": "running_mean",
-    "var": "running_var",
-}
 _HEAD = ("fc.weight", "fc.bias")
 
 
@@ -44,7 +37,7 @@ def load_resnet50(
     arrays = pth.read(found, field)
     template = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
     expected = named_arrays(template)
-    unused = files.counters([array.name for array in expected]).union(_HEAD)
+    unused = named.counters([array.name for array in expected]).union(_HEAD)
     said = f"{field}: {os.fspath(path)!r}"
     return named.take(arrays, expected, template, said, "ResNet-50", unused)
 
@@ -60,7 +53,7 @@ def named_arrays(template: PyTree) -> list[NamedArray]:
     return [
         NamedArray(
             path,
-            re.sub(r"_(\d+)\.", r".\1.", f"{'.'.join(path[1:-1])}.{_LEAVES[path[-1]]}"),
+            re.sub(r"_(\d+)\.", r".\1.", f"{'.'.join(path[1:-1])}.{named.LEAVES[path[-1]]}"),
             *(named.CONV if path[-1] == "kernel" else ()),
         )
         for path in leaves

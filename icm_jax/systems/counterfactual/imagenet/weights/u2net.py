@@ -45,7 +45,7 @@ def load_u2net(path: str | os.PathLike, module: U2Net, field: str = "weights.u2n
     folded = file.suffix == ".onnx"
     arrays = _read_folded(file, names, field) if folded else pth.read(file, field)
     said = f"{field}: {str(file)!r}"
-    return named.take(arrays, expected, template, said, network, files.counters(names))
+    return named.take(arrays, expected, template, said, network, named.counters(names))
 
 
 def _package_file(field: str) -> Path:
