@@ -11,7 +11,7 @@ The short form has diabetes alone, which is bundled, and 2 seeds of 5 of its spl
 from ml_collections import ConfigDict
 
 from configs.risk_regression import PUBLISHED, fields_of
-from configs.study.common.ten_mechanisms import FORMS
+from configs.study.common.forms import check_form
 from icm_jax import default_config
 from icm_jax.study import config as study_config
 
@@ -24,8 +24,7 @@ def get_config(form: str = "full") -> ConfigDict:
     Raises:
       ValueError: there is no such form.
     """
-    if form not in FORMS:
-        raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
+    check_form(form)
     base = default_config("risk_regression")
     base.wrappers = PUBLISHED
     names = ("diabetes", *UCI)

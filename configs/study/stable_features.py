@@ -11,7 +11,7 @@ minutes of a processor core for each of its 18 runs.
 
 from ml_collections import ConfigDict
 
-from configs.study.common.ten_mechanisms import FORMS
+from configs.study.common.forms import check_form
 from icm_jax import default_config
 from icm_jax.study import config as study_config
 from icm_jax.systems.stable_features.config import METHODS
@@ -26,8 +26,7 @@ def get_config(form: str = "full") -> ConfigDict:
     Raises:
       ValueError: there is no such form.
     """
-    if form not in FORMS:
-        raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
+    check_form(form)
     base = default_config("stable_features")
     if form == "short":
         base.network = "mlp"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ml_collections import ConfigDict
 
-from configs.study.common.ten_mechanisms import FORMS
+from configs.study.common.forms import FORMS
 from icm_jax import default_config
 from icm_jax.config import digest
 from icm_jax.data import SOURCES

@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from configs.study.common.ten_mechanisms import FORMS
+from configs.study.common.forms import check_form
 from icm_jax.study import config as study_config
 
 # Steps of the short form, after which nothing has been learned: it shows what comes of the full one
@@ -35,8 +35,7 @@ def study(
     Raises:
       ValueError: there is no such form.
     """
-    if form not in FORMS:
-        raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
+    check_form(form)
     if form == "short":
         seeds = 1
         variants = {variant: variants[variant] for variant in brief}

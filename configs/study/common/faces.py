@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from configs.study.common.ten_mechanisms import FORMS
+from configs.study.common.forms import check_form
 from icm_jax import default_config
 from icm_jax.study import config as study_config
 
@@ -25,8 +25,7 @@ def study(
     Raises:
       ValueError: there is no such form.
     """
-    if form not in FORMS:
-        raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
+    check_form(form)
     if form == "short":
         base.competition.steps = 600
     seeds = {"full": 3, "short": 1}[form]

@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from configs.study.common.ten_mechanisms import FORMS
+from configs.study.common.forms import check_form
 from icm_jax import default_config
 from icm_jax.study import config as study_config
 from icm_jax.systems.risk.detection.config import METHODS
@@ -28,8 +28,7 @@ def study_world(
     Raises:
       ValueError: there is no such form.
     """
-    if form not in FORMS:
-        raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
+    check_form(form)
     base = default_config("risk_faces")
     base.world.update({"name": world, **(fields or {})})
     if form == "short":

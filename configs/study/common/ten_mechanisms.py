@@ -6,9 +6,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import mnist
+from configs.study.common.forms import FORMS, check_form
 from icm_jax.study import config as study_config
-
-FORMS = ("full", "short")
 
 
 def study(
@@ -33,8 +32,7 @@ def study(
     Raises:
       ValueError: there is no such form.
     """
-    if form not in FORMS:
-        raise ValueError(f"form: {form!r} is unknown; choose one of {', '.join(FORMS)}")
+    check_form(form)
     base = mnist.get_config()
     base.evaluation.every = 50
     if form == "short":
