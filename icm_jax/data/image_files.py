@@ -61,12 +61,12 @@ def image_files(root: str, field: str = "data.dir") -> Iterator[tuple[str, bytes
                 yield name, content
 
 
-def empty_folders(root: str, names: Iterable[str], field: str = "data.dir") -> list[PurePosixPath]:
+def empty_folders(root: str, names: Iterable[str]) -> list[PurePosixPath]:
     """The folders in a directory or a zip that have none of the files `names`, sorted.
 
     Of folders within each other, it is the outermost.
     """
-    path = paths.local(root, field)
+    path = paths.local(root, "data.dir")
     if path.is_dir():
         # Links lead in no circle, or `opened` would have refused the directory.
         found = {

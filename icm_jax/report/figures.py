@@ -71,7 +71,6 @@ def matrix(
     row_title: str = "",
     column_title: str = "",
     framed: np.ndarray | None = None,
-    decimals: int = 2,
 ) -> Figure:
     """Draws a matrix as a heat map with its numbers.
 
@@ -83,7 +82,6 @@ def matrix(
       row_title: what the rows are.
       column_title: what the columns are.
       framed: bool `[R, K]`, the cells to put a frame around; none by default.
-      decimals: of the numbers; what rounds to 0 is printed as 0.
 
     Returns:
       A figure with one axes.
@@ -105,9 +103,9 @@ def matrix(
     for (row, column), value in np.ndenumerate(values):
         if np.isnan(value):
             continue
-        zero = round(value, decimals) == 0
+        zero = round(value, 2) == 0
         color = "0.65" if zero else "white" if value > 0.55 else "black"
-        text = "0" if zero else f"{value:.{decimals}f}"
+        text = "0" if zero else f"{value:.2f}"
         axes.text(column, row, text, ha="center", va="center", fontsize=style.SMALL, color=color)
     for row, column in np.argwhere(framed):
         corner = (column - 0.46, row - 0.46)

@@ -1,6 +1,6 @@
 """From the records of a run to lines to draw."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _NOT_METRICS = ("phase", "step", "evaluation")
@@ -8,7 +8,6 @@ _NOT_METRICS = ("phase", "step", "evaluation")
 
 def charts(
     records: Sequence[Mapping[str, Any]],
-    metrics: Collection[str] | None = None,
     entry: str = "",
 ) -> dict[str, dict[str, tuple[list, list]]]:
     """Collects the metrics of a run, one chart for each phase and metric.
@@ -16,7 +15,6 @@ def charts(
     Args:
       records: dicts as they stand in `metrics.jsonl`: `phase`, `step` and metrics, each a number,
         a list of them, or None where there was no value.
-      metrics: the names wanted; all by default.
       entry: what a list has one entry for ("expert", say), for the label of its lines.
 
     Returns:
@@ -26,7 +24,7 @@ def charts(
     found: dict[str, dict[str, tuple[list, list]]] = {}
     for record in records:
         for name, value in record.items():
-            if name in _NOT_METRICS or (metrics is not None and name not in metrics):
+            if name in _NOT_METRICS:
                 continue
             lines = found.setdefault(f"{record['phase']}: {name}".replace("_", " "), {})
             values = value if isinstance(value, list) else [value]

@@ -103,14 +103,14 @@ def load_table(name: str, root: str = "") -> Table:
     return _check(path, features, target, test, name)
 
 
-def draw_splits(rows: int, splits: int = SPLITS, fraction: float = TEST_FRACTION) -> np.ndarray:
-    """Which rows each split tests on: bool `[splits, rows]`, always the same ones.
+def draw_splits(rows: int) -> np.ndarray:
+    """Which rows each split tests on: bool `[SPLITS, rows]`, always the same ones.
 
-    Split s tests on the first `fraction` of a permutation by `numpy.random.RandomState(s)`, at
+    Split s tests on the first `TEST_FRACTION` of a permutation by `numpy.random.RandomState(s)`, at
     least one row.
     """
-    count = max(1, round(fraction * rows))
-    test = np.zeros((splits, rows), bool)
+    count = max(1, round(TEST_FRACTION * rows))
+    test = np.zeros((SPLITS, rows), bool)
     for split, row in enumerate(test):
         # The stream of RandomState is frozen: a split is the same wherever it is drawn.
         row[np.random.RandomState(split).permutation(rows)[:count]] = True
