@@ -133,7 +133,7 @@ def prepare(images: jax.Array, size: int) -> jax.Array:
     """
     if images.dtype != jnp.uint8:
         return images
-    return to_float(pad(images, size) if size else images)
+    return to_float(pad(images, size))
 
 
 def labelled(

@@ -35,11 +35,14 @@ def draw(key: jax.Array, images: jax.Array, pool: Pool, batch_size: int) -> jax.
 def pad(images: jax.Array, size: int) -> jax.Array:
     """Zeros around images: `[..., H, W, C]` -> `[..., size, size, C]`, the dtype unchanged.
 
-    The image stays in the middle; where the margin is odd, right and bottom get the odd pixel.
+    The image stays in the middle; where the margin is odd, right and bottom get the odd pixel. A
+    `size` of 0 pads nothing.
 
     Raises:
       ValueError: if an image is larger than `size`.
     """
+    if not size:
+        return images
     height, width = images.shape[-3:-1]
     if max(height, width) > size:
         raise ValueError(

@@ -84,6 +84,11 @@ def test_pad_of_an_odd_margin_and_any_leading_axes():
     assert data.pad(jnp.ones((4, 6, 2, 1, 1)), 3).shape == (4, 6, 3, 3, 1)
 
 
+def test_pad_to_nothing_keeps_the_images():
+    images = np.ones((1, 4, 5, 1), np.uint8)
+    assert data.pad(images, 0) is images
+
+
 def test_pad_to_less():
     with pytest.raises(ValueError, match="data.pad: 16 is less than the images' 28x20"):
         data.pad(jnp.zeros((1, 28, 20, 1)), 16)

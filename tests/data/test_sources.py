@@ -57,8 +57,9 @@ def test_folder(tmp_path):
             (tmp_path / split / label).mkdir(parents=True)
             Image.new("L", (3, 3)).save(tmp_path / split / label / "0.png")
     train, test = data.load(config(source="folder", dir=str(tmp_path)))
-    for split in (train, test):
-        assert sorted(split.attributes["class"].tolist()) == ["a", "b"]
+    # In the order of `set_apart`.
+    assert train.attributes["class"].tolist() == ["a", "b"]
+    assert test.attributes["class"].tolist() == ["b", "a"]
 
 
 def test_tfds_gets_its_fields(monkeypatch):

@@ -1,7 +1,6 @@
 """What the experts of an ICM state make of test images."""
 
 import functools
-import operator
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -181,7 +180,7 @@ def score_all(model: Model, state: State, images: jax.Array) -> tuple[jax.Array,
       Outputs, float32 `[E, B, H, W, C]`, and scores (logits), float32 `[E, B]`.
     """
     chex.assert_rank(images, 4)
-    outputs = model.restore_all(*state.experts.evaluated, images)
+    outputs = model.restore_all(*state.experts.evaluated, images, apart=model.on_cpu)
     return outputs, model.logits(state.discriminator.params, outputs)
 
 
@@ -195,12 +194,7 @@ def score(model: Model, state: State, images: jax.Array) -> Scored:
       images: float32 `[B, H, W, C]` in [0, 1], padded if need be.
     """
     chex.assert_rank(images, 4)
-    experts = state.experts.evaluated
-
-    def restored_by(index):
-        return model.restore(*jax.tree.map(operator.itemgetter(index), experts), images)
-
-    # One expert after the other: plain convolutions, fast on every platform it is exported to.
-    outputs = jnp.stack([restored_by(index) for index in range(len(state.share))])  # [E, B, ...]
+    # Plain convolutions, fast on every platform it is exported to.
+    outputs = model.restore_all(*state.experts.evaluated, images, apart=True)
     logits = functools.partial(model.logits, state.discriminator.params)
     return Scored(outputs, logits(outputs), logits(images))

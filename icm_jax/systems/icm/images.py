@@ -79,8 +79,7 @@ def build_images(config: ConfigDict, splits: Splits) -> Images:
         where there are fewer images than a batch.
     """
     test = restrict(splits, config.data.labels).test
-    side = config.data.pad
-    prepare = functools.partial(pad, size=side) if side else lambda images: images
+    prepare = functools.partial(pad, size=config.data.pad)
     build = _build_grouped if config.data.groups.attribute else _build_designed
     images = build(config, splits.train, test, prepare)
     _check_evaluated(config, images)

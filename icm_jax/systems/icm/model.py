@@ -83,13 +83,18 @@ class Model(NamedTuple):
         variables = {"params": params, "batch_stats": statistics}
         return self._apply(variables, KeyedImages(images), "given")[0].outputs
 
-    def restore_all(self, params: PyTree, statistics: PyTree, images: jax.Array) -> jax.Array:
-        """As `restore`, of all experts: leaves `[E, ...]`, outputs `[E, B, H, W, C]`."""
+    def restore_all(
+        self, params: PyTree, statistics: PyTree, images: jax.Array, apart: bool
+    ) -> jax.Array:
+        """As `restore`, of all experts: leaves `[E, ...]`, outputs `[E, B, H, W, C]`.
+
+        `apart` says whether one after the other or all at once.
+        """
 
         def one(params, statistics):
             return self.restore(params, statistics, images)
 
-        return _each_expert(one, self.on_cpu, params, statistics)
+        return _each_expert(one, apart, params, statistics)
 
     def competing(
         self, params: PyTree, batch: KeyedImages, reference: KeyedImages | None
@@ -181,11 +186,11 @@ class Model(NamedTuple):
         return lambda outputs: self.winner_loss(score(outputs))
 
 
-def _each_expert(fn: Callable[..., PyTree], on_cpu: bool, *args: PyTree) -> PyTree:
-    """`jax.vmap(fn)(*args)` over experts; on a CPU one call an expert, whose activations then stay
-    in its caches, where those of all experts go through memory after every layer.
+def _each_expert(fn: Callable[..., PyTree], apart: bool, *args: PyTree) -> PyTree:
+    """`jax.vmap(fn)(*args)` over experts, or one call an expert; on a CPU its activations then stay
+    in the caches, where those of all experts go through memory after every layer.
     """
-    if not on_cpu:
+    if not apart:
         return jax.vmap(fn)(*args)
     count = jax.tree.leaves(args)[0].shape[0]
     calls = [fn(*jax.tree.map(lambda t, i=i: t[i], args)) for i in range(count)]

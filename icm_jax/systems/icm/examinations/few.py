@@ -116,9 +116,9 @@ def with_few(
       ValueError: there are fewer originals.
     """
     names = [mechanisms.label(spec) for spec in config.mechanisms]
-    if config.data.pad:
-        padded = (np.asarray(data.pad(split.images, config.data.pad)) for split in splits)
-        splits = Splits(*(s._replace(images=p) for s, p in zip(splits, padded, strict=True)))
+    splits = Splits(
+        *(s._replace(images=np.asarray(data.pad(s.images, config.data.pad))) for s in splits)
+    )
     canonical, rest = (
         np.asarray(pool.index)[: int(pool.count)]
         for pool in halve(splits.train, config.seed, config.data.labels)

@@ -72,9 +72,7 @@ def load_images(
                 "such as Greek/character03"
             )
     chosen = data.evenly(labels, count, groups)
-    images = images[chosen]
-    if source.pad:
-        images = np.asarray(data.pad(images, source.pad))
+    images = np.asarray(data.pad(images[chosen], source.pad))
     channels = restorer.shape[-1]
     images = own.as_grey(images) if channels == 1 else own.with_channels(images, channels)
     images = restorer.fitted(images, "data.size and data.pad")

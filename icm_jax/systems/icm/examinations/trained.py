@@ -137,7 +137,7 @@ def known_canonical(config: ConfigDict, splits: Splits) -> np.ndarray:
     pool = data.halve(splits.train, config.seed, config.data.labels)[0]
     count = min(config.data.canonical or int(pool.count), int(pool.count))
     images = splits.train.images[np.asarray(pool.index)[:count]]
-    return np.asarray(data.pad(images, config.data.pad)) if config.data.pad else images
+    return np.asarray(data.pad(images, config.data.pad))
 
 
 def calibrate(restorer: Restorer, config: ConfigDict, splits: Splits, left: float) -> Restorer:

@@ -39,6 +39,14 @@ def test_five_sixths_of_the_train_split_are_trained_on():
     np.testing.assert_array_equal(divided.test.labels, np.arange(10))
 
 
+def test_of_images_sorted_by_class_every_sixth_is_tested_on():
+    labels = np.repeat([0, 1, 2], 6).astype(np.int32)
+    train = blank(18)._replace(labels=labels)
+    divided = digits.divide_train(Splits(train, train))
+    np.testing.assert_array_equal(divided.train.labels, np.repeat([0, 1, 2], 5))
+    np.testing.assert_array_equal(divided.test.labels, [0, 1, 2])
+
+
 def test_images_that_cannot_be_colored_are_refused():
     whole = splits()
     assert digits.count_classes(whole) == 10
