@@ -17,7 +17,7 @@ from icm_jax.systems.counterfactual.generation.state import make_networks
 from icm_jax.systems.counterfactual.generation.use import Generator
 from icm_jax.systems.counterfactual.invariance.config import GAN, generator_config, needs_generator
 from icm_jax.systems.counterfactual.invariance.supply import Supply, of_gan, of_generator
-from icm_jax.systems.counterfactual.weights import vgg16
+from icm_jax.systems.counterfactual.weights import files, vgg16
 
 NAME = "generator"
 _WITHOUT = ("evaluation", "log", "checkpoint")  # what a generator learns does not depend on these
@@ -84,6 +84,6 @@ def _digests_of_files(config: ConfigDict) -> dict[str, Any]:
     """Of the files of a generator's config, whose names say little of what is in them."""
     found = biased.digest_files(config.data)
     if config.get("losses", {}).get("vgg16"):
-        weights = vgg16.find(config.losses.vgg16, "recipe.losses.vgg16")
+        weights = files.find(config.losses.vgg16, "recipe.losses.vgg16", vgg16.NEEDED)
         found["vgg16"] = paths.digest_file(weights)
     return found

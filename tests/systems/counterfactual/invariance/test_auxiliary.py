@@ -165,7 +165,10 @@ def test_it_belongs_to_what_is_in_files(tmp_path):
     made.update(set_and_method("wildlife,both"))
     made.data.textures, found = str(tmp_path), [digests(made)["generator"]]
     made.recipe.losses.vgg16 = str(tmp_path / "weights.npz")
-    with pytest.raises(FileNotFoundError, match="^recipe.losses.vgg16: '.*' is not there; it must"):
+    with pytest.raises(
+        FileNotFoundError,
+        match="^recipe.losses.vgg16: '.*' is not there, or is no file; it must be an .npz ",
+    ):
         digests(made)
     for shade in (0, 100):
         Image.fromarray(np.full((4, 4, 3), shade, np.uint8)).save(tmp_path / "texture.png")

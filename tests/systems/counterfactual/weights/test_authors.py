@@ -148,7 +148,11 @@ def test_other_files_are_refused(tmp_path, template):
             authors.load(path, template, "weights.file")
         assert str(caught.value).startswith("weights.file: ") and "\n" not in str(caught.value)
 
-    refused(FileNotFoundError, tmp_path / "none.pth", "none.pth' is not there, or is no file$")
+    refused(
+        FileNotFoundError,
+        tmp_path / "none.pth",
+        "none.pth' is not there, or is no file; it must be a .pth or .npz of the published code$",
+    )
     refused(ValueError, tmp_path / "a.ckpt", r"a.ckpt' is not allowed; it must be a .pth or an .np")
     (tmp_path / "a.npz").write_bytes(b"no zip")
     refused(ValueError, tmp_path / "a.npz", "a.npz' cannot be read: ")

