@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 
 from icm_jax.networks.compute import Compute
+from icm_jax.networks.pooling import max_pool
 from icm_jax.systems.counterfactual.networks.normalization import BatchNorm
 
 FEATURES = "features"  # among a call's `intermediates`, where these are mutable
@@ -32,7 +33,7 @@ class PublishedClassifier(nn.Module):
         """
         conv = self.compute.conv
         x = BatchNorm(axis_name=self.axis_name)(images, train)
-        x = nn.max_pool(nn.relu(conv(32, 5)(x)), (3, 3), (2, 2), _AROUND)
+        x = max_pool(nn.relu(conv(32, 5)(x)), 3, _AROUND)
         x = nn.relu(conv(32)(x))
         self.sow("intermediates", FEATURES, x)
         x = nn.relu(conv(64, 3, 2, _AROUND)(x))

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 
 from icm_jax.networks.compute import Compute
+from icm_jax.networks.pooling import max_pool
 
 # Convolutions of each block; features are taken after the last, before the block's pooling.
 BLOCKS = (
@@ -38,7 +39,7 @@ def features(weights: Weights, images: jax.Array, blocks: int) -> list[jax.Array
     found, x = [], images
     for number, names in enumerate(BLOCKS[:blocks]):
         if number:
-            x = nn.max_pool(x, (2, 2), (2, 2))
+            x = max_pool(x)
         for name in names:
             x = nn.relu(_convolve(x, weights[name]))
         found.append(x)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from icm_jax.networks.compute import Compute
+from icm_jax.networks.pooling import max_pool
 from icm_jax.systems.stable_features.networks.features import HEAD, Outputs
 
 
@@ -104,4 +105,4 @@ class _Depthwise(nn.Module):
 def _max_pool(x: jax.Array) -> jax.Array:
     """2x2, an odd last row or column by itself."""
     # 'SAME' pads with minus infinity at the end, which is PyTorch's ceil_mode.
-    return nn.max_pool(x, (2, 2), (2, 2), "SAME")
+    return max_pool(x, padding="SAME")

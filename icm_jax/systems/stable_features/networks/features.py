@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 
 from icm_jax.networks.compute import Compute
+from icm_jax.networks.pooling import max_pool
 
 HEAD = "head"  # the layer that makes logits of features, among a network's parameters
 
@@ -52,7 +53,7 @@ class CNN(nn.Module):
         x = images
         for filters in self.filters:
             x = nn.relu(self.compute.conv(filters, padding="VALID")(x))
-        x = nn.max_pool(x, (2, 2), (2, 2))
+        x = max_pool(x)
         # Whole channels are dropped.
         x = nn.Dropout(self.dropout[0], broadcast_dims=(1, 2), deterministic=not train)(x)
         features = nn.relu(self.compute.dense(self.hidden)(x.reshape(x.shape[0], -1)))
@@ -88,7 +89,7 @@ class VGG(nn.Module):
         for stage in self.stages:
             for filters in stage:
                 x = nn.relu(self.compute.conv(filters)(x))
-            x = nn.max_pool(x, (2, 2), (2, 2))
+            x = max_pool(x)
         x = x.reshape(x.shape[0], -1)
         for _ in range(2):
             features = nn.relu(self.compute.dense(self.hidden)(x))

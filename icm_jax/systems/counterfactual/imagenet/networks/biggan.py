@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from icm_jax.networks.compute import Compute
+from icm_jax.networks.pooling import max_pool
 from icm_jax.systems.counterfactual.imagenet.networks.spectral import SpectralConv, SpectralDense
 from icm_jax.systems.counterfactual.imagenet.networks.statistics import TruncatedBatchNorm
 from icm_jax.systems.counterfactual.networks.doubling import convolve_doubled
@@ -176,7 +177,7 @@ class SelfAttention(nn.Module):
         def convolve(name, features, inputs, pooled=False):
             conv = SpectralConv(features, use_bias=False, compute=self.compute, name=name)
             made = conv(inputs)
-            made = nn.max_pool(made, (2, 2), (2, 2)) if pooled else made
+            made = max_pool(made) if pooled else made
             return made.reshape(batch, -1, features)
 
         product = functools.partial(jnp.einsum, precision=self.compute.product_precision)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from icm_jax.networks.compute import Compute
+from icm_jax.networks.pooling import max_pool
 from icm_jax.systems.counterfactual.networks.normalization import BatchNorm
 
 _EXPANSION = 4  # channels that a block makes for each of its bottleneck
@@ -37,7 +38,7 @@ class ResNet50(nn.Module):
         chex.assert_shape(images, (None, None, None, 3))
         conv = self.compute.conv(self.width, 7, 2, ((3, 3), (3, 3)), use_bias=False, name="conv1")
         x = nn.relu(BatchNorm(name="bn1")(conv(images), train=False)).astype(self.compute.dtype)
-        x = nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+        x = max_pool(x, 3, ((1, 1), (1, 1)))
         for stage, count in enumerate(self.blocks):
             for number in range(count):
                 stride = 2 if stage and not number else 1

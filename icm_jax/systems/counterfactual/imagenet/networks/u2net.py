@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from icm_jax.networks.compute import Compute
+from icm_jax.networks.pooling import max_pool
 from icm_jax.systems.counterfactual.networks.normalization import BatchNorm
 
 
@@ -193,4 +194,4 @@ def _interpolation(small: int, large: int, align_corners: bool) -> np.ndarray:
 
 def _pool(x: jax.Array) -> jax.Array:
     """Halves the sides, rounded up."""
-    return nn.max_pool(x, (2, 2), (2, 2), "SAME")
+    return max_pool(x, padding="SAME")
