@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from icm_jax import collectives, paths
@@ -152,7 +153,7 @@ def _draw_of_many(
 def _of_file(path: Path, field: str) -> Supply:
     images, (labels,) = read_stored(path, field, ("shape",))
     arrays = {"images": images, "labels": labels}
-    return Supply(arrays, _draw, int(labels.max()) + 1, images.shape[1])
+    return Supply(arrays, draw_stored, int(labels.max()) + 1, images.shape[1])
 
 
 def read_stored(
@@ -187,10 +188,11 @@ def read_stored(
     return images, [of.astype(np.int32) for of in labels]
 
 
-def _draw(
+def draw_stored(
     arrays: PyTree, key: jax.Array, count: int, axis_name: str | None
-) -> tuple[jax.Array, jax.Array]:
-    """Images of a file, with replacement, as those of a data set are drawn."""
-    index = jax.random.randint(key, (count,), 0, len(arrays["labels"]))
+) -> tuple[jax.Array, PyTree]:
+    """Images of a file, with replacement, as those of a data set are drawn; see `Supply.make`."""
+    index = jax.random.randint(key, (count,), 0, len(arrays["images"]))
     index = collectives.share(index, axis_name)
-    return to_signed(arrays["images"][index]), arrays["labels"][index]
+    drawn = jax.tree.map(lambda of: jnp.asarray(of)[index], arrays)
+    return to_signed(drawn["images"]), drawn["labels"]

@@ -5,15 +5,13 @@ import os
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from icm_jax import collectives, paths
 from icm_jax.chunks import equal_parts
 from icm_jax.data.image_files import check_is_no_pointer
-from icm_jax.systems.counterfactual.biased.colors import to_signed
 from icm_jax.systems.counterfactual.imagenet.generation import use
 from icm_jax.systems.counterfactual.imagenet.mechanisms import Networks, draw_noise, make
-from icm_jax.systems.counterfactual.invariance.supply import Supply, read_stored
+from icm_jax.systems.counterfactual.invariance.supply import Supply, draw_stored, read_stored
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
 
 _TOGETHER = 8  # images made at once: more of 256 pixels are too many for a GPU
@@ -43,7 +41,7 @@ def load(place: str | os.PathLike, field: str, truncation: float) -> Supply:
     check_is_no_pointer(path, f"{field}: {str(path)!r}")
     images, labels = read_stored(path, field, Each._fields)
     arrays = {"images": images, "labels": Each(*labels)}
-    return Supply(arrays, _draw, max(int(of.max()) for of in labels) + 1, images.shape[1])
+    return Supply(arrays, draw_stored, max(int(of.max()) for of in labels) + 1, images.shape[1])
 
 
 def of_networks(networks: Networks, truncation: float) -> Supply:
@@ -78,11 +76,3 @@ def _generate(
     split = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), (noise, labels))
     images = jax.lax.map(generate, split)
     return images.reshape(-1, *images.shape[2:]), labels
-
-
-def _draw(arrays: Any, key: jax.Array, count: int, axis_name: str | None) -> tuple[jax.Array, Each]:
-    """Images of a file, with replacement."""
-    index = jax.random.randint(key, (count,), 0, len(arrays["images"]))
-    index = collectives.share(index, axis_name)
-    images = to_signed(jnp.asarray(arrays["images"])[index])
-    return images, jax.tree.map(lambda of: jnp.asarray(of)[index], arrays["labels"])
