@@ -5,7 +5,7 @@
 
 Double-coloured MNIST: ten thousand to a million counterfactuals, of which 1 to 20 have the same
 shape in other textures. All variants of a seed learn from one generator and take as many steps,
-whatever the number, about 25 minutes of a processor core each. The short form has the least and
+whatever the number, about 9 minutes of a processor core each. The short form has the least and
 the most.
 """
 

@@ -6,7 +6,7 @@
 
 The published table: every method on coloured, double-coloured and wildlife MNIST. The generator of
 a data set and seed is trained once for all methods that learn from it, and so is the GAN; each
-classifier takes about 25 minutes of a processor core. The short form has three methods on coloured
+classifier takes about 9 minutes of a processor core. The short form has three methods on coloured
 MNIST and steps that teach nothing.
 """
 
