@@ -89,7 +89,7 @@ SHORTER = {
     "counterfactual": {"steps": (6000, 20)},
     "invariant_classifier": {
         "steps": (7810, 40),
-        "recipe.steps": (6000, 20),
+        "recipe.steps": (18_000, 20),
         "gan_recipe.steps": (50_000, 20),
     },
 }

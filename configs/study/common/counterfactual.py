@@ -38,9 +38,18 @@ def study(
     check_form(form)
     if form == "short":
         seeds = 1
-        variants = {variant: variants[variant] for variant in brief}
+        variants = {variant: _shortened(variants[variant]) for variant in brief}
         base.steps = _GENERATOR_STEPS
         if "recipe" in base:
             base.steps = _CLASSIFIER_STEPS
             base.recipe.steps = base.gan_recipe.steps = _GENERATOR_STEPS
     return study_config.study(f"{name}_{form}", question, base, variants, seeds)
+
+
+def _shortened(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a variant without the steps that a recipe among them says."""
+    return {
+        name: _shortened(value) if isinstance(value, Mapping) else value
+        for name, value in fields.items()
+        if name != "steps"
+    }
