@@ -7,8 +7,9 @@ from pathlib import Path
 from icm_jax import paths
 from icm_jax.data.image_files import check_is_no_pointer
 
-# As PyTorch's hub names files: vgg16-397923af.pth begins, as a SHA-256, with 397923af.
-_DIGEST = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
+# As PyTorch's hub names files: vgg16-397923af.pth begins, as a SHA-256, with 397923af. An .npz is
+# none of these: in its name that may be a date.
+_DIGEST = re.compile(r"-([0-9a-f]{8,64})\.(?!npz$)\w+$")
 
 
 def find(path: str | os.PathLike, field: str, needed: str) -> Path:
