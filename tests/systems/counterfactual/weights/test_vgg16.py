@@ -150,6 +150,15 @@ def test_a_file_comes_first_and_as_it_is(home, tmp_path):
     assert list(vgg16.load(str(path), 1)) == NAMES[:2]
 
 
+def test_a_date_in_a_name_is_no_digest_but_that_of_pytorch_s_hub_is(home, tmp_path):
+    path = tmp_path / "vgg-20240115.npz"
+    np.savez(path, **arrays())
+    assert list(vgg16.load(str(path), 1)) == NAMES[:2]
+    path.rename(path.with_suffix(".pth"))
+    with pytest.raises(ValueError, match="is damaged: SHA-256 is .*, should begin with 20240115$"):
+        vgg16.load(str(path.with_suffix(".pth")), 1)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
