@@ -48,11 +48,16 @@ DISCRIMINATOR_FIELDS: Fields = {
 
 # What a generator is and how it learns, whatever it learns from.
 RECIPE_FIELDS: Fields = {
-    "batch_size": Field(16, at_least(2), "images of a step, on all devices"),
+    "batch_size": Field(
+        16,
+        at_least(2),
+        "images of a step, on all devices; of double_colored and wildlife 32; 16 as published",
+    ),
     "steps": Field(
         6000,
         at_least(0),
-        "steps; of colored and double_colored 18,000; as published 56,250 and 46,875",
+        "steps; of colored and double_colored 18,000, of wildlife 12,000; as published 56,250 and "
+        "46,875",
     ),
     "generator": {
         "latent": Field(32, at_least(1), "numbers of noise of each mechanism"),
@@ -153,8 +158,8 @@ SCHEMA = Schema(with_shared("counterfactual", _FIELDS), _check)
 # What each data set changes in the defaults.
 _OF_SETS: Mapping[str, Mapping[str, Any]] = {
     "colored": {"steps": 18_000},
-    "double_colored": {"steps": 18_000, "losses": {"mask": 0.3}},
-    "wildlife": {"losses": {"mask": 0.3}},
+    "double_colored": {"batch_size": 32, "steps": 18_000, "losses": {"mask": 0.3}},
+    "wildlife": {"batch_size": 32, "steps": 12_000, "losses": {"mask": 0.3}},
     "folder": {"losses": {"edge": 0.0}},
 }
 _PUBLISHED: Mapping[str, Mapping[str, Any]] = {
@@ -178,6 +183,7 @@ _PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     },
 }
 _PUBLISHED_OF_ALL: Mapping[str, Any] = {
+    "batch_size": 16,
     "generator": {"average": 0.0},
     "losses": {"adversarial": "least_squares", "edge": 0.0, "perceptual_share": 1.0},
     "optimizer": {"discriminator": 2e-4, "norm": 1.0, "decay": 0.0},
