@@ -17,7 +17,6 @@ _RECIPES = {
     "whole": {
         "experts": {"average": 0.98},  # evaluated with averages, which costs nothing
         "evaluation": {"images": 500},
-        "classifier": {"steps": 600, "learning_rate": 4e-3},
     },
     "paper": {
         "initialization": {"steps": 500},
