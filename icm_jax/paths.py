@@ -70,7 +70,8 @@ def digest_listing(path: str | os.PathLike, name: str) -> str:
         with contextlib.suppress(FileNotFoundError):
             of = file.stat()
             inside = file.relative_to(root).as_posix()
-            listing.update(f"{inside}:{of.st_size}:{of.st_mtime_ns}\n".encode())
+            line = f"{inside}:{of.st_size}:{of.st_mtime_ns}\n"
+            listing.update(line.encode(errors="surrogateescape"))  # names that are no UTF-8
     return listing.hexdigest()
 
 

@@ -1,4 +1,5 @@
 import errno
+import os
 
 import pytest
 
@@ -60,3 +61,15 @@ def test_two_that_write_a_file_at_once_do_not_meet(tmp_path):
         first.write_text("first")
         second.write_text("second, which ends sooner")
     assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_listing_changes_with_what_is_in_a_folder(tmp_path):
+    names = b"a", b"\xff"  # the second is no UTF-8
+    found = [paths.digest_listing(tmp_path, "data.dir")]
+    for name in names:
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+            file.write(b"1")
+        found.append(paths.digest_listing(tmp_path, "data.dir"))
+    os.utime(tmp_path / "a", ns=(1, 1))
+    found.append(paths.digest_listing(tmp_path, "data.dir"))
+    assert len(set(found)) == 4 and paths.digest_listing(tmp_path, "data.dir") == found[-1]

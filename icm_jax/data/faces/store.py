@@ -3,14 +3,13 @@
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from icm_jax import cache
+from icm_jax import cache, paths
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +43,8 @@ def through(name: str, root: str, size: int, read: Callable[[], Table]) -> Table
       size: that images are resized to.
       read: called where nothing is kept.
     """
-    path = Path(root).expanduser().resolve()
-    key = json.dumps([VERSION, str(path), _state(path)])
+    path = paths.local(root, "data.dir").resolve()
+    key = json.dumps([VERSION, str(path), paths.digest_listing(path, "data.dir")])
     digest = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:16]
     file = cache.folder("faces") / f"{name}-{size}-{digest}.npz"
     try:
@@ -61,24 +60,6 @@ def through(name: str, root: str, size: int, read: Callable[[], Table]) -> Table
     except OSError as error:
         _log.warning("%s cannot be written: %s", file, error)
     return table
-
-
-def _state(path: Path) -> Any:
-    """Size and time of change of a file; of all files below a directory their digest."""
-    if not path.is_dir():
-        return _stamp(path) if path.exists() else None
-    listing = sorted(
-        (os.path.relpath(os.path.join(folder, file), path), *_stamp(Path(folder, file)))
-        for folder, _, files in os.walk(path)
-        for file in files
-    )
-    text = json.dumps(listing)
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    stat = path.lstat()
-    return stat.st_size, stat.st_mtime_ns
 
 
 def _load(file: Path) -> Table:
