@@ -144,6 +144,12 @@ _COMPETITION = {
         "weight of the mean squared error from output to input, which a winner pays besides "
         "(the paper: 0)",
     ),
+    # Not in the paper: two experts that divide one mechanism come apart.
+    "balance": Field(
+        0.0,
+        at_least(0),
+        "logits that an expert loses when it wins e times its share, 1 at most (the paper: 0)",
+    ),
     "decay": Field(
         0.5,
         share(),

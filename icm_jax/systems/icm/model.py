@@ -30,7 +30,8 @@ class Model(NamedTuple):
     """The networks and optimizers that a config names; pure functions hang on them.
 
     `winner_loss` is what a winner pays for its output, logits to losses; `keep` the weight of the
-    mean squared error from output to input, which it pays besides; `average` what a step leaves of
+    mean squared error from output to input, which it pays besides; `balance` how far a surplus of
+    wins lowers an expert's scores, see `competition.handicaps`; `average` what a step leaves of
     the averages that experts are evaluated with, 0 where there are none.
     """
 
@@ -40,6 +41,7 @@ class Model(NamedTuple):
     discriminator_optimizer: optax.GradientTransformation
     winner_loss: competition.LossFn = competition.canonical_loss
     keep: float = 0.0
+    balance: float = 0.0
     average: float = 0.0
 
     @property
@@ -212,5 +214,6 @@ def make_model(config: ConfigDict, axis_name: str | None = None) -> Model:
         discriminator_optimizer=optax.adam(config.discriminator.learning_rate),
         winner_loss=competition.WINNER_LOSSES[config.competition.loss],
         keep=config.competition.keep,
+        balance=config.competition.balance,
         average=config.experts.average,
     )

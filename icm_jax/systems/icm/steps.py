@@ -122,7 +122,7 @@ def competition_step(
 
     Args:
       model: networks and optimizers.
-      state: before the step.
+      state: before the step; its shares of wins decide near ties, see `competition.handicaps`.
       batch: transformed and canonical images.
       schedule: momentum and rate.
       axis_name: device axis, or None.
@@ -144,7 +144,8 @@ def competition_step(
     d_loss, scores, canonical_scores, d_gradients = _learn_to_discriminate(
         model, discriminator.params, made.outputs, batch, axis_name
     )
-    wins = competition.winners(scores, axis_name)
+    handicaps = competition.handicaps(state.share, model.balance)
+    wins = competition.winners(scores + handicaps[:, None], axis_name)
     e_gradients = winners_gradient(functools.partial(model.logits, discriminator.params), wins)
     e_gradients, d_gradients, d_loss = collectives.psum(
         (e_gradients, d_gradients, d_loss), axis_name
@@ -252,7 +253,8 @@ def _metrics(
     `winner_score` and `canonical_score` are mean probabilities of being canonical.
     """
     losses = (wins.onehot * losses).sum(axis=1)
-    sums = losses, jax.nn.sigmoid(scores.max(axis=0)).sum(), jax.nn.sigmoid(canonical_scores).sum()
+    won = (wins.onehot * scores).sum(axis=0)  # [B]
+    sums = losses, jax.nn.sigmoid(won).sum(), jax.nn.sigmoid(canonical_scores).sum()
     losses, winner_score, canonical_score = collectives.psum(sums, axis_name)
     batch = wins.count.sum()
     return {

@@ -102,6 +102,23 @@ def test_one_step_moves_winners_and_the_discriminator_alone(model, state, batche
     assert all(jax.tree.leaves(changed))
 
 
+def test_an_expert_that_wins_too_much_gives_near_ties_away(model, state, batches):
+    """Scores of these networks differ by less than two logits, so the handicaps decide."""
+    transformed, canonical = batches
+    of = batch(transformed, canonical, transformed[:2])
+    state = state._replace(share=jnp.array([1e-6, 0.5, 0.5 - 1e-6]))
+    won = {}
+    for balance in (0.0, 9.0):
+        balanced = model._replace(balance=balance)
+        step = functools.partial(competition_step, balanced, schedule=Schedule(0.9))
+        metrics = jax.jit(lambda *args, step=step: step(*args)[1])(state, of)
+        won[balance] = metrics["wins"].total
+        paid = metrics["expert_loss"].total.sum(), metrics["winner_score"].total
+        assert jnp.isfinite(jnp.array(paid)).all()
+    assert won[0.0][0] < 8
+    np.testing.assert_array_equal(won[9.0], [8, 0, 0])
+
+
 def test_metrics_are_those_of_a_plain_loop(model, state, batches):
     transformed, canonical = batches
     step = functools.partial(competition_step, model, schedule=Schedule(0.9))
