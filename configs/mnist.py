@@ -17,6 +17,7 @@ _RECIPES = {
     "whole": {
         "experts": {"average": 0.98},  # evaluated with averages, which costs nothing
         "evaluation": {"images": 500},
+        "competition": {"balance": 0.5},  # else inversion's expert may keep a part of another's
     },
     "paper": {
         "initialization": {"steps": 500},

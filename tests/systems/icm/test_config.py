@@ -139,6 +139,7 @@ def test_wrong_types_and_unknown_and_missing_fields_are_named():
 
 def test_the_papers_recipe_departs_nowhere():
     c = mnist.get_config("paper")
+    assert c.competition.balance == 0
     assert (c.competition.steps, c.competition.decay, c.competition.reference) == (2000, 0, 0)
     assert (c.discriminator.losers, c.experts.average, c.competition.restart.every) == (0, 0, 0)
     assert (c.initialization.steps, c.initialization.threshold) == (500, 0.002)
