@@ -2,7 +2,7 @@
 
     python launch.py --config=configs/mnist_three.py
 
-About 3 minutes on two CPU cores. Expect 3 of 3 mechanisms identified and an accuracy on restored
+1.5 to 3 minutes on two CPU cores. Expect 3 of 3 mechanisms identified and an accuracy on restored
 digits 1 to 3 points below that on the originals (docs/icm_results.md); 1000 steps
 (`--config.competition.steps=1000`) bring it to 1.
 

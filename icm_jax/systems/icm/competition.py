@@ -80,29 +80,6 @@ def winners(scores: jax.Array, axis_name: str | None = None) -> Wins:
     return Wins(winner, onehot, collectives.psum(onehot.sum(axis=1), axis_name))
 
 
-def handicaps(share: jax.Array, balance: float) -> jax.Array:
-    """What is added to the logits of each expert when winners are chosen.
-
-    An expert that wins more than its share gives near ties away, so that two which divide one
-    mechanism come apart. Not in the paper; as the biases that balance mixtures of experts (Wang et
-    al. 2024, Auxiliary-Loss-Free Load Balancing), but bounded, since mechanisms may differ in
-    frequency.
-
-    Args:
-      share: float32 `[E]`, running shares of wins; sums to 1.
-      balance: logits an expert loses when it wins e times as much as the mean; 0: none.
-
-    Returns:
-      float32 `[E]` in [-1, 1].
-
-    Raises:
-      AssertionError: `share` is not `[E]`.
-    """
-    chex.assert_rank(share, 1)
-    excess = jnp.log(jnp.maximum(share * share.shape[0], jnp.finfo(share.dtype).tiny))
-    return jnp.clip(-balance * excess, -1.0, 1.0)
-
-
 def canonical_loss(logits: jax.Array) -> jax.Array:
     """-log D(x) for each logit, `[...]` to `[...]`: what a canonical image costs the discriminator.
 

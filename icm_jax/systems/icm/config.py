@@ -144,7 +144,7 @@ _COMPETITION = {
         "weight of the mean squared error from output to input, which a winner pays besides "
         "(the paper: 0)",
     ),
-    # Not in the paper: two experts that divide one mechanism come apart.
+    # Not in the paper: see icm_jax.systems.icm.balance.
     "balance": Field(
         0.0,
         at_least(0),

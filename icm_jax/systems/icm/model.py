@@ -31,7 +31,7 @@ class Model(NamedTuple):
 
     `winner_loss` is what a winner pays for its output, logits to losses; `keep` the weight of the
     mean squared error from output to input, which it pays besides; `balance` how far a surplus of
-    wins lowers an expert's scores, see `competition.handicaps`; `average` what a step leaves of
+    wins lowers an expert's scores, see `balance.handicaps`; `average` what a step leaves of
     the averages that experts are evaluated with, 0 where there are none.
     """
 

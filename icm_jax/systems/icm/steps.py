@@ -13,7 +13,7 @@ import optax
 from icm_jax import collectives
 from icm_jax.chunks import equal_parts
 from icm_jax.system import Mean, Metrics
-from icm_jax.systems.icm import competition, losers, restarts
+from icm_jax.systems.icm import balance, competition, losers, restarts
 from icm_jax.systems.icm.competition import KeyedImages
 from icm_jax.systems.icm.model import Model
 from icm_jax.systems.icm.state import Discriminator, Experts, State, run_on
@@ -122,7 +122,7 @@ def competition_step(
 
     Args:
       model: networks and optimizers.
-      state: before the step; its shares of wins decide near ties, see `competition.handicaps`.
+      state: before the step; its shares of wins decide near ties, see `balance.handicaps`.
       batch: transformed and canonical images.
       schedule: momentum and rate.
       axis_name: device axis, or None.
@@ -144,7 +144,7 @@ def competition_step(
     d_loss, scores, canonical_scores, d_gradients = _learn_to_discriminate(
         model, discriminator.params, made.outputs, batch, axis_name
     )
-    handicaps = competition.handicaps(state.share, model.balance)
+    handicaps = balance.handicaps(state.share, model.balance)
     wins = competition.winners(scores + handicaps[:, None], axis_name)
     e_gradients = winners_gradient(functools.partial(model.logits, discriminator.params), wins)
     e_gradients, d_gradients, d_loss = collectives.psum(

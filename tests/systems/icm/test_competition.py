@@ -87,15 +87,6 @@ SPLITS = {
 }
 
 
-def test_handicaps_of_known_shares():
-    share = jnp.array([0.5, 0.25, 0.25 / np.e, 0.25 - 0.25 / np.e])
-    found = competition.handicaps(share, 0.5)
-    excess = [np.log(2), 0, -1, np.log(1 - 1 / np.e)]
-    np.testing.assert_allclose(found, -0.5 * np.array(excess), atol=1e-6)
-    np.testing.assert_array_equal(competition.handicaps(jnp.array([1.0, 0.0]), 9.0), [-1, 1])
-    np.testing.assert_array_equal(competition.handicaps(jnp.array([1.0, 0.0]), 0.0), [0, 0])
-
-
 def test_the_winner_has_the_highest_score_and_the_first_of_equals_wins():
     scores = jnp.array([[1.0, 5.0, 2.0], [3.0, 5.0, 1.0]])
     wins = competition.winners(scores)
