@@ -3,7 +3,8 @@
     python launch.py --mode=study --config=configs/study/experts.py:short
 
 An idle expert wins less than 1 % of the test images; "experts in use" are the others. Idle experts
-are not restarted here, as too many experts would divide mechanisms among them.
+are not restarted here, and near ties not balanced, as too many experts would divide mechanisms
+among them.
 """
 
 from ml_collections import ConfigDict
@@ -13,7 +14,7 @@ from configs.study.common.ten_mechanisms import study
 
 def get_config(form: str = "full") -> ConfigDict:
     """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
-    no_restarts = {"competition": {"restart": {"every": 0}}}
+    no_restarts = {"competition": {"restart": {"every": 0}, "balance": 0.0}}
     variants = {
         f"{count} experts": {"experts": {"count": count}} | no_restarts for count in (6, 16)
     }

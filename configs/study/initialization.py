@@ -2,7 +2,8 @@
 
     python launch.py --mode=study --config=configs/study/initialization.py:short
 
-Idle experts are restarted, as by default; "no restarts" leaves them idle, as the paper does.
+Idle experts are restarted, as by default; "no restarts" leaves them idle, and does not balance near
+ties, as the paper does.
 """
 
 from ml_collections import ConfigDict
@@ -16,7 +17,7 @@ def get_config(form: str = "full") -> ConfigDict:
         f"{steps} steps": {"initialization": {"steps": steps}} for steps in (0, 50, 200, 500)
     }
     lengths["500 steps"]["initialization"]["threshold"] = 0.0  # or it ends after some 250
-    no_restarts = {"competition": {"restart": {"every": 0}}}
+    no_restarts = {"competition": {"restart": {"every": 0}, "balance": 0.0}}
     variants = lengths | {
         f"{steps} steps, no restarts": lengths[f"{steps} steps"] | no_restarts for steps in (0, 200)
     }

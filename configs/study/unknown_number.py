@@ -3,8 +3,9 @@
     python launch.py --mode=study --config=configs/study/unknown_number.py:short
 
 Experts with less than 2 % of the wins at the end of training are dropped (`experts.prune`); idle
-ones are not restarted. "Mechanisms found" is how many the experts in use stand for, those that undo
-the same one counted once; neither needs labels (`icm_jax/systems/icm/specialization.py`).
+ones are not restarted, and near ties not balanced. "Mechanisms found" is how many the experts in
+use stand for, those that undo the same one counted once; neither needs labels
+(`icm_jax/systems/icm/specialization.py`).
 """
 
 from ml_collections import ConfigDict
@@ -17,7 +18,7 @@ def get_config(form: str = "full") -> ConfigDict:
     """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
     common = {
         "experts": {"count": 16, "prune": 0.02},
-        "competition": {"restart": {"every": 0}},
+        "competition": {"restart": {"every": 0}, "balance": 0.0},
     }
     three = mechanisms.THREE
     five = (*three, "translate_up_left", "noise")

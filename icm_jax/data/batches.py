@@ -3,6 +3,7 @@
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from icm_jax.data.types import Pool
 
@@ -20,6 +21,11 @@ def to_float(images: jax.Array) -> jax.Array:
     """
     chex.assert_type(images, jnp.uint8)
     return images.astype(jnp.float32) / 255
+
+
+def to_bytes(images: np.ndarray) -> np.ndarray:
+    """float32 images of any shape, white at 1, as the nearest uint8; what is beyond is cut off."""
+    return np.round(255 * np.asarray(images).clip(0, 1)).astype(np.uint8)
 
 
 def draw(key: jax.Array, images: jax.Array, pool: Pool, batch_size: int) -> jax.Array:

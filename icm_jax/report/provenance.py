@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-_PACKAGES = ("jax", "jaxlib", "flax")
+_PACKAGES = ("jax", "jaxlib", "flax", "optax")
 
 
 def collect(command: Sequence[str] | None, seeds: Sequence[int]) -> dict[str, Any]:

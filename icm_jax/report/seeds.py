@@ -20,7 +20,11 @@ def tell(
     names = list(next(iter(rows.values())))
     of_all = {name: f"{true} of {count}" for name, true in table["true"].items()}
     told = [f"{name} in {text}" for name, text in of_all.items()]
-    told += [_spread(table, name, of) for name, of in measures.items() if name in table["mean"]]
+    told += [
+        _spread(table, name, of)
+        for name, of in measures.items()
+        if table["mean"].get(name) is not None
+    ]
     units = {name: measures[name].unit for name in names if name in measures}
     every = rows | {"mean": table["mean"] | of_all, "spread": table["spread"]}
     return Story(

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from icm_jax import paths, training
 from icm_jax.config import digest, from_workdir
-from icm_jax.report import style
+from icm_jax.report import markdown, style
 from icm_jax.schema import check_settings
 from icm_jax.study import tables
 from icm_jax.systems import registry
@@ -115,7 +115,9 @@ def examine_cached(study: ConfigDict, folder: Path, examined: Path) -> dict[str,
     """
     found = {}
     for name, settings in study.examinations.items():
-        run = f"{folder.parent.name}-{folder.name}"
+        # Of this training: a run that is trained anew is examined anew.
+        trained = paths.digest_file(folder / "summary.json")[:8]
+        run = f"{folder.parent.name}-{folder.name}-{trained}"
         path = examined / f"{name}-{run}-{digest(settings)}.json"
         known = read_json(path)
         if known is None:
@@ -137,7 +139,7 @@ def report(
 ) -> dict[str, Figure]:
     """Writes the tables of what an examination found in several runs; returns its figures."""
     for key, (head, rows) in examination.tables(found).items():
-        text = tables.markdown((head, tables.texts(head, rows)))
+        text = markdown.table(head, tables.texts(head, rows))
         write_text(folder / f"{name}_{key}.md", text)
     return {f"{name}_{key}": figure for key, figure in examination.figures(found).items()}
 

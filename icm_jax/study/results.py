@@ -9,7 +9,7 @@ import jax
 from ml_collections import ConfigDict
 
 from icm_jax.config import to_dict
-from icm_jax.report import lines, style
+from icm_jax.report import lines, markdown, style
 from icm_jax.study import figures, tables
 from icm_jax.study.examine import find, report, save_figures
 from icm_jax.systems import registry
@@ -67,7 +67,7 @@ def write(study: ConfigDict, own: Path, results: Results) -> dict[str, Any]:
     parts = [study.question]
     for name in ("", *study.examinations):
         mine = tables.of_prefix(results.rows, name)
-        table = tables.markdown(tables.compare(mine))
+        table = markdown.table(*tables.compare(mine))
         parts.append(f"{name}\n\n{table}" if name else table)
     with style.shipped():
         _draw(study, own, results)

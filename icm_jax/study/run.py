@@ -3,8 +3,6 @@
 The folder of studies holds
 
 - `runs/<digest of its config>`: every run, an ordinary workdir, whichever studies use it;
-- `parts/<name>-<digest>`: auxiliary systems, such as the classifier that runs are judged by, which
-  runs have in common and which are trained once;
 - `<name of the study>/`: `table.md`, `runs.csv`, `figures/*.png`, `study.json`.
 
 A study goes on where it stopped. Several processes may work on the same folder: each takes the
@@ -25,14 +23,16 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from icm_jax import experiment, paths, training
-from icm_jax.config import digest, to_dict
+from icm_jax.config import digest
 from icm_jax.report import series
 from icm_jax.study import config as study_config
 from icm_jax.study import results
 from icm_jax.study.examine import examine_cached, find
 from icm_jax.systems import registry
-from icm_jax.training.shared import keep, take
 from icm_jax.training.workdir import read_json
+
+# Of one run alone, such as for want of its data.
+_FAILURES = (training.NotFinite, training.CheckpointError, FileNotFoundError, ValueError)
 
 _log = logging.getLogger(__name__)
 
@@ -50,10 +50,6 @@ class Cell(NamedTuple):
         if count == 1:
             return [(first, self.folder)]
         return [(seed, self.folder / f"seed_{seed}") for seed in range(first, first + count)]
-
-    def parts(self) -> dict[str, str]:
-        """The names of the auxiliary systems with the digests of what they depend on."""
-        return dict(registry.kind_of(self.config).parts(self.config))
 
 
 def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
@@ -87,7 +83,7 @@ def run(study: ConfigDict, root: str | os.PathLike) -> dict[str, Any]:
                 "run %d of %d: %s, seed %d", number + 1, len(cells), cell.variant, cell.config.seed
             )
             try:
-                if not (was_finished or _train(cell, root / "parts")):
+                if not (was_finished or _train(cell)):
                     continue
                 each[number] = _collect(study, cell, own / "examined")
             except training.InUse:
@@ -142,7 +138,7 @@ def _is_finished(cell: Cell) -> bool:
     return (cell.folder / "summary.json").exists()
 
 
-def _train(cell: Cell, parts: Path) -> bool:
+def _train(cell: Cell) -> bool:
     """Trains a cell, going on where it was stopped; says whether it is finished.
 
     Raises:
@@ -150,15 +146,11 @@ def _train(cell: Cell, parts: Path) -> bool:
     """
     began = time.monotonic()
     try:
-        for name, part in cell.parts().items():
-            take(parts / f"{name}-{part}", cell.folder / name, to_dict(cell.config))
         experiment.run(cell.config, cell.folder)
-    except (training.NotFinite, training.CheckpointError) as error:
+    except _FAILURES as error:
         # The others are worth having; the next call tries this one again.
         _log.error("%s, seed %d failed: %s", cell.variant, cell.config.seed, error)
         return False
-    for name, part in cell.parts().items():
-        keep(cell.folder / name, parts / f"{name}-{part}")
     _log.info("took %.1f minutes", (time.monotonic() - began) / 60)
     return True
 

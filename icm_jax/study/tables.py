@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from icm_jax.report import markdown as report_markdown
+from icm_jax.training.table import is_known
 
 Row = Mapping[str, Any]
 _KEYS = ("variant", "seed")
@@ -49,11 +49,6 @@ def compare(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     return head, table
 
 
-def markdown(table: tuple[Sequence[str], Sequence[Sequence[str]]]) -> str:
-    """A table in Markdown, numbers to the right."""
-    return report_markdown.table(*table)
-
-
 def of_prefix(rows: Sequence[Row], prefix: str) -> list[Row]:
     """The rows with those numbers alone whose name begins with `prefix: `, named by what follows.
 
@@ -79,7 +74,7 @@ def texts(head: Sequence[str], rows: Sequence[Sequence[str | float]]) -> list[li
 
 
 def _cell(name: str, rows: Sequence[Row]) -> str:
-    values = [row[name] for row in rows if _is_known(row.get(name))]
+    values = [row[name] for row in rows if is_known(row.get(name))]
     if not values:
         return "–"
     if all(isinstance(value, bool) for value in values):
@@ -88,11 +83,6 @@ def _cell(name: str, rows: Sequence[Row]) -> str:
     if len(values) > 1:
         text += f" ± {_number(name, statistics.stdev(values))}"
     return text if len(values) == len(rows) else f"{text} ({len(values)} of {len(rows)})"
-
-
-def _is_known(value: float | bool | None) -> bool:
-    """Whether it is a number: some are nan, where there is nothing to be divided by, say."""
-    return value is not None and math.isfinite(value)
 
 
 def _number(name: str, value: float) -> str:

@@ -7,6 +7,7 @@ wrong here ends a run.
 
 import contextlib
 import logging
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from icm_jax.training.workdir import WorkdirError, read_json, write_json
 TAKEN = "taken.json"
 
 _MOST = 100  # that are kept beside each other; the oldest go
+_UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp$")  # the end of a folder's name, see `_whole`
 _LEFT_OUT = shutil.ignore_patterns(".lock", ".in_use", "tensorboard", TAKEN)
 
 _log = logging.getLogger(__name__)
@@ -93,7 +95,14 @@ def _is_damaged(folder: Path) -> bool:
 
 
 def _drop_oldest(folder: Path) -> None:
-    """Deletes beyond `_MOST` what was kept first, and what processes that died have left."""
-    kept = sorted(folder.iterdir(), key=lambda place: place.stat().st_mtime, reverse=True)
-    for place in kept[_MOST:]:
+    """Deletes beyond `_MOST` what was kept first, and what processes that died have left.
+
+    Nothing else that lies in the folder, which may be one of the user's.
+    """
+    kept = []
+    for place in folder.iterdir():
+        if (place / FILES).is_file() or _UNFINISHED.search(place.name):
+            with contextlib.suppress(OSError):  # another process may have moved it meanwhile
+                kept.append((place.stat().st_mtime, place))
+    for _, place in sorted(kept, reverse=True)[_MOST:]:
         shutil.rmtree(place, ignore_errors=True)

@@ -64,6 +64,11 @@ def test_to_float_of_known_values():
     np.testing.assert_allclose(found, [0.0, 0.2, 1.0], atol=1e-7)
 
 
+def test_to_bytes_of_known_values():
+    found = data.to_bytes(np.float32([-0.1, 0, 0.1, 0.2, 1, 1.002, 1.5]))  # 0.1 is 25.5 of 255
+    assert found.dtype == np.uint8 and found.tolist() == [0, 0, 26, 51, 255, 255, 255]
+
+
 def test_to_float_refuses_floats():
     with pytest.raises(AssertionError):
         data.to_float(jnp.zeros(3))

@@ -21,7 +21,7 @@ def test_machine_versions_and_date():
     assert found["versions"]["python"] == platform.python_version()
     assert found["versions"]["jax"] == jax.__version__
     assert found["versions"]["flax"] == flax.__version__
-    assert set(found["versions"]) == {"python", "jax", "jaxlib", "flax"}
+    assert set(found["versions"]) == {"python", "jax", "jaxlib", "flax", "optax"}
 
 
 def test_no_name_and_no_path_of_the_machine_is_told():

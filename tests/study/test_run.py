@@ -10,6 +10,7 @@ from icm_jax.config import digest
 from icm_jax.study import config as study_config
 from icm_jax.study import results
 from icm_jax.study import run as study
+from icm_jax.systems import registry
 from icm_jax.training.workdir import opened
 
 
@@ -26,7 +27,7 @@ class Runner:
     """Stands for `experiment.run`: leaves the files of a run, and can fail as one may."""
 
     def __init__(self):
-        self.runs, self.judges, self.system = [], [], "icm"
+        self.runs, self.judges, self.system = [], set(), "icm"
         self.fails = {}  # (steps, first seed) -> error
 
     def __call__(self, config, folder):
@@ -35,10 +36,7 @@ class Runner:
             raise self.fails[run]
         self.runs.append(run)
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / "classifier").exists():
-            self.judges.append(config.seed)
-            (folder / "classifier").mkdir()
-            (folder / "classifier" / "summary.json").write_text("{}")
+        self.judges.add(registry.kind_of(config).parts(config)["classifier"])
         seeds = range(config.seed, config.seed + config.replicas)
         for seed in seeds:
             own = folder / f"seed_{seed}" if config.replicas > 1 else folder
@@ -147,11 +145,11 @@ def test_studies_share_runs_and_a_judge_a_seed(runner, tmp_path):
     other.name = "other"
     study.run(other, tmp_path)
     assert runner.runs == [(9, 0), (10, 0), (9, 1), (10, 1), (11, 0), (11, 1)]
-    assert runner.judges == [0, 1]
+    assert len(runner.judges) == 2
     # Another judge is another matter.
     other.base.classifier.hidden = 9
     study.run(other, tmp_path)
-    assert runner.judges == [0, 1, 0, 1]
+    assert len(runner.judges) == 4
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -159,10 +157,10 @@ def test_a_judge_of_canonical_images_belongs_to_the_mechanisms(runner, tmp_path)
     variants = {"both": {}, "reversed": {"mechanisms": ("invert", "translate_right")}}
     made = make_study(variants=variants, seeds=1)
     study.run(made, tmp_path)
-    assert runner.judges == [0]
+    assert len(runner.judges) == 1
     made.base.classifier.learns = "canonical"
     study.run(made, tmp_path)
-    assert runner.judges == [0, 0, 0]
+    assert len(runner.judges) == 3
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -179,8 +177,9 @@ def test_seeds_can_be_trained_at_once(runner, tmp_path):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(runner, tmp_path):
-    runner.fails = {(10, 0): training.NotFinite("loss")}
+@pytest.mark.parametrize("error", [training.NotFinite("loss"), FileNotFoundError("no data")])
+def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(runner, tmp_path, error):
+    runner.fails = {(10, 0): error}
     assert study.run(make_study(), tmp_path)["missing_runs"] == 1
     assert [row["seed"] for row in rows(tmp_path)] == ["0", "1", "1"]
     assert "1 runs missing" in (tmp_path / "tiny_short" / "table.md").read_text()
@@ -249,6 +248,7 @@ def test_nothing_finished_is_an_error(runner, tmp_path):
 @pytest.mark.slow
 def test_a_real_study_leaves_runs_that_stand_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "load", lambda config: tiny.splits())
+    monkeypatch.setenv("ICM_JAX_PARTS", str(tmp_path / "parts"))
     made = make_study(seeds=1)
     made.base.initialization.steps = 0  # it need not be compiled
     nine, ten = (study_config.variant(made, name) for name in ("9 steps", "10 steps"))

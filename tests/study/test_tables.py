@@ -40,10 +40,7 @@ def test_numbers_of_other_tables():
     assert study_table.texts(["pair", "accuracy"], [["a", float("nan")]]) == [["a", "–"]]
 
 
-def test_it_reads_as_csv_and_markdown():
+def test_it_reads_as_csv():
     assert study_table.csv_text(ROWS[:2]) == (
         "variant,seed,solved,accuracy,steps\na,0,True,0.5,100\nb,0,False,0.25,\n"
-    )
-    assert study_table.markdown((["x", "y"], [["1", "2"]])) == (
-        "| x | y |\n| --- | ---: |\n| 1 | 2 |\n"
     )

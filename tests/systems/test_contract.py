@@ -170,6 +170,11 @@ def test_the_toy_is_trained_studied_and_examined(tmp_path):
     assert found == json.loads((folder / "summary.json").read_text())["mean"]
     assert found in [row["to zero: distance"] for row in summary["rows"]]
     assert json.loads((folder / "examined" / "to zero.json").read_text())["distance"] == found
+    # What was found is kept, but not of a run that was trained anew.
+    summary = json.loads((folder / "summary.json").read_text()) | {"mean": 9.0}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    distances = [row["to zero: distance"] for row in run_study(made, tmp_path)["rows"]]
+    assert distances.count(9.0) == 1
 
 
 @pytest.mark.parametrize(

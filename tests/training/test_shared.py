@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 
 import numpy as np
 import pytest
@@ -117,6 +118,17 @@ def test_the_oldest_go(judge, tmp_path, monkeypatch):
     for number in range(4):
         shared.keep(judge[0], tmp_path / "parts" / str(number))
     assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["2", "3"]
+
+
+def test_what_is_no_part_stays_wherever_parts_are_kept(judge, tmp_path, monkeypatch):
+    monkeypatch.setattr(shared, "_MOST", 1)
+    parts, left = tmp_path / "parts", f"judge.{'0' * 32}.tmp"  # of a process that died
+    for name in ("thesis", "judge.tmp", left):
+        (parts / name).mkdir(parents=True)
+        os.utime(parts / name, (0, 0))
+    (parts / "notes").touch()
+    shared.keep(judge[0], parts / "new")
+    assert sorted(path.name for path in parts.iterdir()) == ["judge.tmp", "new", "notes", "thesis"]
 
 
 def test_a_run_takes_its_judge_from_where_another_has_left_it(tmp_path):

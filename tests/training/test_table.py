@@ -27,3 +27,20 @@ def test_it_reads_as_a_table():
         "| mean | 2 of 3 | 3 | 0.75 |\n"
         "| spread |  | 1.732 | 0.25 |\n"
     )
+
+
+def test_what_a_seed_has_not_is_left_out_of_the_mean():
+    found = table.compare({0: {"a": None, "b": 1.0}, 1: {"a": 0.5, "c": True}, 2: {"b": 3.0}})
+    assert found["seeds"]["0"] == {"a": None, "b": 1.0, "c": None}
+    assert found["mean"] == {"a": 0.5, "b": 2.0}
+    assert found["spread"] == {"a": None, "b": 2**0.5}
+    assert found["true"] == {"c": 1}
+    nothing = table.compare({0: {"a": float("nan")}, 1: {"a": None}})
+    assert nothing["mean"] == nothing["spread"] == {"a": None}
+    assert table.markdown(found).splitlines()[2:] == [
+        "| 0 |  | 1 |  |",
+        "| 1 | 0.5 |  | yes |",
+        "| 2 |  | 3 |  |",
+        "| mean | 0.5 | 2 | 1 of 3 |",
+        "| spread |  | 1.414 |  |",
+    ]

@@ -17,7 +17,6 @@ import optax
 from ml_collections import ConfigDict
 from tqdm import trange
 
-from icm_jax.data import to_float
 from icm_jax.streams import StepStream
 from icm_jax.system import Metrics, Phase, System
 from icm_jax.systems.icm import competition, evaluation, restarts, restore
@@ -72,6 +71,7 @@ def merge(restorers: Sequence[Restorer], discriminator: int | str = "mean") -> R
     states = [restorer.state for restorer in restorers]
     return first._replace(
         model=model,
+        lead=0.0,  # that was of another discriminator
         state=merge_states(states)._replace(discriminator=judging),
         numbers=np.arange(sum(len(r.numbers) for r in restorers), dtype=np.int32),
         mechanisms=sum((r.mechanisms for r in restorers), ()),
@@ -103,10 +103,13 @@ def learn_discriminator(
 
     Args:
       restorer: the bank.
-      images: canonical, uint8 `[N, H, W, C]` of `padded_shape`.
+      images: canonical, as in `Restorer.__call__`.
       steps: of Adam, at the rate of the run.
       batch_size: canonical images of a step; each expert makes something of all of them.
       key: typed key `[]`; of seed 0 where it is None.
+
+    Raises:
+      ValueError: images are not allowed, as a call of the bank says.
     """
     key = jax.random.key(0) if key is None else key
     network = restorer.model.discriminator
@@ -115,12 +118,12 @@ def learn_discriminator(
     model = restorer.model._replace(discriminator=network)
     params = jax.jit(network.init)(key, jnp.zeros((1, *restorer.padded_shape)))["params"]
     optimizer = model.discriminator_optimizer
-    images = jnp.asarray(images)
+    images = jnp.asarray(restorer.fitted(np.asarray(images)))
 
     @jax.jit
     def step(params, opt_state, state, number):
         draw_key = jax.random.fold_in(key, number)
-        real = to_float(images[jax.random.randint(draw_key, (batch_size,), 0, len(images))])
+        real = images[jax.random.randint(draw_key, (batch_size,), 0, len(images))]
         outputs = evaluation.score(restorer.model, state, real).outputs
         *_, gradient = competition.discriminator_gradient(model.logits, params, outputs, real)
         updates, opt_state = optimizer.update(gradient, opt_state, params)
@@ -130,7 +133,7 @@ def learn_discriminator(
     for number in trange(steps, desc="discriminator", unit="step", delay=2, disable=None):
         params, opt_state = step(params, opt_state, restorer.state, number)
     state = restorer.state._replace(discriminator=Discriminator(params, ()))
-    return restorer._replace(model=model, state=state)
+    return restorer._replace(model=model, state=state, lead=0.0)
 
 
 class Bank(NamedTuple):
@@ -223,9 +226,10 @@ def add_experts(bank: Bank, count: int, frozen: bool = False, seed: int = 0) -> 
     old = config.experts.count
     config.experts.count = old + count
     restart = bank.restart if bank.new else restarts.Settings(**config.competition.restart)
-    # The run's own restarts would overwrite experts whose mechanisms do not come for a while, and
-    # these would be dropped at the end.
-    config.competition.restart.every, config.experts.prune = 0, 0.0
+    # Experts whose mechanisms do not come for a while would be overwritten by the run's own
+    # restarts, given the images of others, and dropped at the end.
+    config.competition.restart.every = 0
+    config.competition.balance = config.experts.prune = 0.0
     model, example = make_model(config), jnp.zeros((1, *bank.shape))
     fresh = jax.jit(functools.partial(init, model, count, example))(jax.random.key(seed))
     state = merge_states([bank.state, fresh])

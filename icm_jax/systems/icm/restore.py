@@ -29,7 +29,8 @@ class Restored(NamedTuple):
     """What a trained model makes of N images.
 
     Attributes:
-      images: float32 `[N, H, W, C]` in [0, 1], what the winners made.
+      images: float32 `[N, H, W, C]` from 0 to 1, what the winners made; above 1 too where the
+        experts' output is 'relu'.
       expert: int32 `[N]`, the index of the winner, whose output scores highest.
       score: float32 `[N]`, the probability that the discriminator gives it of being canonical.
     """

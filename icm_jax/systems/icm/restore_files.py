@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from icm_jax import paths
-from icm_jax.data import own
+from icm_jax.data import own, to_bytes
 from icm_jax.systems.icm.diagnosis import Diagnosis
 from icm_jax.systems.icm.restore import Restorer
 from icm_jax.training.workdir import reasons
@@ -88,7 +88,7 @@ def _write(output: Path, names: Sequence[str], pngs: Sequence[str], restored: Di
         columns = {name: of for name, of in restored._asdict().items() if name != "images"}
         rows.writerow(("name", *columns))
         rows.writerows(zip(names, *columns.values(), strict=True))
-    pixels = np.round(restored.images * 255).astype(np.uint8)
+    pixels = to_bytes(restored.images)
     for name, image in zip(pngs, pixels, strict=True):
         path = output / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)

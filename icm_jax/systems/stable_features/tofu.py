@@ -23,9 +23,9 @@ import numpy as np
 import optax
 
 from icm_jax.data import Groups
+from icm_jax.evaluation.projection import principal_plane
 from icm_jax.supervised import Parameters, mean_loss
 from icm_jax.system import Phase
-from icm_jax.systems.stable_features.clusters import principal_plane
 from icm_jax.systems.stable_features.embedding import Embedding, make_embedding_step
 from icm_jax.systems.stable_features.method import Parts
 from icm_jax.systems.stable_features.model import ApplyBatched, make_optimizer

@@ -107,8 +107,15 @@ def test_a_new_discriminator_learns_from_canonical_images(two):
 def test_banks_that_are_merged_twice_get_a_new_discriminator_too(two):
     merged = banks.merge([banks.merge(two), banks.merge(two)])
     images = np.zeros((2, *merged.padded_shape), np.uint8)
+    merged = merged._replace(lead=1.0)  # measured in logits of the old one
     learned = banks.learn_discriminator(merged, images, steps=1, batch_size=2)
     assert learned.model.discriminator == two[0].model.discriminator
+    assert learned.lead == banks.merge([merged, two[0]], discriminator=1).lead == 0
+    # Floats are taken as well, and what cannot be is refused as by all that a bank does.
+    same = banks.learn_discriminator(merged, images / np.float32(255), steps=1, batch_size=2)
+    chex.assert_trees_all_equal(same.state.discriminator, learned.state.discriminator)
+    with pytest.raises(ValueError, match="^images: 3x3 pixels with 1 channel; the run was trained"):
+        banks.learn_discriminator(merged, np.zeros((2, 3, 3, 1), np.uint8))
 
 
 def test_states_are_joined_expert_by_expert():
@@ -129,10 +136,12 @@ def test_new_experts_join_frozen_ones_of_a_finished_run(runs, tmp_path):
     bank = banks.load(runs[0])
     bank.config.competition.steps, bank.config.initialization.steps = 9, 2
     bank.config.competition.restart.every, bank.config.experts.prune = 3, 0.1
+    bank.config.competition.balance = 0.5
     bank.config.log.every = bank.config.evaluation.every = bank.config.checkpoint.every = 9
     grown = banks.add_experts(bank, 1, frozen=True)
     assert grown.config.experts.count == 3 and grown.config.competition.restart.every == 0
     assert grown.restart.every == 3 and grown.config.experts.prune == 0
+    assert bank.config.competition.balance == 0.5 and grown.config.competition.balance == 0
     assert banks.add_experts(grown, 1).restart.every == 3  # not 0, of a bank that has grown
     state = experiment.run(
         grown.config, tmp_path / "grown", data=tiny.splits(), begin=grown.begin

@@ -1,6 +1,6 @@
 import numpy as np
 
-from icm_jax.systems.stable_features.clusters import agreement, k_means, principal_plane
+from icm_jax.systems.stable_features.clusters import agreement, k_means
 
 
 def blobs(sizes, seed=0):
@@ -65,13 +65,3 @@ def test_agreement_is_1_of_the_same_and_0_of_what_is_independent():
     np.testing.assert_allclose(agreement(np.array([0, 0, 1]), np.array([1, 1, 0])), 1.0)
     found = agreement(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
     np.testing.assert_allclose(found, 0.0, atol=1e-12)
-
-
-def test_the_principal_plane_has_the_largest_variances():
-    rng = np.random.RandomState(0)
-    scales = np.array([0.1, 5.0, 0.1, 2.0])
-    points = rng.normal(size=(400, 4)) * scales
-    plane = principal_plane(points)
-    assert plane.shape == (400, 2) and plane.dtype == np.float32
-    np.testing.assert_allclose(plane.std(axis=0), [5.0, 2.0], rtol=0.15)
-    assert abs(np.corrcoef(plane[:, 0], points[:, 1])[0, 1]) > 0.99

@@ -11,6 +11,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from icm_jax import streams
+from icm_jax.data import to_bytes
 from icm_jax.streams import SeedStream
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.generate import Generate
@@ -103,4 +104,4 @@ def show_parts(
 
 def _to_pixels(parts: np.ndarray, classes: int) -> np.ndarray:
     """The first classes of parts in [0, 1], as uint8."""
-    return np.round(parts[:, :classes] * 255).astype(np.uint8)
+    return to_bytes(parts[:, :classes])

@@ -33,12 +33,14 @@ class Supply(NamedTuple):
         `[b, S, S, 3]` in [-1, 1], and int32 `[b]`.
       classes: how many there are.
       size: pixels a side, S.
+      whole: whether it makes all classes; a file may lack the last ones.
     """
 
     arrays: PyTree
     make: Callable[[PyTree, jax.Array, int, str | None], tuple[jax.Array, jax.Array]]
     classes: int
     size: int
+    whole: bool = True
 
 
 def load(
@@ -153,7 +155,7 @@ def _draw_of_many(
 def _of_file(path: Path, field: str) -> Supply:
     images, (labels,) = read_stored(path, field, ("shape",))
     arrays = {"images": images, "labels": labels}
-    return Supply(arrays, draw_stored, int(labels.max()) + 1, images.shape[1])
+    return Supply(arrays, draw_stored, int(labels.max()) + 1, images.shape[1], whole=False)
 
 
 def read_stored(

@@ -10,6 +10,7 @@ import numpy as np
 
 from icm_jax import streams
 from icm_jax.chunks import in_chunks
+from icm_jax.evaluation.projection import principal_plane
 from icm_jax.streams import SeedStream
 from icm_jax.system import Evaluation, PyTree
 from icm_jax.systems.counterfactual.biased import BiasedData, Split
@@ -79,18 +80,11 @@ def evaluate(
     arrays = {
         "samples": samples[:_SHOWN],
         "unseen": found["samples"].unseen[:_SHOWN],
-        "latents": principal(_apply(_encode, network, variables, tests)),
+        "latents": principal_plane(_apply(_encode, network, variables, tests)),
         "digits": biased.test.labels[: len(tests)],
         "colors": biased.test.attributes["foreground"][: len(tests)],
     }
     return Evaluation(scalars, summary, arrays)
-
-
-def principal(points: np.ndarray) -> np.ndarray:
-    """The two directions of largest variance of points `[N, Z]`, as coordinates `[N, 2]`."""
-    centred = points - points.mean(axis=0)
-    directions = np.linalg.svd(centred, full_matrices=False)[2][:2]
-    return centred @ directions.T
 
 
 def _sample(network: VAE, variables: PyTree, count: int) -> np.ndarray:

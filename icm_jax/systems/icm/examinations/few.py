@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 from icm_jax import data, mechanisms, streams
 from icm_jax.chunks import in_chunks
 from icm_jax.config import from_workdir
-from icm_jax.data import Dataset, Splits, halve, to_float
+from icm_jax.data import Dataset, Splits, halve, to_bytes, to_float
 from icm_jax.report import lines
 from icm_jax.schema import Field, Schema, at_least, check_settings, one_of, tuple_of
 from icm_jax.streams import SeedStream
@@ -155,7 +155,7 @@ def _transform(config: ConfigDict, originals: Dataset, of: np.ndarray, key: jax.
         images = to_float(originals.images[index])
         return apply(jax.random.fold_in(key, index[0]), images, of[index])
 
-    images = np.round(255 * in_chunks(call, len(of), name="few")).astype(np.uint8)
+    images = to_bytes(in_chunks(call, len(of), name="few"))
     names = np.array([mechanisms.label(spec) for spec in config.mechanisms])
     return _with(originals._replace(images=images), names[of])
 
@@ -215,9 +215,9 @@ def _learn_new(
     config = bank.config.copy_and_resolve_references()
     config.mechanisms, config.mixture = (spec,), ()
     config.competition.steps = settings.new_steps
+    few, images = with_few(config, splits, count, "new")
     taught = _teach(workdir, config, splits, count, settings.new_steps)
-    config, images = with_few(config, splits, count, "new")
-    grown = banks.add_experts(bank._replace(config=config), 1, frozen=True)
+    grown = banks.add_experts(bank._replace(config=few), 1, frozen=True)
     trained = train_bank(workdir, f"new_{count}", grown.config, images, grown.begin)
     learned = restorer_of(trained)
     before = restorer_of(bank)

@@ -135,6 +135,7 @@ def leave_out(bank: Bank, number: int, steps: int, restarts: bool) -> Bank:
     for field in ("mechanisms", "mixture"):
         config[field] = tuple(of for i, of in enumerate(config[field]) if i != number)
     config.competition.steps = steps
+    config.competition.balance = 0.0  # it would give its expert the images of others
     if not restarts:
         config.competition.restart.every = 0
     return bank._replace(config=config)

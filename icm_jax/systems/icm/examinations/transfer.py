@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 from icm_jax import mechanisms, paths, streams
 from icm_jax.chunks import in_chunks
 from icm_jax.config import from_workdir
+from icm_jax.data import to_bytes
 from icm_jax.schema import Field, Schema, at_least, check_settings, one_of
 from icm_jax.streams import SeedStream
 from icm_jax.systems.icm import restore
@@ -137,7 +138,7 @@ def measure(
     shown = np.arange(count) * n + np.arange(count) % n
     originals, transformed, restored = in_chunks(lambda index: compete(shown[index]), count)
     pixels = {"original": originals, "transformed": transformed, "restored": restored.images}
-    samples = {name: np.round(255 * x).astype(np.uint8) for name, x in pixels.items()}
+    samples = {name: to_bytes(x) for name, x in pixels.items()}
     outcomes = jax.tree.map(lambda part: part.reshape(count, n), outcomes)
     return outcomes, samples | {"winners": restored.expert}
 

@@ -10,7 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from icm_jax import schema
-from icm_jax.data import own
+from icm_jax.data import own, to_bytes
 from icm_jax.system import PyTree
 from icm_jax.systems.kind import Use
 from icm_jax.systems.risk import predictor
@@ -42,7 +42,7 @@ def load(workdir: str | os.PathLike) -> Predictor:
 
 
 def read(source: str | os.PathLike, channels: int, settings: ConfigDict) -> tuple:
-    """Reads images and brings them through the pipeline that training had.
+    """Reads images and brings them through the pipeline that training had of non-faces.
 
     Args:
       source: see `icm_jax.data.own.read`; images of any sizes, uint8 or float in [0, 1].
@@ -64,7 +64,7 @@ def read(source: str | os.PathLike, channels: int, settings: ConfigDict) -> tupl
             )
         own.check_values(images, said)
         if images.dtype != np.uint8:
-            images = np.round(images * 255).astype(np.uint8)
+            images = to_bytes(images)
         return prepare(list(images), channels, settings.size, settings.quality)
 
     return own.read(source, fit)

@@ -78,6 +78,9 @@ def test_images_of_other_data_are_refused(tmp_path):
     config = tiny.classifier("colored,counterfactual", stored(tmp_path))
     with pytest.raises(ValueError, match=r"^generator: '.*' makes 11 classes, the data have 10"):
         build.build_seeds(config, generators.squares(), [0])
+    # Of some classes alone, `--labels=7,any,2`, it is as good as any.
+    config.generator = str(stored(tmp_path, shape=np.full(11, 7)))
+    build.build_seeds(config, generators.squares(), [0])
     small = {"images": np.zeros((10, 16, 16, 3), np.uint8), "shape": np.arange(10)}
     config.generator = str(stored(tmp_path, **small))
     with pytest.raises(ValueError, match="makes 16 pixels a side, the data have 32; choose one"):

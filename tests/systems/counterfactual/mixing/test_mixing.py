@@ -70,14 +70,6 @@ def test_the_judge_says_what_known_images_show():
     assert nothing.mixed() is None
 
 
-def test_two_coordinates_are_those_of_largest_variance():
-    rng = np.random.RandomState(0)
-    points = rng.normal(size=(500, 3)) * [0.1, 5, 1]
-    found = evaluation.principal(points)
-    np.testing.assert_allclose(found.std(axis=0), [5, 1], rtol=0.1)
-    assert abs(np.corrcoef(found[:, 0], points[:, 1])[0, 1]) > 0.99
-
-
 class Painted(NamedTuple):
     """A generator whose every counterfactual is one bright colour all over."""
 

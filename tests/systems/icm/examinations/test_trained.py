@@ -106,6 +106,7 @@ def test_new_mechanisms_come_with_new_experts(folder_run):
     bank = banks.load(folder_run[0])
     config = bank.config.copy_and_resolve_references()
     config.mechanisms, config.mixture = ("invert", "noise", "blur", "haze"), (1, 2, 3, 4)
+    config.competition.balance = 0.5
     bank = bank._replace(config=recombination.half_config(config, 0, 5))
     for frozen, kept in ((True, 2), (False, 0)):
         grown = forgetting.grow(bank, config, 9, frozen)
@@ -120,6 +121,7 @@ def test_new_mechanisms_come_with_new_experts(folder_run):
         assert left.config.mechanisms == ("invert", "blur", "haze")
         assert left.config.mixture == (1, 3, 4)
         assert left.config.competition.restart.every == every
+        assert left.config.competition.balance == 0 < config.competition.balance
         assert config.mechanisms[1] == "noise"
 
 

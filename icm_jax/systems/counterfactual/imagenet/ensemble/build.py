@@ -129,8 +129,7 @@ def _find_supply(config: ConfigDict, classes: int) -> tuple[Supply, frozen_netwo
         networks = make_networks(recipe)
         frozen = frozen_networks.load(recipe, networks)
         made = supply.of_networks(networks, config.truncation)
-    # A file may lack the last of its classes.
-    if made.classes > classes or (made.classes < classes and not config.generator):
+    if made.classes > classes or (made.whole and made.classes < classes):
         raise ValueError(
             f"generator: {config.generator!r} makes {made.classes} classes, the data have "
             f"{classes}; choose one that was trained on them"

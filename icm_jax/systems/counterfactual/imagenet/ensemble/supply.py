@@ -41,7 +41,8 @@ def load(place: str | os.PathLike, field: str, truncation: float) -> Supply:
     check_is_no_pointer(path, f"{field}: {str(path)!r}")
     images, labels = read_stored(path, field, Each._fields)
     arrays = {"images": images, "labels": Each(*labels)}
-    return Supply(arrays, draw_stored, max(int(of.max()) for of in labels) + 1, images.shape[1])
+    classes = max(int(of.max()) for of in labels) + 1
+    return Supply(arrays, draw_stored, classes, images.shape[1], whole=False)
 
 
 def of_networks(networks: Networks, truncation: float) -> Supply:

@@ -112,9 +112,11 @@ class Generator(NamedTuple):
           `[N]`.
 
         Raises:
-          ValueError: as `generate`.
+          ValueError: as `generate`, or `count` is below 1.
         """
         check_chosen(labels, self.classes)
+        if count < 1:
+            raise ValueError(f"count: {count} is not allowed; it must be at least 1")
         truncation, key = self._truncation(truncation), jax.random.key(seed)
 
         def call(index: np.ndarray) -> dict[str, jax.Array]:
