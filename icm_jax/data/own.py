@@ -17,6 +17,7 @@ from icm_jax.data.image_files import (
     refuse_other_format,
 )
 from icm_jax.data.images import decode
+from icm_jax.data.npz import read_npz
 
 
 def read(
@@ -117,12 +118,5 @@ def check_values(images: np.ndarray, name: str) -> None:
 def _npz_images(path: Path, field: str) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f"{field}: there is no file {str(path)!r}")
-    try:
-        # Pickles, which could run any code, are refused.
-        with np.load(path, allow_pickle=False) as arrays:
-            return arrays["images"]
-    except Exception as error:
-        # KeyError, BadZipFile, ValueError, EOFError, zlib.error, ...
-        raise ValueError(
-            f"{field}: no array 'images' can be read from {str(path)!r}: {error}"
-        ) from error
+    (images,) = read_npz(path, ["images"], field)
+    return images

@@ -161,7 +161,11 @@ PICKLED = {"images": np.array([{}], object)}
         ),
         (lambda root: write(root, {"a.png": b"no"}), ValueError, "'a.png' is not a usable image"),
         (lambda root: write(root, {"a.txt": b"no"}) / "a.txt", ValueError, "'a.txt' is not a usa"),
-        (lambda root: write(root, {"a.npz": b"no"}) / "a.npz", ValueError, "no array 'images' can"),
+        (
+            lambda root: write(root, {"a.npz": b"no"}) / "a.npz",
+            ValueError,
+            "'.*a.npz' cannot be read",
+        ),
         (
             lambda root: write(root, {"a.zip": b"no"}) / "a.zip",
             ValueError,
@@ -180,8 +184,16 @@ PICKLED = {"images": np.array([{}], object)}
         (lambda root: write(root, {"a.QOI": b"?"}) / "a.QOI", ValueError, "'a.QOI' is in a format"),
         (lambda root: write(root, {"a.png": POINTER}), ValueError, "'a.png' is a pointer of Git"),
         (lambda root: write(root, {"a.avif": b"no"}), ValueError, "'a.avif' is in a format that"),
-        (lambda root: write_npz(root, image=np.zeros(3)), ValueError, "no array 'images' can be"),
-        (lambda root: write_npz(root, **PICKLED), ValueError, "no array 'images' .*allow_pickle"),
+        (
+            lambda root: write_npz(root, image=np.zeros(3)),
+            ValueError,
+            "'.*x.npz' has no array images; it has image,",
+        ),
+        (
+            lambda root: write_npz(root, **PICKLED),
+            ValueError,
+            "'.*x.npz' cannot be read: .*allow_pickle",
+        ),
         (
             lambda root: write_npz(root, images=np.zeros((2, 9, 9))),
             ValueError,
