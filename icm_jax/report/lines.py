@@ -154,21 +154,27 @@ def _draw_bounds(axes: Axes, bounds: Mapping[str, float]) -> None:
 
 
 def _legend(figure: Figure, charts: Sequence[Axes], columns: int) -> None:
+    """Names the lines below the charts, where there are no more than can be told apart."""
     entries = {}
     for axes in charts:
         for line, label in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, line)
-    if entries:
-        # A handle with its margins takes as much room as 8 letters, a letter half its height.
-        letters = max(map(len, entries)) + 8
-        fitting = int(figure.get_figwidth() / (0.55 * style.SMALL / 72 * letters))
-        legend = figure.legend(
-            list(entries.values()),
-            list(entries),
-            loc="outside lower center",
-            ncols=max(min(columns, len(entries), fitting), 1),
-            fontsize=style.SMALL,
-            frameon=False,
-        )
-        for line in legend.get_lines():
-            line.set_linewidth(2)
+    if not 0 < len(entries) <= style.LINES:
+        return
+    # A handle with its margins takes as much room as 8 letters, a letter half its height.
+    letters = max(map(len, entries)) + 8
+    fitting = int(figure.get_figwidth() / (0.55 * style.SMALL / 72 * letters))
+    columns = max(min(columns, len(entries), fitting), 1)
+    # More rows than two have a height of their own, and take none from the charts.
+    rows = math.ceil(len(entries) / columns) - 2
+    figure.set_figheight(figure.get_figheight() + max(rows, 0) * 1.5 * style.SMALL / 72)
+    legend = figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=style.SMALL,
+        frameon=False,
+    )
+    for line in legend.get_lines():
+        line.set_linewidth(2)

@@ -24,6 +24,7 @@ COLORS = (
     "#8C6D46",
 )
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)))
+LINES = len(COLORS) * len(DASHES)  # that can be told apart
 FRAME = COLORS[1]
 GREY = "0.35"
 SMALL, MEDIUM, LARGE = 8, 9, 11

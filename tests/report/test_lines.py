@@ -82,3 +82,16 @@ def test_a_legend_never_leaves_the_figure():
     figure.canvas.draw()
     box, (width, _) = figure.legends[0].get_window_extent(), figure.canvas.get_width_height()
     assert box.x0 >= 0 and box.x1 <= width
+
+
+def test_the_names_of_many_lines_leave_room_for_the_chart():
+    def drawn(count):
+        series = {f"seed {i}": ([0, 1], [i, 10]) for i in range(count)}
+        figure = lines.panels({"defaults": series}, "Mechanisms identified along training")
+        figure.canvas.draw()
+        return figure.axes[0].get_window_extent().height, len(figure.legends)
+
+    (few, _), (many, legends) = drawn(4), drawn(20)
+    assert many > 0.9 * few and legends == 1
+    # Lines whose colour and dashes another has too are not named.
+    assert drawn(25)[1] == 0
