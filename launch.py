@@ -17,6 +17,7 @@ tells them all. The same command goes on with a run that was interrupted.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -208,6 +209,19 @@ def main(argv: list[str]) -> int | None:
     return None
 
 
+def _leave_at_once(argv: list[str]) -> int | None:
+    """As `main`, but after a signal Python is not taken down: XLA, still compiling, would crash.
+
+    All is saved then. Several processes tell each other that they leave, and so do take it down.
+    """
+    status = main(argv)
+    if status is not None and status > 128 and jax.process_count() == 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
+
+
 def _parse(arguments: list[str]) -> list[str]:
     """Parses flags; what is wrong with a config is an error of one line, as all others.
 
@@ -244,4 +258,4 @@ if __name__ == "__main__":
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     training.keep_host_memory()
     with environment.quiet_end():
-        app.run(main, flags_parser=_parse)
+        app.run(_leave_at_once, flags_parser=_parse)

@@ -149,3 +149,18 @@ def test_a_signal_is_told_by_the_exit_status(signum, expected, mode, tmp_path, m
     except KeyboardInterrupt:
         pytest.fail("the signal is not caught")  # it would end all tests
     assert found == (expected, "", "")
+
+
+@pytest.mark.parametrize(("status", "left"), [(143, [143]), (1, []), (None, [])])
+def test_after_a_signal_nothing_is_taken_down(status, left, monkeypatch):
+    """XLA may be compiling still, in threads that crash when Python ends."""
+    exits = []
+    monkeypatch.setattr(launch.os, "_exit", exits.append)
+    monkeypatch.setattr(launch, "main", lambda argv: status)
+    assert launch._leave_at_once(["launch.py"]) == status and exits == left
+
+
+def test_what_never_was_is_not_evaluated_and_not_made(tmp_path, capsys):
+    status, _, err = launched(capsys, MNIST, mode="evaluate", workdir=tmp_path / "never")
+    assert status == 1 and err.endswith("never is not finished; train it first\n")
+    assert not (tmp_path / "never").exists()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from icm_jax import environment
+from icm_jax import environment, paths
 from icm_jax.system import PyTree
 from icm_jax.training import shared, stacking, table
 from icm_jax.training.checkpoints import Checkpoints
@@ -123,6 +123,8 @@ def evaluate(
       CheckpointError: there is no undamaged checkpoint.
     """
     environment.require_jax()
+    if not (paths.local(workdir, "workdir") / "config.json").exists():
+        raise WorkdirError(f"the run in {workdir} is not finished; train it first")
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(opened(workdir, config))
         positions, states = _finished(runs, folder, keep)

@@ -57,7 +57,7 @@ def stylize(
     step = functools.partial(_step, optimizer, tuple(weights)[:blocks])
     targets = _features(network, textures, blocks)
     state = jnp.asarray(images), optimizer.init(images)
-    for _ in tqdm(range(steps), "style", unit="step", delay=2):
+    for _ in tqdm(range(steps), "style", unit="step", delay=2, disable=None):
         # Waiting for it, so that the bar shows what is done.
         state = jax.block_until_ready(step(network, targets, state))
     return np.asarray(to_pixels(state[0])).reshape(np.shape(image))

@@ -189,6 +189,11 @@ def load(place: str | os.PathLike, field: str = "workdir") -> Generator:
     if path.suffix in (".pth", ".npz"):
         return _load_published(path, field)
     run = finished.read(path)
+    if (system := run.config.get("system")) != "counterfactual":
+        raise ValueError(
+            f"{field}: {str(path)!r} is a run of {system!r}; it must be one of "
+            "configs/counterfactual.py"
+        )
     schema.validate(run.config, SCHEMA)
     classes, size = run.said("classes"), run.said("size")
     networks = make_networks(run.config, classes, size)
