@@ -9,12 +9,12 @@ among them.
 
 from ml_collections import ConfigDict
 
-from configs.study.common.ten_mechanisms import study
+from configs.study.common.ten_mechanisms import IDLE_STAY, study
 
 
 def get_config(form: str = "full") -> ConfigDict:
     """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
-    no_restarts = {"competition": {"restart": {"every": 0}, "balance": 0.0}}
+    no_restarts = {"competition": IDLE_STAY}
     variants = {
         f"{count} experts": {"experts": {"count": count}} | no_restarts for count in (6, 16)
     }

@@ -8,7 +8,7 @@ ties, as the paper does.
 
 from ml_collections import ConfigDict
 
-from configs.study.common.ten_mechanisms import study
+from configs.study.common.ten_mechanisms import IDLE_STAY, study
 
 
 def get_config(form: str = "full") -> ConfigDict:
@@ -17,7 +17,7 @@ def get_config(form: str = "full") -> ConfigDict:
         f"{steps} steps": {"initialization": {"steps": steps}} for steps in (0, 50, 200, 500)
     }
     lengths["500 steps"]["initialization"]["threshold"] = 0.0  # or it ends after some 250
-    no_restarts = {"competition": {"restart": {"every": 0}, "balance": 0.0}}
+    no_restarts = {"competition": IDLE_STAY}
     variants = lengths | {
         f"{steps} steps, no restarts": lengths[f"{steps} steps"] | no_restarts for steps in (0, 200)
     }

@@ -10,7 +10,7 @@ use stand for, those that undo the same one counted once; neither needs labels
 
 from ml_collections import ConfigDict
 
-from configs.study.common.ten_mechanisms import study
+from configs.study.common.ten_mechanisms import IDLE_STAY, study
 from icm_jax import mechanisms
 
 
@@ -18,7 +18,7 @@ def get_config(form: str = "full") -> ConfigDict:
     """The study in its `full` or `short` form: see `configs.study.common.ten_mechanisms`."""
     common = {
         "experts": {"count": 16, "prune": 0.02},
-        "competition": {"restart": {"every": 0}, "balance": 0.0},
+        "competition": IDLE_STAY,
     }
     three = mechanisms.THREE
     five = (*three, "translate_up_left", "noise")

@@ -9,6 +9,9 @@ from configs import mnist
 from configs.study.common.forms import FORMS, check_form
 from icm_jax.study import config as study_config
 
+# `competition` of runs whose idle experts stay idle: none is restarted or given near ties.
+IDLE_STAY = {"restart": {"every": 0}, "balance": 0.0}
+
 
 def study(
     name: str,
