@@ -212,7 +212,7 @@ def _load_published(path: Path, field: str) -> Generator:
     return Generator(networks.mechanisms, variables, networks.latent, _CLASSES)
 
 
-def check_suits(place: str, classes: int, size: int, data: BiasedData, whole: bool = True) -> None:
+def check_suits(place: str, classes: int, size: int, data: BiasedData) -> None:
     """Refuses a generator, or what one has made, of other data.
 
     Args:
@@ -220,14 +220,13 @@ def check_suits(place: str, classes: int, size: int, data: BiasedData, whole: bo
       classes: of the generator.
       size: of its images, pixels a side.
       data: what it is to be used with.
-      whole: whether it must make all classes.
 
     Raises:
       ValueError: it has another number of classes or of pixels.
     """
     pairs = (classes, data.classes, "classes"), (size, data.size, "pixels a side")
     for theirs, ours, what in pairs:
-        if theirs != ours and (whole or what != "classes" or theirs > ours):
+        if theirs != ours:
             raise ValueError(
                 f"generator: {place!r} makes {theirs} {what}, the data have {ours}; choose one "
                 "that was trained on them"

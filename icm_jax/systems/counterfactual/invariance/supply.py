@@ -42,6 +42,10 @@ class Supply(NamedTuple):
     size: int
     whole: bool = True
 
+    def classes_of(self, known: int) -> int:
+        """How many classes it stands for, beside data that have `known` of them."""
+        return self.classes if self.whole else max(self.classes, known)
+
 
 def load(
     place: str | os.PathLike,

@@ -129,7 +129,7 @@ def _find_supply(config: ConfigDict, classes: int) -> tuple[Supply, frozen_netwo
         networks = make_networks(recipe)
         frozen = frozen_networks.load(recipe, networks)
         made = supply.of_networks(networks, config.truncation)
-    if made.classes > classes or (made.whole and made.classes < classes):
+    if made.classes_of(classes) != classes:
         raise ValueError(
             f"generator: {config.generator!r} makes {made.classes} classes, the data have "
             f"{classes}; choose one that was trained on them"
