@@ -3,8 +3,7 @@
     python launch.py --config=configs/counterfactual.py
     python launch.py --config=configs/counterfactual.py:wildlife --config.data.textures=FOLDER
     python launch.py --config=configs/counterfactual.py:double_colored,published
-    python launch.py --config=configs/counterfactual.py:folder --config.data.source=folder \\
-      --config.data.dir=FOLDER
+    python launch.py --config=configs/counterfactual.py:folder --config.data.dir=FOLDER
     python launch.py --mode=generate --workdir=runs/... --output=counterfactuals
 
 The argument is a data set (colored, double_colored, wildlife, folder), colored by default; with

@@ -72,6 +72,7 @@ def run(
     """
     if mode not in MODES:
         raise ValueError(f"mode: {mode!r} is unknown; choose one of {', '.join(MODES)}")
+    given = "" if data is None else parts.digest_of(data)
     data = _given(config, data)
     runs = [
         Seeded(begin(system), seed, to_dict(config) | {"seed": seed, "replicas": 1})
@@ -88,6 +89,7 @@ def run(
         "config": to_dict(config),
         "keep": config.checkpoint.keep,
         "write_report": functools.partial(_write_report, making),
+        "data": given,
     }
     if mode == "evaluate":
         return evaluate(runs, workdir, **common)

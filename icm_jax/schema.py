@@ -143,9 +143,11 @@ def _check_group(config: ConfigDict, fields: Fields, prefix: str) -> None:
         if name not in fields:
             known = ", ".join(sorted(fields))
             raise ValueError(f"{prefix}{name}: no such field; the fields are {known}")
-    for name, field in fields.items():
-        if name not in config:
-            raise ValueError(f"{prefix}{name}: missing; {_instead(field)}")
+    missing = [name for name in fields if name not in config]
+    if missing:
+        raise ValueError(
+            "; ".join(f"{prefix}{name}: missing; {_instead(fields[name])}" for name in missing)
+        )
     for name, field in fields.items():
         if isinstance(field, Field):
             _check_value(prefix + name, config[name], field)

@@ -83,6 +83,15 @@ def test_another_config_is_refused(run):
         experiment.run(config, run[0], data=tiny.splits())
 
 
+@pytest.mark.parametrize("mode", ["train", "evaluate"])
+def test_other_data_are_refused(run, mode):
+    train, test = tiny.splits()
+    other = train._replace(images=255 - train.images)
+    for data in (tiny.splits()._replace(train=other), None):
+        with pytest.raises(training.WorkdirError, match="was made with other data; call icm_jax.r"):
+            experiment.run(tiny.icm(), run[0], mode, data=data)
+
+
 @pytest.mark.slow
 def test_the_same_config_gives_the_same_numbers_and_another_seed_others(run, tmp_path):
     workdir, result = run

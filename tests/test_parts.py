@@ -77,6 +77,7 @@ def test_a_run_is_the_same_with_a_judge_of_an_earlier_one(kept, tmp_path, caplog
     runs = [experiment.run(judged(), tmp_path / str(i), data=tiny.splits()) for i in range(2)]
     (place,) = kept.iterdir()
     assert f"classifier was taken from {place}" in caplog.text
+    assert not (place / "data.json").exists()  # a run of the same data by name takes it too
     records = [(tmp_path / str(i) / "metrics.jsonl").read_bytes() for i in range(2)]
     assert records[0] == records[1]
     assert runs[0].summary["accuracy"] == runs[1].summary["accuracy"]

@@ -32,6 +32,11 @@ def load(config: Any) -> Splits:
       FileNotFoundError: if the data are not there.
     """
     size = config.size
+    if config.source == "bundled" and config.dir:
+        raise ValueError(
+            f"data.dir: {config.dir!r} is not read with data.source 'bundled'; choose data.source "
+            "folder, faces or tfds, or leave it out"
+        )
     if size < 0:
         raise ValueError(f"data.size: {size} is negative; choose 0 to keep images as they are")
     if config.box > size or (config.thicken and not config.box):

@@ -135,7 +135,8 @@ def _find(spec: Spec) -> tuple[_Registered, dict[str, object]]:
     name = spec if isinstance(spec, str) else spec.get("name")
     if name not in _registry:
         raise ValueError(
-            f"mechanisms: {name!r} is not registered; choose from {', '.join(_registry)}"
+            f"mechanisms: {name!r} is not registered; choose from {', '.join(_registry)}, or, in "
+            "the file of the config, import the module that registers it"
         )
     try:
         inspect.signature(_registry[name].function).bind(None, None, **parameters)

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from icm_jax import paths
 from icm_jax.config import from_workdir
+from icm_jax.schema import Schema, validate
 from icm_jax.system import PyTree
 from icm_jax.training import stacking
 from icm_jax.training.checkpoints import Checkpoints, Leaves
@@ -51,6 +52,19 @@ class Finished(NamedTuple):
                 "with --mode=evaluate"
             )
         return self.summary[field]
+
+    def check(self, its: Schema) -> None:
+        """Refuses a config without some field, as one of an older version may be.
+
+        What values mean is not asked: mechanisms of one's own need not be known to use a run.
+
+        Raises:
+          ValueError: naming the file, the fields and their defaults.
+        """
+        try:
+            validate(self.config, Schema(its.fields))
+        except ValueError as error:
+            raise ValueError(f"workdir: {self.folder / 'config.json'}: {error}") from error
 
     def saved(self, part: str = "") -> Saved:
         """What is saved of it, or of another run that was trained as a part of it.

@@ -53,6 +53,7 @@ class _Settings(NamedTuple):
     devices: Devices | None = None
     stop: StopSignals | None = None
     find_place: FindPlace = lambda name: None
+    data: str = ""
 
 
 def train(
@@ -67,6 +68,7 @@ def train(
     devices: Devices | None = None,
     write_report: WriteReport | None = None,
     find_place: FindPlace = lambda name: None,
+    data: str = "",
 ) -> Result:
     """Trains a system in a folder, going on where an earlier invocation stopped.
 
@@ -89,6 +91,8 @@ def train(
         auxiliary systems likewise.
       find_place: says where auxiliary runs are kept for other runs, see
         `icm_jax.training.shared`; called only for those that are not there yet.
+      data: a digest of the data that were given, '' of those that `config` names; `workdir`
+        belongs to it for good.
 
     Raises:
       ValueError: `workdir` is no path on this machine, or JAX has a setting that will not do.
@@ -100,7 +104,7 @@ def train(
     environment.require_jax()
     every = Every(log_every, evaluate_every, checkpoint_every)
     with StopSignals(is_alone()) as stop:
-        settings = _Settings(config, keep, every, devices or Devices(), stop, find_place)
+        settings = _Settings(config, keep, every, devices or Devices(), stop, find_place, data)
         summary, states = _train(runs, workdir, settings, write_report)
     return Result(summary, _one_or_all(states), states is None)
 
@@ -112,6 +116,7 @@ def evaluate(
     config: Mapping,
     keep: int,
     write_report: WriteReport | None = None,
+    data: str = "",
 ) -> Result:
     """Evaluates a finished run once more; rewrites its figures, report and summary.
 
@@ -126,7 +131,7 @@ def evaluate(
     if not (paths.local(workdir, "workdir") / "config.json").exists():
         raise WorkdirError(f"the run in {workdir} is not finished; train it first")
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(opened(workdir, config))
+        folder = stack.enter_context(opened(workdir, config, data))
         positions, states = _finished(runs, folder, keep)
         auxiliary = _auxiliary(runs, lambda name, runs: _finished(runs, folder / name, keep)[1])
         replicas = _replicas(runs, folder, auxiliary, positions, stack)
@@ -142,7 +147,7 @@ def _train(
 ) -> tuple[dict, list[PyTree] | None]:
     """The summary and the final states, None where the run was finished before."""
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(opened(workdir, settings.config))
+        folder = stack.enter_context(opened(workdir, settings.config, settings.data))
         summary = read_json(folder / "summary.json")
         if summary is not None:
             if "system" not in summary:
@@ -203,7 +208,8 @@ def _first_trained(
     place = None if finished else settings.find_place(folder.name)
     if place is not None:
         shared.take(place, folder, settings.config)
-    _, states = _train(runs, folder, settings, write_report)
+    # What is kept is found by the data, whether they were given or not.
+    _, states = _train(runs, folder, settings._replace(data=""), write_report)
     if states is None:
         return _finished(runs, folder, settings.keep)[1]
     if place is not None:

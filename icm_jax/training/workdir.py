@@ -32,14 +32,19 @@ class InUse(WorkdirError):
 
 
 @contextlib.contextmanager
-def opened(workdir: str | os.PathLike, config: Mapping) -> Iterator[Path]:
+def opened(workdir: str | os.PathLike, config: Mapping, data: str = "") -> Iterator[Path]:
     """Makes the folder or goes on with it, alone; yields its path.
+
+    Args:
+      workdir: the folder.
+      config: of what is made in it.
+      data: a digest of the data that are given in place of those that the config names.
 
     Raises:
       ValueError: it is no path on this machine.
       InUse: another process uses it.
       WorkdirError: it cannot be written, or it was made with another configuration (every field
-        that differs is named with both values).
+        that differs is named with both values) or with other data.
     """
     folder = paths.local(workdir, "workdir")
     if not devices.is_writer():
@@ -52,7 +57,7 @@ def opened(workdir: str | os.PathLike, config: Mapping) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = _locked(folder)
     try:
-        _check_config(folder, plain(config))
+        _check_config(folder, plain(config), data)
         devices.wait_for_all("opened")
         yield folder
     finally:
@@ -189,11 +194,14 @@ def _plain_array(array: np.ndarray) -> Any:
     return plain(array.item())
 
 
-def _check_config(folder: Path, config: Mapping) -> None:
+def _check_config(folder: Path, config: Mapping, data: str) -> None:
+    given = folder / "data.json"  # only where data were given
     there = read_json(folder / "config.json")
     if there is None:
         if (folder / "checkpoints").exists():
             raise WorkdirError(f"{folder} has checkpoints but no config.json to say of what run")
+        if data:
+            write_json(given, {"digest": data})
         write_json(folder / "config.json", config)
         return
     before, now = _fields(there), _fields(config)
@@ -206,6 +214,11 @@ def _check_config(folder: Path, config: Mapping) -> None:
     if differing:
         lines = "\n".join(differing)
         raise WorkdirError(f"{folder} was made with another configuration:\n{lines}")
+    if (read_json(given) or {}).get("digest", "") != data:
+        raise WorkdirError(
+            f"{folder} was made with other data; call icm_jax.run with the data that it was made "
+            "with, or choose another workdir"
+        )
 
 
 def _fields(config: Any, prefix: str = "") -> dict[str, Any]:

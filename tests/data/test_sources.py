@@ -24,6 +24,11 @@ def test_bundled_and_one_digit_of_it():
     assert set(train.labels) == set(test.labels) == {3}
 
 
+def test_a_folder_that_would_not_be_read_is_refused():
+    with pytest.raises(ValueError, match="^data.dir: 'mine' is not read with data.source 'b"):
+        data.load(config(dir="mine"))
+
+
 def test_size_of_bundled():
     _, test = data.load(config(size=14))
     assert test.images.shape == (10000, 14, 14, 1)

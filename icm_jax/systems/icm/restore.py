@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from icm_jax import environment, exported, schema
+from icm_jax import environment, exported
 from icm_jax.chunks import in_chunks
 from icm_jax.data import own, pad, to_float
 from icm_jax.systems.icm import diagnosis, judge
@@ -265,7 +265,7 @@ def _finished(workdir: str | os.PathLike) -> Finished:
     system = run.config.get("system")  # of a config that is not whole None
     if system not in ("icm", "oracle"):
         raise WorkdirError(f"workdir: {run.folder} holds a system {system!r}, without experts")
-    schema.validate(run.config, SCHEMAS[system])  # that of an older version may lack a field
+    run.check(SCHEMAS[system])
     return run
 
 

@@ -48,6 +48,15 @@ def seeds(tmp_path_factory):
     return workdir, experiment.run(padded, workdir, data=tiny.splits()).state
 
 
+def test_mechanisms_of_ones_own_need_not_be_known(run, tmp_path):
+    shutil.copytree(run[0], tmp_path / "run")
+    config = json.loads((run[0] / "config.json").read_text())
+    config["mechanisms"][1] = "mirror"
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    images = mixed_images()
+    chex.assert_trees_all_equal(restore.load(tmp_path / "run")(images), run[2](images))
+
+
 def mixed_images():
     """52 images, more than a chunk, of which every other is inverted."""
     images = np.concatenate([split.images for split in tiny.splits()])
@@ -176,8 +185,13 @@ def test_workdirs_that_hold_no_trained_model(run, tmp_path):
         restore.load(run[0] / "classifier")
     older = json.loads((run[0] / "config.json").read_text())
     del older["competition"]["keep"]
+    del older["competition"]["decay"]
     (tmp_path / "config.json").write_text(json.dumps(older))
-    with pytest.raises(ValueError, match="competition.keep: missing; its default is 0.0"):
+    with pytest.raises(
+        ValueError,
+        match=f"^workdir: {tmp_path}/config.json: competition.keep: missing; its default is 0.0; "
+        "competition.decay: missing; its default is 0.5$",
+    ):
         restore.load(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(training.WorkdirError, match="holds a system None, without experts"):

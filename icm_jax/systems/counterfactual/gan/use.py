@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import jax
 
-from icm_jax import schema
 from icm_jax.supervised import Parameters
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.gan.config import SCHEMA
@@ -43,7 +42,7 @@ def load(workdir: str | os.PathLike) -> FinishedGan:
       CheckpointError: there is no undamaged checkpoint.
     """
     run = finished.read(workdir)
-    schema.validate(run.config, SCHEMA)
+    run.check(SCHEMA)
     gan = make_gan(run.config, run.said("classes"), run.said("size"))
 
     def init(key: jax.Array) -> _State:

@@ -160,7 +160,7 @@ _OF_SETS: Mapping[str, Mapping[str, Any]] = {
     "colored": {"steps": 18_000},
     "double_colored": {"batch_size": 32, "steps": 18_000, "losses": {"mask": 0.3}},
     "wildlife": {"batch_size": 32, "steps": 12_000, "losses": {"mask": 0.3}},
-    "folder": {"losses": {"edge": 0.0}},
+    "folder": {"data": {"source": "folder"}, "losses": {"edge": 0.0}},
 }
 _PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "colored": {

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from icm_jax import exported, paths, schema
+from icm_jax import exported, paths
 from icm_jax.chunks import in_chunks
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.biased import BiasedData
@@ -194,7 +194,7 @@ def load(place: str | os.PathLike, field: str = "workdir") -> Generator:
             f"{field}: {str(path)!r} is a run of {system!r}; it must be one of "
             "configs/counterfactual.py"
         )
-    schema.validate(run.config, SCHEMA)
+    run.check(SCHEMA)
     classes, size = run.said("classes"), run.said("size")
     networks = make_networks(run.config, classes, size)
 

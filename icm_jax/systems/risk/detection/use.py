@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from icm_jax import schema
 from icm_jax.data import own, to_bytes
 from icm_jax.system import PyTree
 from icm_jax.systems.kind import Use
@@ -71,7 +70,7 @@ def read(source: str | os.PathLike, channels: int, settings: ConfigDict) -> tupl
 
 
 def _load(run: finished.Finished) -> Predictor:
-    schema.validate(run.config, SCHEMA)
+    run.check(SCHEMA)
     shape = tuple(run.said("image_shape"))
     model = make_model(run.config, shape, None)
     example = jnp.zeros((1, *shape))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from icm_jax import paths, schema
+from icm_jax import paths
 from icm_jax.data.image_files import check_is_no_pointer
 from icm_jax.data.npz import read_npz
 from icm_jax.system import PyTree
@@ -93,7 +93,7 @@ def read(source: str | os.PathLike, width: int) -> np.ndarray:
 
 
 def _load(run: finished.Finished) -> Predictor:
-    schema.validate(run.config, SCHEMA)
+    run.check(SCHEMA)
     known = _from_json(run.said("first_split"))
     width, splits = len(known["features"]["shift"]), run.said("splits")
     models, example = make_models(run.config, width), jnp.zeros((1, width))

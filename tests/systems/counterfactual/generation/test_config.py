@@ -20,7 +20,9 @@ def config_of(choice):
 def test_recipes_can_run(choice):
     config = config_of(choice)
     registry.validate(config)
-    assert config.data.set == choice.split(",")[0]
+    name = choice.split(",")[0]
+    assert config.data.set == name
+    assert config.data.source == ("folder" if name == "folder" else "bundled")
 
 
 def test_the_published_recipe_is_as_published():

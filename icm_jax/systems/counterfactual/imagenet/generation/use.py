@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from icm_jax import schema
 from icm_jax.chunks import in_chunks
 from icm_jax.system import PyTree
 from icm_jax.systems.counterfactual.generation.use import (
@@ -211,7 +210,7 @@ def load(place: str | os.PathLike) -> Generator:
       CheckpointError: there is no undamaged checkpoint.
     """
     run = finished.read(place)
-    schema.validate(run.config, SCHEMA)
+    run.check(SCHEMA)
     networks = make_networks(run.config)
     frozen = frozen_networks.load(run.config, networks)
 
