@@ -238,7 +238,7 @@ def _parse(arguments: list[str]) -> list[str]:
     except ValueError as error:
         sys.exit(f"error: {error}")
     try:
-        rest = app.parse_flags_with_usage(arguments)
+        rest = flags.FLAGS(arguments)
         if of_config:
             app.usage(shorthelp=True)
             print(f"\nFields of the config:\n\n{help_text(_CONFIG.value)}")
@@ -247,6 +247,8 @@ def _parse(arguments: list[str]) -> list[str]:
     except BrokenPipeError:
         raise  # of --help | head
     except Exception as error:
+        if isinstance(error, flags.Error) and not str(error).startswith("flag --config="):
+            sys.exit(f"FATAL Flags parsing error: {error}\nPass --help to see help on flags.")
         message = environment.config_message(error, arguments)
     sys.exit(f"error: {message}")
 

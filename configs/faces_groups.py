@@ -36,9 +36,7 @@ def get_config(experts: str = "residual") -> ConfigDict:
       ValueError: if `experts` is another kind.
     """
     if experts not in ("residual", "vae"):
-        raise ValueError(
-            f"faces_groups.py: {experts!r} is not allowed; experts must be residual or vae"
-        )
+        raise ValueError(f"config: {experts!r} is not allowed; experts must be residual or vae")
     result = default_config("icm")
     seed = faces_seed_cnn.get_config()
     result.data, result.classifier = seed.data, seed.classifier

@@ -29,7 +29,7 @@ def get_config(side: str = "28") -> ConfigDict:
       ValueError: if `side` is another.
     """
     if side not in ("28", "64"):
-        raise ValueError(f"faces_utkface.py: {side!r} is not allowed; the side must be 28 or 64")
+        raise ValueError(f"config: {side!r} is not allowed; the side must be 28 or 64")
     result = default_config("icm")
     result.data.update({"source": "faces", "name": "utkface", "size": int(side)})
     result.mechanisms = (

@@ -36,7 +36,9 @@ def get_config(recipe: str = "whole") -> ConfigDict:
       ValueError: there is no such recipe.
     """
     if recipe not in _RECIPES:
-        raise ValueError(f"mnist.py: {recipe!r} is not allowed; it is {', '.join(_RECIPES)}")
+        raise ValueError(
+            f"config: {recipe!r} is not allowed; it must be one of {', '.join(_RECIPES)}"
+        )
     result = default_config("icm")
     result.update(_RECIPES[recipe])
     return result

@@ -176,6 +176,9 @@ def config_message(error: Exception, arguments: Sequence[str]) -> str:
     file = config_file(arguments)
     if file is not None:
         chain = _chain(error)
+        said = _line(chain[-1])
+        if said.startswith("config: "):  # what the argument of a file may be
+            return f"--{said}"
         for one in chain:
             for frame in reversed(traceback.extract_tb(one.__traceback__)):
                 if os.path.abspath(frame.filename) == os.path.abspath(file):

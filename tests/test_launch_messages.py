@@ -26,6 +26,7 @@ MNIST = "--config=configs/mnist.py"
             ["--config=configs/study/few.py"],
             "--config: configs/study/few.py is a study; add --mode=study, or --mode=examine",
         ),
+        ([f"{MNIST}:papr"], "--config: 'papr' is not allowed; it must be one of whole, paper"),
         ([MNIST, "--config.experts.count=0"], "experts.count: 0 is not allowed; it must be at"),
         ([MNIST, "--config.expert.count=3"], r".*\bexpert\b.* \(in --config.expert.count=3\)$"),
         (
@@ -89,6 +90,10 @@ def test_help_tells_the_fields_of_a_config(capsys):
             "--config: .*/there.py, line 1: ModuleNotFoundError: No module .*",
         ),
         ("\0", "--config: .*/there.py.*null bytes.*"),
+        (
+            "def get_config(which):\n    raise ValueError(f'{which!r} is not allowed')",
+            "--config: .*/there.py, line 2: ValueError: 'short' is not allowed",
+        ),
     ],
 )
 def test_what_is_no_config_file_is_said_in_a_line(tmp_path, text, message, capsys):

@@ -31,7 +31,7 @@ def test_faces_come_in_two_sizes_and_no_other():
     registry.validate(c)
     assert (c.data.size, c.experts.patch, c.mechanisms[3]["dy"]) == (64, 2, 6)
     assert c.discriminator.stages == ((8, 8), (16, 16), (32, 32), (64, 64))
-    with pytest.raises(ValueError, match="faces_utkface.py: '32' is not allowed; .* 28 or 64"):
+    with pytest.raises(ValueError, match="^config: '32' is not allowed; .* 28 or 64"):
         faces_utkface.get_config("32")
 
 
@@ -40,7 +40,7 @@ def test_groups_come_with_two_kinds_of_experts_and_no_other():
         c = faces_groups.get_config(experts)
         registry.validate(c)
         assert (c.experts.kind, c.competition.keep) == (experts, keep)
-    with pytest.raises(ValueError, match="faces_groups.py: 'conv' .* residual or vae"):
+    with pytest.raises(ValueError, match="^config: 'conv' .* residual or vae"):
         faces_groups.get_config("conv")
 
 
@@ -143,5 +143,5 @@ def test_the_papers_recipe_departs_nowhere():
     assert (c.competition.steps, c.competition.decay, c.competition.reference) == (2000, 0, 0)
     assert (c.discriminator.losers, c.experts.average, c.competition.restart.every) == (0, 0, 0)
     assert (c.initialization.steps, c.initialization.threshold) == (500, 0.002)
-    with pytest.raises(ValueError, match="mnist.py: 'quick' is not .* it is whole, paper"):
+    with pytest.raises(ValueError, match="^config: 'quick' is not allowed; .* of whole, paper$"):
         mnist.get_config("quick")
