@@ -10,6 +10,8 @@ from ml_collections import ConfigDict
 
 from icm_jax import parts, paths
 from icm_jax.config import digest, from_workdir, to_dict
+from icm_jax.data import Splits
+from icm_jax.data.checks import check_splits
 from icm_jax.report import html, provenance, seeds
 from icm_jax.report.story import Story
 from icm_jax.system import System
@@ -145,6 +147,8 @@ def default_workdir(config: ConfigDict, name: str) -> Path:
 def _given(config: ConfigDict, data: Any) -> Any:
     """The data of a config that can run: those that it names where they are None."""
     registry.validate(config)
+    if isinstance(data, Splits):
+        check_splits(data)
     return registry.kind_of(config).load(config) if data is None else data
 
 

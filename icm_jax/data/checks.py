@@ -1,8 +1,41 @@
 """What systems ask of images and labels before any work is done."""
 
+from typing import Any
+
 import numpy as np
 
 from icm_jax.data.types import Splits
+
+
+def check_splits(splits: Splits) -> None:
+    """Refuses arrays that are not those of a data set, see `icm_jax.data.Dataset`.
+
+    Raises:
+      ValueError: naming the array, what it is and what is allowed.
+    """
+    for name, (images, labels, attributes) in zip(splits._fields, splits, strict=True):
+        _check_array(f"data.{name}.images", images, np.uint8, "uint8 [N, H, W, C]")
+        _check_array(f"data.{name}.labels", labels, np.integer, "integers [N]")
+        for field, values in {"labels": labels, **attributes}.items():
+            if len(values) != len(images):
+                raise ValueError(
+                    f"data.{name}: {len(values)} {field} for {len(images)} images are not allowed; "
+                    "there must be one for each"
+                )
+    shapes = [list(split.images.shape[1:]) for split in splits]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"data.test.images: images of {shapes[1]} are not allowed; they must be of "
+            f"{shapes[0]}, as those of data.train are"
+        )
+
+
+def _check_array(name: str, array: Any, kind: type, allowed: str) -> None:
+    """Refuses what is no array of a kind and with as many axes as `allowed` names."""
+    dtype, shape = getattr(array, "dtype", None), list(np.shape(array))
+    if dtype is None or not np.issubdtype(dtype, kind) or len(shape) != allowed.count(",") + 1:
+        said = type(array).__name__ if dtype is None else f"{dtype} {shape}"
+        raise ValueError(f"{name}: {said} is not allowed; it must be {allowed}")
 
 
 def check_grey(splits: Splits) -> None:

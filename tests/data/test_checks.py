@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from icm_jax.data import Dataset, Splits
-from icm_jax.data.checks import check_classes, check_grey
+from icm_jax.data.checks import check_classes, check_grey, check_splits
 
 
 def splits(train, test, channels=1):
@@ -37,3 +37,29 @@ def test_colors_are_refused_where_grey_is_needed():
     check_grey(splits([0, 1], [1]))
     with pytest.raises(ValueError, match=r"^data.name: images of \[2, 2, 3\] are not grey"):
         check_grey(splits([0, 1], [1], channels=3))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"images": np.zeros((2, 4, 4, 1))}, r"images: float64 \[2, 4, 4, 1\] is not allowed; it "),
+        (
+            {"images": np.zeros((2, 4, 4), np.uint8)},
+            r"images: uint8 \[2, 4, 4\] is .* \[N, H, W, C]",
+        ),
+        ({"images": [[0]]}, "images: list is not allowed; it must be uint8"),
+        ({"labels": np.zeros(2)}, r"labels: float64 \[2\] is not allowed; it must be integers"),
+        ({"labels": np.zeros((2, 1), int)}, r"labels: int64 \[2, 1\] is not allowed"),
+        ({"labels": np.zeros(3, int)}, " 3 labels for 2 images are not allowed; there must be one"),
+        ({"attributes": {"sex": np.zeros(1)}}, " 1 sex for 2 images are not allowed"),
+        (
+            {"images": np.zeros((2, 4, 2, 1), np.uint8)},
+            r"images: images of \[4, 2, 1\] .* \[2, 2, 1",
+        ),
+    ],
+)
+def test_arrays_of_ones_own_are_refused_where_they_are_no_data_set(fields, message):
+    good = splits([0, 1], [0, 1])
+    check_splits(good)
+    with pytest.raises(ValueError, match=f"^data.test[.:]{message}"):
+        check_splits(good._replace(test=good.test._replace(**fields)))

@@ -156,9 +156,11 @@ def _whitening(bank: Bank) -> tuple[jax.Array, jax.Array]:
     scale = jax.lax.rsqrt(jnp.maximum(variance, jnp.maximum(1e-6 * variance.max(), 1e-12)))
     identity = jnp.eye(len(scale))
     # ... nor a sum of several.
-    correlation = scale[:, None] * covariance * scale[None] + 1e-5 * identity
-    # Any root of it gives the same distances, and this one is had soonest.
-    root = jnp.linalg.cholesky(correlation)
+    correlation = scale[:, None] * covariance * scale[None]
+    # Any root of it gives the same distances, and this one is had soonest. Of many numbers that go
+    # together, as when training begins, rounding may take more than the little that is added.
+    root, safe = (jnp.linalg.cholesky(correlation + little * identity) for little in (1e-5, 1e-3))
+    root = jnp.where(jnp.isfinite(root).all(), root, safe)
     whiten = jax.scipy.linalg.solve_triangular(root, identity, lower=True).T
     return mean, scale[:, None] * whiten
 

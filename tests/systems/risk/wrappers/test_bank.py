@@ -163,6 +163,18 @@ def test_density_is_that_of_a_tree(k):
     close(log_density(poisoned(known), asked, k), by_tree(known, asked, k), rtol=2e-3, atol=2e-3)
 
 
+def test_many_numbers_that_all_go_together_are_whitened_too():
+    rng = np.random.default_rng(0)
+    along = rng.normal(size=(500, 1))
+    known = along @ rng.normal(size=(1, 512)) + rng.normal(size=512)
+    known = np.maximum(known, 0).astype(np.float32)
+    bank = push_whitened(program(banks.empty_whitened, static_argnums=(0, 1))(500, 512), known)
+    assert np.isfinite(jax.tree.leaves(bank)[-1]).all()
+    by_density = np.argsort(log_density_of_whitened(bank, known, 5))
+    # Most latents are near the mean, and there they are dense.
+    assert np.abs(along[by_density[:50]]).mean() > 1.5 > np.abs(along[by_density[50:]]).max() / 2
+
+
 def test_what_comes_in_is_whitened_with_what_was_there():
     """Twice some latents, of which the last are not taken, are those in one bank."""
     known, asked = 3 * normal(16, 60, 2) + 7, normal(17, 20, 2)
