@@ -4,6 +4,7 @@ A field's default, rule and description stand side by side in a `Field`. Nested 
 the fields of a system (`icm_jax/systems/icm/config.py`, ...) or of an examination's settings.
 """
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple, Union
 
@@ -179,7 +180,7 @@ def _same_type(value: Any, expected: Any) -> bool:
     if isinstance(expected, tuple):
         return isinstance(value, tuple | list)
     if isinstance(expected, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, int | float) and type(value) is not bool and math.isfinite(value)
     return type(value) is type(expected)
 
 

@@ -83,6 +83,14 @@ def test_another_config_is_refused(run):
         experiment.run(config, run[0], data=tiny.splits())
 
 
+def test_arrays_that_are_no_images_are_refused_before_any_work(tmp_path):
+    train, test = tiny.splits()
+    data = tiny.splits()._replace(train=train._replace(images=train.images / 255))
+    with pytest.raises(ValueError, match="^data.train.images: float64 .* it must be uint8"):
+        experiment.run(tiny.icm(), tmp_path / "run", data=data)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("mode", ["train", "evaluate"])
 def test_other_data_are_refused(run, mode):
     train, test = tiny.splits()

@@ -95,3 +95,19 @@ def test_errors_name_what_is_wrong(spec, message):
 def test_labels():
     assert mechanisms.label("noise") == "noise"
     assert mechanisms.label({"name": "translate", "dx": 2, "dy": 0}) == "translate(dx=2, dy=0)"
+
+
+@pytest.mark.parametrize(
+    ("made", "what"),
+    [
+        (lambda key, image: None, "NoneType"),
+        (lambda key, image: image > 0, r"bool \(8, 8, 1\)"),
+    ],
+)
+def test_what_a_mechanism_makes_must_be_an_image_of_float32(made, what):
+    mechanisms.register("mine")(made)
+    try:
+        with pytest.raises(ValueError, match=f"^mechanisms: mine makes {what} of an image float32"):
+            mechanisms.check(["mine"], (8, 8, 1))
+    finally:
+        mechanisms.unregister("mine")

@@ -1,3 +1,4 @@
+import math
 import re
 
 import pytest
@@ -67,6 +68,7 @@ def test_fields_are_described_in_their_order():
         ("count", True, "count: True is not allowed; it must be a whole number, at least 1"),
         ("count", None, "count: None is not allowed; it must be a whole number, at least 1"),
         ("rate", 0, "rate: 0 is not allowed; it must be above 0"),
+        ("rate", math.inf, "rate: inf is not allowed; it must be a number, above 0"),
         ("rate", "1", "rate: '1' is not allowed; it must be a number, above 0"),
         ("rate", False, "rate: False is not allowed; it must be a number, above 0"),
         ("kind", "disc", "kind: 'disc' is not allowed; it must be one of '', square"),

@@ -101,9 +101,10 @@ def check(specs: Sequence[Spec], shape: Sequence[int]) -> None:
         except Exception as error:
             # A mechanism is anybody's code; whatever it raises would end training later.
             raise ValueError(f"mechanisms: {label(spec)}: {error}") from error
-        if (made.shape, made.dtype) != (image.shape, image.dtype):
+        if made != image:
+            what = f"{made.dtype} {made.shape}" if hasattr(made, "dtype") else type(made).__name__
             raise ValueError(
-                f"mechanisms: {label(spec)} makes {made.dtype} {made.shape} of an image "
+                f"mechanisms: {label(spec)} makes {what} of an image "
                 f"{image.dtype} {image.shape}; it must keep both"
             )
 

@@ -48,7 +48,9 @@ _DATA = {
     "pad": Field(
         0, at_least(0), "zeros around images up to this side in pixels (32 in ports of the paper)"
     ),
-    "canonical": Field(0, at_least(0), "images that are known as canonical; 0: all that there are"),
+    "canonical": Field(
+        0, at_least(0), "images that are known as canonical; 0, or more than there are: all"
+    ),
     # Values of an attribute in place of mechanisms, compared as text; none where empty.
     "groups": {
         "attribute": Field(
