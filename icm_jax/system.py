@@ -96,6 +96,9 @@ class System(NamedTuple):
         within the workdir.
       learns_from: `states of the auxiliary systems -> name -> pytree of arrays`, which every step
         is given beside `data`. They are no part of the state: a checkpoint has none of them.
+      config: as an auxiliary system that can be trained alone too has it, with the seed and the
+        number of seeds of the run that it belongs to: its folder can be used as that of any run.
+        Where it is None it has the config of that run.
     """
 
     name: str
@@ -108,6 +111,7 @@ class System(NamedTuple):
     shared: Mapping[str, PyTree] = MappingProxyType({})
     auxiliary: Mapping[str, "System"] = MappingProxyType({})
     learns_from: Callable[[Mapping[str, PyTree]], Mapping[str, PyTree]] = lambda states: {}
+    config: Mapping[str, Any] | None = None
 
     def taught(self, states: Mapping[str, PyTree]) -> "System":
         """The system with what it learns from its auxiliary systems, in these states."""

@@ -194,22 +194,31 @@ def _auxiliary(
     `states_of` is given the name of one and the runs of it, one for each of `runs`.
     """
     found = {
-        name: states_of(name, [run._replace(system=run.system.auxiliary[name]) for run in runs])
+        name: states_of(name, [_auxiliary_run(run, name) for run in runs])
         for name in runs[0].system.auxiliary
     }
     return [{name: states[i] for name, states in found.items()} for i in range(len(runs))]
+
+
+def _auxiliary_run(run: Seeded, name: str) -> Seeded:
+    """A run's own run of an auxiliary system."""
+    system = run.system.auxiliary[name]
+    own = system.config
+    config = run.config if own is None else {**own, "seed": run.seed, "replicas": 1}
+    return run._replace(system=system, config=config)
 
 
 def _first_trained(
     runs: Sequence[Seeded], folder: Path, settings: _Settings, write_report: WriteReport | None
 ) -> list[PyTree]:
     """The final states of auxiliary systems, trained where they are not yet."""
+    # What is kept is found by the data, whether they were given or not.
+    settings = settings._replace(config=runs[0].system.config or settings.config, data="")
     finished = (folder / "summary.json").exists()
     place = None if finished else settings.find_place(folder.name)
     if place is not None:
         shared.take(place, folder, settings.config)
-    # What is kept is found by the data, whether they were given or not.
-    _, states = _train(runs, folder, settings._replace(data=""), write_report)
+    _, states = _train(runs, folder, settings, write_report)
     if states is None:
         return _finished(runs, folder, settings.keep)[1]
     if place is not None:

@@ -6,7 +6,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from icm_jax import paths
-from icm_jax.config import digest
+from icm_jax.config import digest, to_dict
 from icm_jax.data import Splits
 from icm_jax.system import PyTree, System
 from icm_jax.systems.counterfactual import biased, gan, generation
@@ -33,8 +33,9 @@ def build(
     if not needs_generator(config):
         return [{} for _ in seeds]
     kind = gan if config.method in GAN else generation
-    made = kind.build_seeds(generator_config(config), splits, seeds, axis_name)
-    return [{NAME: generator} for generator in made]
+    own = generator_config(config)
+    made = kind.build_seeds(own, splits, seeds, axis_name)
+    return [{NAME: generator._replace(config=to_dict(own))} for generator in made]
 
 
 def supply(config: ConfigDict, data: BiasedData) -> Supply:

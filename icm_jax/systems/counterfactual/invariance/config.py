@@ -149,8 +149,9 @@ def generator_config(config: ConfigDict) -> ConfigDict:
     made = schema.defaults()
     made.update(config[recipe])
     made.data.update(config.data)
-    for name in ("seed", "replicas", "precision", "convolution"):
+    for name in ("seed", "replicas", "precision", "convolution", "log", "checkpoint"):
         made[name] = config[name]
+    made.evaluation.every = config.evaluation.every
     return made
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from systems.counterfactual.generation import tiny as generators
 from systems.counterfactual.invariance import tiny
 
-from icm_jax import default_config, experiment
+from icm_jax import counterfactual, default_config, experiment
 from icm_jax.systems.counterfactual import biased
 from icm_jax.systems.counterfactual.gan.config import recipe as recipe_of_gan
 from icm_jax.systems.counterfactual.generation.config import recipe
@@ -47,6 +47,11 @@ def test_it_is_the_generator_that_a_run_of_its_own_trains(run, tmp_path):
     train(generator_config(config), tmp_path)
     given = train(config, workdir / "given")
     chex.assert_trees_all_equal(result.state, given.state)
+    # Its folder can be used as that of the run of its own, whose pictures are of the same steps.
+    draw = [counterfactual.load(of).draw(5, seed=0) for of in (workdir / "generator", tmp_path)]
+    chex.assert_trees_all_equal(*draw)
+    records = [(of / "metrics.jsonl").read_bytes() for of in (workdir / "generator", tmp_path)]
+    assert records[0] == records[1]
     assert result.summary["accuracy"] == given.summary["accuracy"]
     sizes = [
         sum(file.stat().st_size for file in (folder / "checkpoints").rglob("*") if file.is_file())
@@ -111,12 +116,16 @@ def test_its_recipe_is_that_of_the_data_set():
     config.data.textures = "somewhere"
     wanted = default_config("counterfactual")
     wanted.update(recipe("wildlife"))
-    wanted.update({"seed": 3, "precision": "bfloat16", "data": {"textures": "somewhere"}})
+    of_run = {
+        **{"seed": 3, "precision": "bfloat16", "data": {"textures": "somewhere"}},
+        **{"evaluation": {"every": 781}, "checkpoint": {"every": 781}},
+    }
+    wanted.update(of_run)
     assert generator_config(config) == wanted
     config.method = "gan"
     wanted = default_config("conditional_gan")
     wanted.update(recipe_of_gan("wildlife"))
-    wanted.update({"seed": 3, "precision": "bfloat16", "data": {"textures": "somewhere"}})
+    wanted.update(of_run)
     assert generator_config(config) == wanted
     assert config.recipe.losses.mask == 0.3 and config.gan_recipe.discriminator.kind == "conv"
 

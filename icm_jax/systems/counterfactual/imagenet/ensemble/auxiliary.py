@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from ml_collections import ConfigDict
 
 from icm_jax import paths
+from icm_jax.config import to_dict
 from icm_jax.system import PyTree, System
 from icm_jax.systems.counterfactual.imagenet import frozen as frozen_networks
 from icm_jax.systems.counterfactual.imagenet import generation
@@ -23,8 +24,9 @@ def build(
     """
     if config.generator:
         return [{} for _ in seeds]
-    made = generation.build_seeds(generator_config(config), {}, seeds, axis_name)
-    return [{NAME: generator} for generator in made]
+    own = generator_config(config)
+    made = generation.build_seeds(own, {}, seeds, axis_name)
+    return [{NAME: generator._replace(config=to_dict(own))} for generator in made]
 
 
 def learned(

@@ -111,8 +111,9 @@ def generator_config(config: ConfigDict) -> ConfigDict:
     made = generation.SCHEMA.defaults()
     made.update(config.recipe)
     made.evaluation.classes = tuple(range(min(config.recipe.model.classes, 12)))
-    for name in ("seed", "replicas", "precision", "convolution"):
+    for name in ("seed", "replicas", "precision", "convolution", "log", "checkpoint"):
         made[name] = config[name]
+    made.evaluation.every = config.evaluation.every
     return made
 
 
