@@ -20,12 +20,12 @@ def get_config() -> ConfigDict:
     result = default_config("icm")
     result.mechanisms = mechanisms.THREE
     result.experts.count = 3
-    # Small batches: for the same work twice the steps, which is what restored digits need.
-    result.batch_size = 16
+    # Small batches: for the same work more steps, which is what restored digits need.
+    result.batch_size = 8
     result.initialization.steps = 0
-    result.competition.steps = 700
+    result.competition.steps = 1200
     result.competition.reference = 0
     result.experts.average = 0.98
     result.classifier.steps = 400
-    result.evaluation.update({"every": 350, "images": 500, "last": 5000})
+    result.evaluation.update({"every": 600, "images": 500, "last": 5000})
     return result
