@@ -173,6 +173,8 @@ def test_nothing_there(tmp_path):
     for root in ("", str(tmp_path / "none")):
         with pytest.raises(FileNotFoundError, match=f"data.dir: '{root}'"):
             folder.load(root)
+    with pytest.raises(ValueError, match="data.dir: 'a.npz' holds arrays; .* to icm_jax.run"):
+        folder.load("a.npz")
     with pytest.raises(ValueError, match="data.dir: '/a+' cannot be used: File name too long"):
         folder.load("/" + "a" * 300)
     with pytest.raises(ValueError, match="data.dir: .* has 0 images; at least 2"):
