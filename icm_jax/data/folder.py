@@ -51,9 +51,10 @@ def load(root: str, size: int = 0) -> Splits:
 
     Raises:
       FileNotFoundError: if `root` is neither a directory nor a zip.
-      ValueError: if it is an `.npz`, if an image cannot be used (see `image_files` and `decode`), if there are fewer
-        than two, if they have different sizes and `size` is 0, if there are more folders beside
-        `train` and `test`, or only folders to test on, or to train on beside empty ones to test on.
+      ValueError: if it is an `.npz`, if an image cannot be used (see `image_files` and `decode`),
+        if there are fewer than two, if they have different sizes and `size` is 0, if there are more
+        folders beside `train` and `test`, or only folders to test on, or to train on beside empty
+        ones to test on.
     """
     if not root:
         raise FileNotFoundError(
@@ -61,8 +62,8 @@ def load(root: str, size: int = 0) -> Splits:
         )
     if root.lower().endswith(".npz"):
         raise ValueError(
-            f"data.dir: {root!r} holds arrays; it must be a directory or zip of images, or give the "
-            "arrays to icm_jax.run"
+            f"data.dir: {root!r} holds arrays; it must be a directory or zip of images, or "
+            "give the arrays to icm_jax.run"
         )
     paths, images = [], []
     for path, content in image_files(root):
