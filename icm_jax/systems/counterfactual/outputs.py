@@ -75,18 +75,20 @@ def check_count(count: int) -> None:
         raise ValueError(f"--count: {count} is not allowed; it must be at least 1")
 
 
-def parse_labels(text: str, classes: int) -> tuple[int | None, ...]:
+def parse_labels(text: str, classes: int, names: Sequence[str] = ()) -> tuple[int | None, ...]:
     """The labels of shape, foreground and background that `--labels` chooses; None is any.
 
     Raises:
-      ValueError: they are not three of 0 to `classes` - 1 and `any`.
+      ValueError: they are not three of 0 to `classes` - 1, `names` of these, and `any`.
     """
     words = [word.strip() for word in text.split(",")]
-    known = {"any": None, **{str(label): label for label in range(classes)}}
+    numbers = {str(label): label for label in range(classes)}
+    known = {name: label for label, name in enumerate(names)} | numbers | {"any": None}
     if len(words) != len(Each._fields) or not known.keys() >= set(words):
+        said = f", {', '.join(names)}" if names else ""
         raise ValueError(
             f"--labels: {text!r} is not allowed; it must be three, of shape, foreground and "
-            f"background, each 0 to {classes - 1} or any, such as 1,any,0"
+            f"background, each 0 to {classes - 1}{said} or any, such as 1,any,0"
         )
     return tuple(known[word] for word in words)
 

@@ -32,7 +32,8 @@ def make(settings: ConfigDict, splits: Splits, seed: int) -> BiasedData:
                 f"data.size: {size} is not allowed; the images have {height}x{width} pixels"
             )
     classes = check_classes(splits)
-    return BiasedData(*map(_keep, splits), {}, render, classes, size)
+    names = _names(splits.train, classes)
+    return BiasedData(*map(_keep, splits), {}, render, classes, size, names)
 
 
 def render(
@@ -42,6 +43,15 @@ def render(
     del shared, key
     images = to_signed(parts["image"])
     return jnp.broadcast_to(images, (*images.shape[:-1], 3))
+
+
+def _names(dataset: Dataset, classes: int) -> tuple[str, ...]:
+    """What the source calls the classes of its labels, such as folders; () where it does not."""
+    said = dataset.attributes.get("class")
+    if said is None:
+        return ()
+    names = dict(zip(dataset.labels.tolist(), map(str, said), strict=True))
+    return tuple(names.get(label, str(label)) for label in range(classes))
 
 
 def _keep(dataset: Dataset) -> Split:

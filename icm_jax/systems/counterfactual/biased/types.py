@@ -37,6 +37,7 @@ class BiasedData(NamedTuple):
         key draws the crops of textures, others do not use it.
       classes: how many there are.
       size: pixels a side, S.
+      names: of the classes; () where they are called by their numbers.
     """
 
     train: Split
@@ -45,6 +46,7 @@ class BiasedData(NamedTuple):
     render: Callable[[Mapping[str, jax.Array], Mapping[str, jax.Array], jax.Array], jax.Array]
     classes: int
     size: int
+    names: tuple[str, ...] = ()
 
 
 def take_images(

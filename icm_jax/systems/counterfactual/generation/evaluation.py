@@ -53,6 +53,7 @@ class Evaluator(NamedTuple):
             "size": self.biased.size,
             "whole_masks": whole,
             "masks": [check._asdict() for check in found],
+            **({"names": list(self.biased.names)} if self.biased.names else {}),
         }
         arrays = self._show(state) if complete else {}
         return Evaluation(scalars, summary, arrays)

@@ -1,5 +1,7 @@
 """A generator in pictures: parts, shapes in all textures, walks, masks along training."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -16,32 +18,34 @@ def draw(evaluation: Evaluation, records: list[dict]) -> dict[str, Figure]:
       evaluation: the last one.
       records: as in `metrics.jsonl`.
     """
+    said = evaluation.summary
+    names = said.get("names") or [str(label) for label in range(said["classes"])]
     drawn = {
         "training": lines.panels(series.charts(records), "Training"),
         "masks": lines.panels(
             {
-                "mean area": _of_classes(records, "mask_area"),
-                "mean of the frame": _of_classes(records, "mask_frame"),
+                "mean area": _of_classes(records, "mask_area", names),
+                "mean of the frame": _of_classes(records, "mask_frame", names),
             },
             "Masks of each class",
         ),
     }
     if evaluation.arrays:
-        drawn |= _draw_images(evaluation)
+        drawn |= _draw_images(evaluation, names)
     return drawn
 
 
-def _of_classes(records: list[dict], scalar: str) -> lines.Series:
+def _of_classes(records: list[dict], scalar: str, names: Sequence[str]) -> lines.Series:
     steps, values = series.evaluated(records, scalar)
     count = len(values[0]) if values else 0
-    return {str(label): (steps, [value[label] for value in values]) for label in range(count)}
+    return {names[label]: (steps, [value[label] for value in values]) for label in range(count)}
 
 
-def _draw_images(evaluation: Evaluation) -> dict[str, Figure]:
+def _draw_images(evaluation: Evaluation, names: Sequence[str]) -> dict[str, Figure]:
     parts, grid, walks = (evaluation.arrays[name] for name in ("parts", "grid", "walks"))
-    labels = [str(label) for label in range(grid.shape[0])]
+    labels = names[: grid.shape[0]]
     return {
-        "history": _draw_history(evaluation.arrays["history"], evaluation.arrays["steps"]),
+        "history": _draw_history(evaluation.arrays["history"], evaluation.arrays["steps"], names),
         "parts": figures.image_grid(
             parts,
             PARTS,
@@ -63,13 +67,13 @@ def _draw_images(evaluation: Evaluation) -> dict[str, Figure]:
     }
 
 
-def _draw_history(history: np.ndarray, steps: np.ndarray) -> Figure:
+def _draw_history(history: np.ndarray, steps: np.ndarray, names: Sequence[str]) -> Figure:
     """The parts of some classes at several steps, see `history.shown`."""
     classes = history.shape[2]
     rows = np.concatenate([history[:, :, label] for label in range(classes)], axis=1)
     return figures.image_grid(
         rows / 255,
         [f"step {step}" for step in steps],
-        [f"{label}: {part}" for label in range(classes) for part in PARTS],
+        [f"{name}: {part}" for name in names[:classes] for part in PARTS],
         "What some classes are made of, along training",
     )

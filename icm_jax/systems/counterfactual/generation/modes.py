@@ -28,7 +28,8 @@ def _generate(
     """Writes `counterfactuals.npz`, a sheet of the first hundred, and a walk of each mechanism."""
     del source
     generator = load(workdir)
-    chosen = outputs.parse_labels(labels, generator.classes)
+    names = finished.read(workdir).summary.get("names", ())
+    chosen = outputs.parse_labels(labels, generator.classes, names)
     outputs.check_count(count)
     outputs.check_seed(seed)
     folder = output_folder(output)

@@ -23,7 +23,7 @@ def folder(tmp_path):
 def test_images_of_a_folder_are_taken_as_they_are(folder):
     data = settings(set="folder", source="folder", dir=str(folder), size=64)
     made = biased.make(data, biased.load(data), 5)
-    assert (made.classes, made.size) == (2, 64)
+    assert (made.classes, made.size, made.names) == (2, 64, ("cat", "dog"))
     # In the mixed order of `set_apart`.
     np.testing.assert_array_equal(made.train.labels, [1, 0, 1, 0, 1, 0])
     np.testing.assert_array_equal(made.test.labels, [1, 0])

@@ -17,6 +17,7 @@ from icm_jax.systems.counterfactual import outputs, style
 from icm_jax.systems.counterfactual.generate import generate
 from icm_jax.systems.counterfactual.generation import modes, use
 from icm_jax.systems.counterfactual.networks.mechanisms import Each
+from icm_jax.systems.counterfactual.outputs import parse_labels
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +192,11 @@ def test_labels_that_there_are_not_are_refused(generator):
     with pytest.raises(ValueError, match="^count: 0 is not allowed; it must be at least 1"):
         generator.draw(0)
     assert counterfactual.load is use.load
+
+
+def test_labels_are_numbers_or_the_names_of_folders():
+    names = ("cat", "dog", "7")
+    assert parse_labels("dog, any,1", 3, names) == (1, None, 1)
+    assert parse_labels("0,cat,2", 3, names) == (0, 0, 2)
+    with pytest.raises(ValueError, match="each 0 to 2, cat, dog, 7 or any, such as 1,any,0$"):
+        parse_labels("cow,any,any", 3, names)
