@@ -134,7 +134,8 @@ class Model(NamedTuple):
             variables, batch.images, statistics, batch.keys, mutable=["batch_stats", PENALTY]
         )
         penalties = jax.tree.leaves(updates.get(PENALTY))
-        return ExpertOutputs(outputs, sum(penalties) if penalties else None), updates["batch_stats"]
+        made = ExpertOutputs(outputs, sum(penalties) if penalties else None)
+        return made, updates.get("batch_stats", {})
 
     def _scoring_pass_and_keep(
         self, batch: KeyedImages, params: PyTree

@@ -65,7 +65,7 @@ def init(model: Model, count: int, example: jax.Array, key: jax.Array) -> State:
     )
     params = variables["params"]
     opt_state = jax.vmap(model.expert_optimizer.init)(params)
-    statistics = variables["batch_stats"]
+    statistics = variables.get("batch_stats", {})  # of experts without batch norm none
     average = (params, statistics) if model.average else ()
     experts = Experts(params, statistics, opt_state, average)
     params = model.discriminator.init(discriminator_key, example)["params"]

@@ -1,9 +1,13 @@
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
 import pytest
 from systems.icm import tiny
 
 from icm_jax.networks.compute import Compute
-from icm_jax.systems.icm import model
 from icm_jax.systems.icm.config import SCHEMAS
+from icm_jax.systems.icm.model import make_model
 from icm_jax.systems.icm.networks.registry import EXPERTS
 
 # What is read elsewhere, whatever the kind.
@@ -44,9 +48,36 @@ def test_modules_are_made_of_the_configs_values():
     assert conv.output.__name__ == vae.output.__name__ == "relu"
 
 
+class Plain(nn.Module):
+    """An expert of one's own, without batch norm."""
+
+    compute: Compute
+
+    @nn.compact
+    def __call__(self, images, statistics="batch", keys=None):
+        return nn.sigmoid(nn.Conv(images.shape[-1], (3, 3))(images))
+
+
+def test_an_expert_of_ones_own_need_not_have_batch_norm(monkeypatch):
+    monkeypatch.setitem(EXPERTS, "plain", lambda config, axis_name, compute: Plain(compute))
+    config = tiny.icm()
+    config.experts.kind = "plain"
+    system = tiny.build_icm(config, tiny.splits())
+    state = system.init(jax.random.key(0))
+    shapes = jax.tree.map(jnp.shape, state.experts.params)
+    assert shapes == {"Conv_0": {"kernel": (2, 3, 3, 1, 1), "bias": (2, 1)}}
+    for phase in system.phases:
+        after, _ = jax.eval_shape(phase.step, state, system.given, jax.random.key(1))
+        chex.assert_trees_all_equal_shapes_and_dtypes(after, state)
+    made = make_model(config).restore(
+        tiny.take_expert(state.experts.params, 0), {}, jnp.zeros((2, 12, 12, 1))
+    )
+    assert made.shape == (2, 12, 12, 1)
+
+
 def test_a_row_of_the_registry_is_what_the_model_has(monkeypatch):
     made = object()
     monkeypatch.setitem(EXPERTS, "new", lambda config, axis_name, compute: made)
     config = tiny.icm()
     config.experts.kind = "new"
-    assert model.make_model(config).expert is made
+    assert make_model(config).expert is made
