@@ -4,8 +4,8 @@
     python launch.py --mode=study --config=configs/study/counterfactual_recipe.py:short
 
 Coloured MNIST: each loss left out, each departure from the published recipe taken back in turn, and
-all of them together, in 6000 steps each. The measure needs no label: for how many of ten classes the
-masks are whole. `python -m benchmarks.generator` tells what a run takes.
+all of them together, in 6000 steps each. The measure needs no label: for how many of ten classes
+the masks are whole. `python -m benchmarks.generator` tells what a run takes.
 """
 
 from ml_collections import ConfigDict
