@@ -159,7 +159,7 @@ _OF_SETS: Mapping[str, Mapping[str, Any]] = {
     "colored": {},
     "double_colored": {"batch_size": 32, "losses": {"mask": 0.3}},
     "wildlife": {"batch_size": 32, "losses": {"mask": 0.3}},
-    "folder": {"steps": 6000, "data": {"source": "folder"}, "losses": {"edge": 0.0}},
+    "folder": {"steps": 6000, "data": {"source": "folder"}},
 }
 _PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "colored": {
