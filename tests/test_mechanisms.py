@@ -97,6 +97,14 @@ def test_labels():
     assert mechanisms.label({"name": "translate", "dx": 2, "dy": 0}) == "translate(dx=2, dy=0)"
 
 
+def test_python_numbers_make_an_image_as_well():
+    mechanisms.register("mine")(lambda key, image: jnp.where(image > 0.5, 1.0, 0.0))
+    try:
+        mechanisms.check(["mine"], (8, 8, 1))
+    finally:
+        mechanisms.unregister("mine")
+
+
 @pytest.mark.parametrize(
     ("made", "what"),
     [

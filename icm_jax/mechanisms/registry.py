@@ -101,8 +101,9 @@ def check(specs: Sequence[Spec], shape: Sequence[int]) -> None:
         except Exception as error:
             # A mechanism is anybody's code; whatever it raises would end training later.
             raise ValueError(f"mechanisms: {label(spec)}: {error}") from error
-        if made != image:
-            what = f"{made.dtype} {made.shape}" if hasattr(made, "dtype") else type(made).__name__
+        is_array = isinstance(made, jax.ShapeDtypeStruct)
+        if not is_array or (made.shape, made.dtype) != (image.shape, image.dtype):
+            what = f"{made.dtype} {made.shape}" if is_array else type(made).__name__
             raise ValueError(
                 f"mechanisms: {label(spec)} makes {what} of an image "
                 f"{image.dtype} {image.shape}; it must keep both"
