@@ -3,8 +3,7 @@
     python launch.py --config=configs/mnist_three.py
 
 1.5 to 3 minutes on two CPU cores. Expect 3 of 3 mechanisms identified and an accuracy on restored
-digits 1 to 3 points below that on the originals (docs/icm_results.md); 1000 steps
-(`--config.competition.steps=1000`) bring it to 1.
+digits some 1 point below that on the originals, now and then more (docs/icm_results.md).
 
 The mechanisms of the 2022 reproduction; `--config.data.labels="(6,)"` restricts it to one digit
 as that did.
