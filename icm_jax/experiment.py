@@ -74,8 +74,7 @@ def run(
     """
     if mode not in MODES:
         raise ValueError(f"mode: {mode!r} is unknown; choose one of {', '.join(MODES)}")
-    given = "" if data is None else parts.digest_of(data)
-    data = _given(config, data)
+    is_given, data = data is not None, _given(config, data)
     runs = [
         Seeded(begin(system), seed, to_dict(config) | {"seed": seed, "replicas": 1})
         for system, seed in zip(build(config, data), _seeds(config), strict=True)
@@ -91,7 +90,7 @@ def run(
         "config": to_dict(config),
         "keep": config.checkpoint.keep,
         "write_report": functools.partial(_write_report, making),
-        "data": given,
+        "data": parts.digest_of(data) if is_given else "",
     }
     if mode == "evaluate":
         return evaluate(runs, workdir, **common)

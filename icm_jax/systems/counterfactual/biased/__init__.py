@@ -9,7 +9,13 @@ from icm_jax.data import Splits
 from icm_jax.data.image_files import image_files
 from icm_jax.systems.counterfactual.biased import colored, double_colored, own, wildlife
 from icm_jax.systems.counterfactual.biased.digits import environments_of
-from icm_jax.systems.counterfactual.biased.settings import DATA_FIELDS, OWN, SETS, check_data
+from icm_jax.systems.counterfactual.biased.settings import (
+    DATA_FIELDS,
+    OWN,
+    SETS,
+    check_data,
+    data_of,
+)
 from icm_jax.systems.counterfactual.biased.types import (
     BiasedData,
     Split,
@@ -24,6 +30,7 @@ __all__ = [
     "BiasedData",
     "Split",
     "check_data",
+    "data_of",
     "digest_files",
     "environments_of",
     "given",

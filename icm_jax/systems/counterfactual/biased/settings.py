@@ -1,5 +1,7 @@
 """Fields of `config.data` that choose a biased data set, and their rules."""
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from icm_jax.schema import Field, Fields, any_text, at_least, is_share, one_of, share, tuple_of
@@ -43,6 +45,11 @@ DATA_FIELDS: Fields = {
         "class, as those of test images are; zeros as published",
     ),
 }
+
+
+def data_of(name: str) -> dict[str, Any]:
+    """The fields of `config.data` that the name of a set chooses."""
+    return {"set": name, "source": "folder"} if name == OWN else {"set": name}
 
 
 def check_data(data: ConfigDict) -> None:

@@ -13,7 +13,7 @@ from icm_jax.schema import (
     share,
     with_shared,
 )
-from icm_jax.systems.counterfactual.biased import DATA_FIELDS, OWN, SETS, check_data
+from icm_jax.systems.counterfactual.biased import DATA_FIELDS, SETS, check_data, data_of
 from icm_jax.systems.counterfactual.generation.config import DISCRIMINATOR_FIELDS
 
 # What a GAN is and how it learns, whatever it learns from.
@@ -63,9 +63,7 @@ def recipe(choice: str) -> dict:
     """
     if choice not in SETS:
         raise ValueError(f"config: {choice!r} is not allowed; it must be one of {', '.join(SETS)}")
-    fields: dict = {"data": {"set": choice}}
-    if choice == OWN:
-        fields["data"]["source"] = "folder"
+    fields: dict = {"data": data_of(choice)}
     if choice in ("wildlife", "folder"):
         fields["discriminator"] = {"kind": "conv", "width": 32}
     return fields

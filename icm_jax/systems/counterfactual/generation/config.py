@@ -19,7 +19,7 @@ from icm_jax.schema import (
     tuple_of,
     with_shared,
 )
-from icm_jax.systems.counterfactual.biased import DATA_FIELDS, SETS, check_data
+from icm_jax.systems.counterfactual.biased import DATA_FIELDS, SETS, check_data, data_of
 from icm_jax.systems.counterfactual.losses import ADVERSARIAL
 from icm_jax.systems.counterfactual.networks.mechanisms import INITIALIZERS
 
@@ -159,7 +159,7 @@ _OF_SETS: Mapping[str, Mapping[str, Any]] = {
     "colored": {},
     "double_colored": {"batch_size": 32, "losses": {"mask": 0.3}},
     "wildlife": {"batch_size": 32, "losses": {"mask": 0.3}},
-    "folder": {"steps": 6000, "data": {"source": "folder"}},
+    "folder": {"steps": 6000},
 }
 _PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "colored": {
@@ -201,7 +201,7 @@ def recipe(choice: str) -> dict[str, Any]:
             f"config: {choice!r} is not allowed; it must be one of {', '.join(SETS)}, or one of "
             f"{', '.join(f'{known},published' for known in _PUBLISHED)}"
         )
-    fields = ConfigDict({"data": {"set": name}})
+    fields = ConfigDict({"data": data_of(name)})
     for part in (_OF_SETS[name],) + ((_PUBLISHED_OF_ALL, _PUBLISHED[name]) if form else ()):
         fields.update(part)
     return fields.to_dict()

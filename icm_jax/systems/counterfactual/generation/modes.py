@@ -28,8 +28,7 @@ def _generate(
     """Writes `counterfactuals.npz`, a sheet of the first hundred, and a walk of each mechanism."""
     del source
     generator = load(workdir)
-    names = finished.read(workdir).summary.get("names", ())
-    chosen = outputs.parse_labels(labels, generator.classes, names)
+    chosen = outputs.parse_labels(labels, generator.classes, generator.names)
     outputs.check_count(count)
     outputs.check_seed(seed)
     folder = output_folder(output)

@@ -48,12 +48,14 @@ class Generator(NamedTuple):
       variables: of these.
       latent: Z.
       classes: L.
+      names: of these; () where they are called by their numbers.
     """
 
     mechanisms: Mechanisms
     variables: PyTree
     latent: int
     classes: int
+    names: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -202,7 +204,8 @@ def load(place: str | os.PathLike, field: str = "workdir") -> Generator:
         return _State(init_generator(networks, key))
 
     variables = jax.device_put(run.saved().state(init).average)
-    return Generator(networks.mechanisms, variables, networks.latent, classes)
+    names = tuple(run.summary.get("names", ()))
+    return Generator(networks.mechanisms, variables, networks.latent, classes, names)
 
 
 def _load_published(path: Path, field: str) -> Generator:

@@ -149,10 +149,15 @@ def generator_config(config: ConfigDict) -> ConfigDict:
     made = schema.defaults()
     made.update(config[recipe])
     made.data.update(config.data)
+    follow_run(made, config)
+    return made
+
+
+def follow_run(made: ConfigDict, config: ConfigDict) -> None:
+    """Sets the fields of a generator that are those of the run in which it is trained first."""
     for name in ("seed", "replicas", "precision", "convolution", "log", "checkpoint"):
         made[name] = config[name]
     made.evaluation.every = config.evaluation.every
-    return made
 
 
 SCHEMA = Schema(with_shared("invariant_classifier", _FIELDS), _check)

@@ -20,6 +20,7 @@ from icm_jax.schema import (
 )
 from icm_jax.systems.counterfactual.imagenet import classes
 from icm_jax.systems.counterfactual.imagenet.generation import config as generation
+from icm_jax.systems.counterfactual.invariance.config import follow_run
 
 _FIELDS: Fields = {
     "data": {
@@ -111,9 +112,7 @@ def generator_config(config: ConfigDict) -> ConfigDict:
     made = generation.SCHEMA.defaults()
     made.update(config.recipe)
     made.evaluation.classes = tuple(range(min(config.recipe.model.classes, 12)))
-    for name in ("seed", "replicas", "precision", "convolution", "log", "checkpoint"):
-        made[name] = config[name]
-    made.evaluation.every = config.evaluation.every
+    follow_run(made, config)
     return made
 
 
