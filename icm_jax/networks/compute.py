@@ -76,25 +76,6 @@ class Compute(NamedTuple):
             **others,
         )
 
-    def conv_transposed(
-        self, features: int, size: int, stride: int, padding: str, **others: Any
-    ) -> nn.ConvTranspose:
-        """A transposed convolution: `[B, H, W, C]` to `[B, H', W', features]` in `dtype`.
-
-        With 'SAME' H' is H * stride; with 'VALID' and a stride of 1 it is H + size - 1. `others`
-        are further attributes of `flax.linen.ConvTranspose`.
-        """
-        dtype, precision = _FORMATS[self.precision]
-        return nn.ConvTranspose(
-            features,
-            (size, size),
-            (stride, stride),
-            padding=padding,
-            dtype=dtype,
-            precision=precision,
-            **others,
-        )
-
     def dense(
         self, features: int, use_bias: bool = True, name: str | None = None, **others: Any
     ) -> nn.Dense:

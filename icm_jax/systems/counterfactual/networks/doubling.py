@@ -1,10 +1,13 @@
-"""A 3x3 convolution of an image at twice its resolution, without making that image.
+"""Convolutions that double the side of an image, by convolutions of the small image alone.
 
-Where every pixel stands twice in each direction a 3x3 window sees only 2x2 different ones: the
-values are those of four 2x2 convolutions of the small image, one for each place in a doubled pixel,
-whose kernels are sums of the 3x3 kernel's entries. That is 2.25 times less work. What takes the
-gradient of the doubled image back to the small one is a 4x4 convolution of stride 2, which is as
-much less, and its gradient by its kernel leads to that of the 3x3 kernel.
+A transposed convolution of 4x4 and stride 2 puts zeros between pixels. Of a 4x4 window 2x2 pixels
+are none of these: the values are those of four 2x2 convolutions of the small image, one for each
+place in a doubled pixel. What takes the gradient back is a 4x4 convolution of stride 2, and its
+gradient by its kernel leads to that of the kernel.
+
+Where every pixel stands twice in each direction, in place of zeros, a 3x3 window sees only 2x2
+different ones, so that it is a transposed convolution whose 4x4 kernel is made of sums of the 3x3
+kernel's entries. That is 2.25 times less work.
 """
 
 import functools
@@ -13,6 +16,25 @@ from collections.abc import Callable
 import chex
 import jax
 import jax.numpy as jnp
+
+
+def convolve_transposed(conv: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """A transposed convolution of 4x4 and stride 2, `jax.lax.conv_transpose` with 'SAME'.
+
+    Args:
+      conv: as `jax.lax.conv_general_dilated`.
+
+    Returns:
+      What `flax.linen.Conv` takes in its place: of images `[B, H, W, C]` and kernels
+      `[4, 4, C, F]`; it makes `[B, 2H, 2W, F]`.
+    """
+
+    def convolve(lhs, rhs, window_strides, padding, **kwargs):
+        del window_strides, padding
+        chex.assert_shape(rhs, (4, 4, None, None))
+        return _transposed(functools.partial(conv, padding="VALID", **kwargs))(lhs, rhs)
+
+    return convolve
 
 
 def convolve_doubled(conv: Callable[..., jax.Array], on_cpu: bool) -> Callable[..., jax.Array]:
@@ -31,21 +53,38 @@ def convolve_doubled(conv: Callable[..., jax.Array], on_cpu: bool) -> Callable[.
     def convolve(lhs, rhs, window_strides, padding, **kwargs):
         chex.assert_shape(rhs, (3, 3, None, None))
         plain = functools.partial(_convolve_plainly, conv, window_strides, padding, kwargs)
-        conv_valid = functools.partial(conv, padding="VALID", **kwargs)
-
-        @jax.custom_vjp
-        def fast(lhs, rhs):
-            return _convolve_small(conv_valid, lhs, rhs)
-
-        def gradients(saved, g):
-            if on_cpu:
-                return _small_gradients(conv_valid, *saved, g)
-            return jax.vjp(plain, *saved)[1](g)
-
-        fast.defvjp(lambda lhs, rhs: (fast(lhs, rhs), (lhs, rhs)), gradients)
+        fast = _transposed(
+            functools.partial(conv, padding="VALID", **kwargs),
+            _sum_neighbours,
+            None if on_cpu else lambda saved, g: jax.vjp(plain, *saved)[1](g),
+        )
         return fast(lhs, rhs)
 
     return convolve
+
+
+def _transposed(
+    conv: Callable[..., jax.Array],
+    spread: Callable[[jax.Array], jax.Array] = lambda rhs: rhs,
+    gradients: Callable | None = None,
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """`(lhs, rhs) -> ` the transposed convolution of `lhs` with `spread(rhs)`.
+
+    Its gradients, `((lhs, rhs), g) -> those by lhs and rhs`, are computed at the small image where
+    none are given.
+    """
+
+    @jax.custom_vjp
+    def fast(lhs, rhs):
+        return _convolve_small(conv, lhs, spread(rhs))
+
+    if gradients is None:
+
+        def gradients(saved, g):
+            return _small_gradients(conv, spread, *saved, g)
+
+    fast.defvjp(lambda lhs, rhs: (fast(lhs, rhs), (lhs, rhs)), gradients)
+    return fast
 
 
 def _convolve_plainly(conv, window_strides, padding, kwargs, lhs, rhs) -> jax.Array:
@@ -54,10 +93,11 @@ def _convolve_plainly(conv, window_strides, padding, kwargs, lhs, rhs) -> jax.Ar
 
 
 def _convolve_small(conv: Callable[..., jax.Array], lhs: jax.Array, rhs: jax.Array) -> jax.Array:
+    """The transposed convolution of `lhs` `[B, H, W, C]` with `rhs` `[4, 4, C, F]`."""
     batch, height, width, _ = lhs.shape
     features = rhs.shape[-1]
     # [2, 2, 2, 2, C, F]: row that a half of a doubled pixel sees, half, and columns likewise
-    kernel = jnp.flip(_sum_neighbours(rhs), (0, 1)).reshape(2, 2, 2, 2, *rhs.shape[2:])
+    kernel = rhs.reshape(2, 2, 2, 2, *rhs.shape[2:])
     kernel = kernel.transpose(0, 2, 4, 1, 3, 5).reshape(2, 2, rhs.shape[2], 4 * features)
     found = conv(_pad(lhs), kernel, (1, 1))
     found = found.reshape(batch, height + 1, width + 1, 2, 2, features)
@@ -69,25 +109,32 @@ def _convolve_small(conv: Callable[..., jax.Array], lhs: jax.Array, rhs: jax.Arr
 
 
 def _small_gradients(
-    conv: Callable[..., jax.Array], lhs: jax.Array, rhs: jax.Array, g: jax.Array
+    conv: Callable[..., jax.Array],
+    spread: Callable[[jax.Array], jax.Array],
+    lhs: jax.Array,
+    rhs: jax.Array,
+    g: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """Those by images and kernel. The sum of their products with `lhs` is linear in `rhs` too."""
+    """Those by images and kernel, of the transposed convolution with `spread(rhs)`.
+
+    The sum of the first's products with `lhs` is linear in `rhs` too.
+    """
 
     def to_images(rhs):
-        return conv(_pad(g), _sum_neighbours(rhs).swapaxes(2, 3), (2, 2))
+        return conv(_pad(g), jnp.flip(spread(rhs), (0, 1)).swapaxes(2, 3), (2, 2))
 
     by_images, to_kernel = jax.vjp(to_images, rhs)
     return by_images, *to_kernel(lhs)
 
 
 def _sum_neighbours(kernel: jax.Array) -> jax.Array:
-    """What leads from a pixel to the 4x4 of the doubled image that see it, `[4, 4, C, F]`.
+    """The kernel `[4, 4, C, F]` of the transposed convolution that a doubled image's is.
 
-    The rows that see it from the top meet rows 2; 1 and 2; 0 and 1; 0 of the kernel.
+    The rows that see a pixel, from the bottom, meet rows 0; 0 and 1; 1 and 2; 2 of the kernel.
     """
     for axis in (0, 1):
         first, second, third = jnp.split(kernel, 3, axis)
-        kernel = jnp.concatenate([third, second + third, first + second, first], axis)
+        kernel = jnp.concatenate([first, first + second, second + third, third], axis)
     return kernel
 
 

@@ -16,7 +16,7 @@ from icm_jax.systems.counterfactual.gan import build, evaluation, steps, use
 from icm_jax.systems.counterfactual.gan.config import recipe
 from icm_jax.systems.counterfactual.invariance import build as classifier
 from icm_jax.systems.counterfactual.invariance import supply
-from icm_jax.systems.counterfactual.networks.dcgan import Dcgan
+from icm_jax.systems.counterfactual.networks.dcgan import Dcgan, _spread_pixel
 
 
 def test_the_network_has_the_reproductions_kernels():
@@ -28,10 +28,21 @@ def test_the_network_has_the_reproductions_kernels():
         images = jax.eval_shape(module.apply, variables, noise, labels)
         assert images.shape == (2, size, size, 3)
         params = variables["params"]
-        kernels = [of["kernel"].shape for name, of in params.items() if "ConvT" in name]
+        kernels = [of["kernel"].shape for name, of in params.items() if "Conv" in name]
         made[size] = sorted(kernels, key=lambda shape: -shape[-1])
     assert made[32] == [(4, 4, 42, 256), (4, 4, 256, 128), (4, 4, 128, 64), (4, 4, 64, 3)]
     assert len(made[64]) == 5
+
+
+def test_the_first_layer_spreads_a_pixel_as_a_transposed_convolution_does():
+    keys = jax.random.split(jax.random.key(0))
+    pixels, kernel = (
+        jax.random.normal(keys[0], (2, 1, 1, 3)),
+        jax.random.normal(keys[1], (4, 4, 3, 5)),
+    )
+    found = _spread_pixel(None)(pixels, kernel, (1, 1), "SAME", precision=None)
+    wanted = jax.lax.conv_transpose(pixels, kernel, (1, 1), "VALID")
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
 
 
 def build_one(axis_name=None):

@@ -8,23 +8,40 @@ import numpy as np
 import pytest
 
 from icm_jax.networks.compute import Compute
-from icm_jax.systems.counterfactual.networks.doubling import convolve_doubled
+from icm_jax.systems.counterfactual.networks.doubling import convolve_doubled, convolve_transposed
 
 
-@pytest.mark.parametrize("on_cpu", [True, False])
-def test_values_and_gradients_are_those_of_the_doubled_image(on_cpu):
+def plain_doubled(x, kernel):
+    doubled = jnp.kron(x, jnp.ones((1, 2, 2, 1)))
+    return jax.lax.conv_general_dilated(
+        doubled, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+def plain_transposed(x, kernel):
+    return jax.lax.conv_transpose(x, kernel, (2, 2), "SAME")
+
+
+@pytest.mark.parametrize(
+    ("size", "around", "plain"),
+    [
+        (3, functools.partial(convolve_doubled, on_cpu=True), plain_doubled),
+        (3, functools.partial(convolve_doubled, on_cpu=False), plain_doubled),
+        (4, convolve_transposed, plain_transposed),
+    ],
+)
+def test_values_and_gradients_are_those_of_the_image_that_is_not_made(size, around, plain):
     rng = np.random.RandomState(0)
     x = jnp.asarray(rng.normal(size=(3, 3, 4, 5)), jnp.float32)
     weights = jnp.asarray(rng.normal(size=(3, 6, 8, 7)), jnp.float32)
-    around = functools.partial(convolve_doubled, on_cpu=on_cpu)
-    fast, plain = Compute().conv(7, around=around), Compute().conv(7)
-    params = jax.jit(plain.init)(jax.random.key(0), x)
+    fast = Compute().conv(7, size, around=around, use_bias=False)
+    params = jax.jit(fast.init)(jax.random.key(0), x)
 
     def of_fast(params, x):
         return fast.apply(params, x)
 
     def of_plain(params, x):
-        return plain.apply(params, jnp.kron(x, jnp.ones((1, 2, 2, 1))))
+        return plain(x, params["params"]["kernel"])
 
     @jax.jit
     def both(params, x):
