@@ -50,9 +50,8 @@ _WORKDIR = flags.DEFINE_string(
     "Folder of the run, by default runs/<config>-<digest of its fields>; with --mode=study of all "
     "studies, by default runs/studies.",
 )
-_MODE = flags.DEFINE_enum(
-    "mode", "train", (*experiment.MODES, "study", "examine", *_USES), "What to do."
-)
+_MODES = (*experiment.MODES, "study", "examine")  # that train, or look at what was trained
+_MODE = flags.DEFINE_enum("mode", "train", (*_MODES, *_USES), "What to do.")
 _INPUT = flags.DEFINE_string(
     "input",
     None,
@@ -116,10 +115,12 @@ def _path(flag: flags.FlagHolder[str]) -> Path:
 def _check_flags() -> None:
     """Refuses what the mode does not take: it would be left out in silence."""
     takers = [(_INPUT, [mode for mode in _USES if _USES[mode].takes_input]), (_OUTPUT, _USES)]
+    takers += [(flag, _MODES) for flag in (_COORDINATOR, _PROCESSES, _PROCESS, _DISTRIBUTED)]
     for flag in _OPTIONS:
         takers.append((flag, [mode for mode in _USES if flag.name in _USES[mode].options]))
     for flag, modes in takers:
-        if flag.value not in (None, "") and _MODE.value not in modes:
+        is_given = flag.value not in (None, "") and flag.value is not False
+        if is_given and _MODE.value not in modes:
             raise ValueError(
                 f"--{flag.name}: --mode={_MODE.value} takes none; leave it out, or choose --mode="
                 f"{' or '.join(modes)}"

@@ -36,8 +36,7 @@ def build(config: ConfigDict, data: Any = None) -> tuple[System, ...]:
       ValueError: for a config that cannot run, naming the field, the value and what is allowed.
       FileNotFoundError: if the data are not there.
     """
-    data = _given(config, data)
-    return registry.kind_of(config).build(config, data, _seeds(config), AXIS)
+    return _build(config, _given(config, data))
 
 
 def describe(summary: Mapping[str, Any]) -> str:
@@ -77,7 +76,7 @@ def run(
     is_given, data = data is not None, _given(config, data)
     runs = [
         Seeded(begin(system), seed, to_dict(config) | {"seed": seed, "replicas": 1})
-        for system, seed in zip(build(config, data), _seeds(config), strict=True)
+        for system, seed in zip(_build(config, data), _seeds(config), strict=True)
     ]
     making = _Making(
         paths.local(workdir, "workdir"),
@@ -141,6 +140,11 @@ def use(
 def default_workdir(config: ConfigDict, name: str) -> Path:
     """`runs/<name>-<digest of the config>`: the same command finds its own run again."""
     return Path("runs") / f"{name}-{digest(config)}"
+
+
+def _build(config: ConfigDict, data: Any) -> tuple[System, ...]:
+    """As `build`, of a config and data that were checked."""
+    return registry.kind_of(config).build(config, data, _seeds(config), AXIS)
 
 
 def _given(config: ConfigDict, data: Any) -> Any:

@@ -230,6 +230,11 @@ def is_share(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= 1
 
 
+def is_label(value: Any) -> bool:
+    """Whether a value in a tuple is a whole number from 0 on."""
+    return type(value) is int and value >= 0
+
+
 def tuple_of(words: str, holds: Callable[[Any], bool]) -> Allowed:
     """A tuple, which may be empty, of what `words` say and `holds` takes."""
     return f"a tuple of {words}", lambda values: all(holds(value) for value in values)

@@ -119,6 +119,7 @@ def supervised_step(
     """
     chex.assert_rank(key, 0)
     draw_key, dropout_key = jax.random.split(key)
+    dropout_key = collectives.own_key(dropout_key, how.axis_name)
     batch, metrics = how.draw(state, data, draw_key)
     chex.assert_rank([batch.labels, batch.group], 1)
     chex.assert_tree_shape_prefix(batch, batch.labels.shape)

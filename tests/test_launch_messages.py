@@ -21,6 +21,10 @@ MNIST = "--config=configs/mnist.py"
         ([MNIST, "--mode=evaluate"], ".*/run is not finished; train it first"),
         ([MNIST, "--output=a"], "--output: --mode=train takes none; .*--mode=restore or export"),
         (["--mode=export", "--output=a", "--input=b"], "--input: --mode=export takes none; leave"),
+        (
+            ["--mode=export", "--output=a", "--process=0"],
+            "--process: --mode=export takes none; .* --mode=train or evaluate or study or",
+        ),
         ([MNIST, "--mode=study"], "config: a study has the fields name, question"),
         (
             ["--config=configs/study/few.py"],

@@ -102,6 +102,15 @@ def test_two_devices_do_what_one_does():
     np.testing.assert_allclose(accuracy, [[1, 1], [2, 2]])
 
 
+def test_each_device_drops_what_is_its_own():
+    def on_device(_):
+        learner, _, _ = step(supervised(axis_name="devices"))
+        return jax.random.key_data(learner.parameters.batch_stats["key"])
+
+    one, other = jax.vmap(on_device, axis_name="devices")(jnp.arange(2))
+    assert (one != other).any()
+
+
 def test_losses_are_float32_whatever_the_network_computes_in():
     def coarse(parameters, inputs, key):
         logits, stats = forward(parameters, inputs, key)

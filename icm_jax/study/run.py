@@ -159,14 +159,14 @@ def _collect(study: ConfigDict, cell: Cell, examined: Path) -> results.Results:
     """The results of a finished cell."""
     made = results.Results.of(study)
     for seed, folder in cell.seeds():
-        _add(study, made, cell.variant, seed, folder, examined)
+        _add(study, made, cell, seed, folder, examined)
     return made
 
 
 def _add(
     study: ConfigDict,
     made: results.Results,
-    variant: str,
+    cell: Cell,
     seed: int,
     folder: Path,
     examined: Path,
@@ -176,11 +176,11 @@ def _add(
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     kind = registry.kind_of(summary)
     seconds = sum(p["seconds"] + p["compile_seconds"] for p in summary["phases"].values())
-    row = {"variant": variant, "seed": seed, **kind.numbers(summary, records)}
-    row["minutes of training"] = seconds / 60
+    row = {"variant": cell.variant, "seed": seed, **kind.numbers(summary, records)}
+    row["minutes of training"] = seconds / 60 / cell.config.replicas  # of all seeds at once
     if kind.curve is not None and kind.curve.number in row:
         curve = series.evaluated(records, kind.curve.scalar)
-        made.curves.setdefault(variant, {})[f"seed {seed}"] = curve
+        made.curves.setdefault(cell.variant, {})[f"seed {seed}"] = curve
     for name, found in examine_cached(study, folder, examined).items():
         made.found[name].append(found)
         numbers = find(study.examinations[name], study.base, name).numbers(found)

@@ -174,6 +174,8 @@ def test_seeds_can_be_trained_at_once(runner, tmp_path):
         ("10 steps", "0", "0.1"),
     ]
     assert len(found) == 6
+    minutes = [float(row["minutes of training"]) for row in rows(tmp_path)]
+    assert minutes == [0.75, 0.75, 0.75, 0.75, 1.5, 1.5]  # a run of two seeds is theirs together
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -91,15 +91,18 @@ def _data(config: ConfigDict, task: Task, seed: int) -> dict[str, Any]:
 def _check_held_out(config: ConfigDict, task: Task, held_out: np.ndarray) -> None:
     """Refuses a fraction that leaves nothing to train on, or nothing to select by."""
     fraction = config.selection.fraction
-    for environment in task.source:
-        here = held_out[task.train.attributes["environment"] == environment]
+    learns_source = config.method in ("irm", "tofu")
+    environment_of = task.train.attributes["environment"]
+    for environment in {*task.target, *(task.source if learns_source else ())}:
+        here = held_out[environment_of == environment]
         if here.all():
             raise ValueError(
                 f"selection.fraction: {fraction} holds out all {len(here)} train images of "
                 f"environment {environment}; choose less, or data with more images"
             )
-    if config.selection.by == "worst_group" and not held_out.any():
+    wanted = held_out[np.isin(environment_of, task.target)]
+    if config.selection.by == "worst_group" and not wanted.any():
         raise ValueError(
-            f"selection.fraction: {fraction} holds out none of {len(held_out)} train images; "
+            f"selection.fraction: {fraction} holds out none of {len(wanted)} train images; "
             "choose more, or data with more images"
         )

@@ -1,7 +1,5 @@
 """The config of stable features: its fields and their rules."""
 
-from typing import Any
-
 from ml_collections import ConfigDict
 
 from icm_jax.schema import (
@@ -11,6 +9,7 @@ from icm_jax.schema import (
     any_text,
     at_least,
     intervals,
+    is_label,
     is_share,
     one_of,
     positive,
@@ -24,13 +23,7 @@ from icm_jax.systems.stable_features.networks.registry import CLASSIFIERS
 METHODS = ("erm", "balanced", "group_dro", "irm", "oracle", "tofu")
 SELECTIONS = ("worst_group", "validation", "last")
 _OF_TOFU = ("tofu",)
-
-
-def _is_label(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-_LABELS = tuple_of("whole numbers from 0 on", _is_label)
+_LABELS = tuple_of("whole numbers from 0 on", is_label)
 
 _DATA = {
     "task": Field(
@@ -153,7 +146,14 @@ def _check(config: ConfigDict) -> None:
     for name in ("source_labels", "target_labels"):
         labels = data[name]
         if len(labels) < 2 or len(set(labels)) < len(labels):
-            raise ValueError(f"data.{name}: {labels!r} is not allowed; it must be 2 labels or more")
+            raise ValueError(
+                f"data.{name}: {labels!r} is not allowed; it must be 2 different labels or more"
+            )
+    if data.task == "transfer" and not data.environments:
+        raise ValueError(
+            "data.environments: () is not allowed with data.task 'transfer'; its source needs 1 or "
+            "more"
+        )
     if config.method == "tofu" and len(data.environments) < 2:
         raise ValueError(
             f"data.environments: {data.environments!r} is not allowed; method 'tofu' compares 2 "

@@ -162,7 +162,9 @@ def _environment(parts: Parts, number: int) -> _Stage:
     others = [environment for environment in source if environment != source[number]]
 
     def score(state: State, data: Data) -> float:
-        index = np.flatnonzero(np.isin(data["environment"], others))[:_COMPARED]
+        each = _COMPARED // len(others)
+        index = [np.flatnonzero(data["environment"] == other)[:each] for other in others]
+        index = np.concatenate(index)
         predicted = _predict(parts.apply_batched, state.learner.parameters, data, index)
         return float((predicted == data["given"][index]).mean())
 

@@ -73,6 +73,19 @@ def test_something_is_held_out_and_something_is_not(method, fraction, message):
         system(config)
 
 
+def test_what_a_method_learns_from_is_looked_at_alone():
+    config = tiny.stable_features("erm")
+    config.data.task, config.selection.fraction = "transfer", 0.02
+    for seed in range(40):
+        config.seed = seed
+        try:
+            data = system(config).given
+        except ValueError as error:
+            assert "holds out none of 40 train images; choose more" in str(error)
+        else:
+            assert (data["held_out"] & (data["environment"] == 2)).any()
+
+
 def test_irm_learns_from_the_source_too():
     config = tiny.stable_features("irm")
     config.data.task = "transfer"

@@ -56,4 +56,5 @@ def _draw_originals(drawing: Drawing, data: Data, key: jax.Array) -> Batch:
         index = jax.random.randint(index_key, (drawing.originals,), 0, len(data["labels"]))
         group = jnp.zeros_like(index)
     images, labels = take_images(drawing.biased, data, index, render_key)
-    return collectives.share(Batch(images, labels, group), drawing.axis_name)
+    field = "half of batch_size" if drawing.supplied else "batch_size"
+    return collectives.share(Batch(images, labels, group), drawing.axis_name, field)

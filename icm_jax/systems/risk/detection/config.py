@@ -152,6 +152,12 @@ def _check(config: ConfigDict) -> None:
     if by in ("density", "both") and not model.density:
         raise ValueError(f"model.density: '' is not allowed; resampling.by {by!r} needs one")
     draws = model.dropout and model.passes > 1
+    for name, off in (("box", 0), ("invert", False), ("thicken", 0)):
+        if config.data[name] != off:
+            raise ValueError(
+                f"data.{name}: {config.data[name]!r} is not allowed; faces are taken as they are, "
+                f"with {off!r}"
+            )
     if by in ("epistemic", "both") and model.members == 1 and not draws:
         raise ValueError(
             f"resampling.by: {by!r} is not allowed; it needs model.dropout with several "

@@ -168,8 +168,8 @@ def _observe(detector: Detector, state: State, data: Data) -> State:
     """Fills the banks with faces, and draws those more often that are rare or uncertain."""
     settings = detector.config.resampling
     faces = np.flatnonzero(np.asarray(data["labels"]) == FACE)
-    # Not in their order, in which pictures of a person lie together.
-    order = np.random.RandomState(0).permutation(faces)
+    # Not in their order, in which pictures of a person lie together; not those that were taken out.
+    order = np.random.RandomState(0).permutation(faces[np.asarray(state.weights)[faces] > 0])
     variables = _fill(detector, state.variables, data["images"], order)
     state = state._replace(variables=variables)
     is_first = bool(detector.config.model.density) and not np.any(state.first_density)
@@ -209,9 +209,13 @@ def _clean(detector: Detector, state: State, data: Data, key: jax.Array) -> Stat
 
 
 def _fill(detector: Detector, variables: PyTree, images: np.ndarray, order: np.ndarray) -> PyTree:
-    """The variables with the latents of the images at `order` in the banks."""
+    """The variables with the latents of the images at `order`, and no others, in the banks.
+
+    Latents of a network that has since changed mean nothing.
+    """
     if not detector.config.model.density:
         return variables
+    variables = {**variables, "risk": jax.tree.map(jnp.zeros_like, variables["risk"])}
     order = order[: detector.config.model.bank]
     for first in range(0, len(order), _CHUNK):
         index = np.arange(first, first + _CHUNK)

@@ -58,7 +58,7 @@ def tell(summary: Mapping[str, Any]) -> Story:
         head=(
             "faces",
             "share in training (%)",
-            "drawn (%)",
+            "to be drawn (%)",
             "recall (%)",
             "log density",
             "epistemic (nats)",
@@ -68,7 +68,7 @@ def tell(summary: Mapping[str, Any]) -> Story:
         curves=(*summary["pictures"], "sampling", "training"),
         notes=[
             "Groups were planted; the world is described in icm_jax.systems.risk.worlds.",
-            f"Of {sampling['of']} faces {sampling['effective']:.0f} are drawn, effectively.",
+            f"Of {sampling['of']} faces {sampling['effective']:.0f} would be drawn, effectively.",
             *[_BEFORE] * (summary["resampling"] in ("density", "epistemic", "both")),
             *_tell_cleaning(summary["cleaning"]),
             *_tell_luminance(summary["luminance"]),

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import special
 
 from icm_jax.evaluation import metrics, ranking
 from icm_jax.systems.risk import conformal
 from icm_jax.systems.risk.regression.answers import Answer
 from icm_jax.systems.risk.wrappers import Risk
+from icm_jax.systems.risk.wrappers.result import half_width
 
 LEVEL = 0.9
 LEVELS = np.linspace(0.05, 0.95, 19)
@@ -124,11 +124,6 @@ def over_splits(found: Sequence[Found]) -> dict[str, dict[str, float | None]]:
         error = float(values.std(ddof=1) / np.sqrt(len(values))) if known else None
         result[name] = {"mean": float(values.mean()), "error": error}
     return result
-
-
-def half_width(level: float) -> float:
-    """Standard deviations from the mean to the end of a Gaussian's central interval."""
-    return float(special.ndtri((1 + level) / 2))
 
 
 def _gaussian(risk: Risk) -> tuple[np.ndarray, np.ndarray]:

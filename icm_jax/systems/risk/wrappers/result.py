@@ -83,7 +83,7 @@ class Risk:
         """
         if not 0 < level < 1:
             raise ValueError(f"level: {level!r} is not allowed; it must be above 0 and below 1")
-        reach = NormalDist().inv_cdf((1 + level) / 2) * self.std()
+        reach = half_width(level) * self.std()
         return self.prediction - reach, self.prediction + reach
 
     def affine(self, scale: Any, shift: Any) -> "Risk":
@@ -105,6 +105,11 @@ class Risk:
         )
         prediction = self.prediction * scale + shift
         return self.replace(prediction=prediction, aleatoric=aleatoric, epistemic=epistemic)
+
+
+def half_width(level: float) -> float:
+    """Standard deviations from the mean to the end of a Gaussian's central interval."""
+    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def combine(risks: Risk) -> Risk:

@@ -42,7 +42,7 @@ def test_banks_hold_faces_alone_and_rare_ones_are_drawn_more_often(run):
     (world,) = (build().given,)
     faces = world["labels"] == 1
     bank = result.state.variables["risk"]["density"].bank
-    assert bank.count == 20 * 2  # two evaluations, each of as many as it holds of 30 faces
+    assert bank.count == 20  # as many of 30 faces as it holds, at each evaluation anew
     weights = np.asarray(result.state.weights)
     assert (weights[~faces] == 1).all()
     assert weights[faces].min() == 1 and 1 < weights[faces].max() <= 50

@@ -37,6 +37,8 @@ def test_all_worlds_and_methods_can_run(world, method):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
+        ("data.invert", True, "data.invert: True is not allowed; faces are taken as they are"),
+        ("data.box", 20, "data.box: 20 is not allowed; faces are taken as they are, with 0"),
         ("batch_size", 7, "batch_size: 7 is not allowed; it must be even"),
         ("data.size", 40, "data.size: 40 is not allowed; it must be a multiple of 32"),
         ("model.density", "", "model.density: '' is not allowed; resampling.by 'both' needs one"),

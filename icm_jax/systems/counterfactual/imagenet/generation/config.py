@@ -13,6 +13,7 @@ from icm_jax.schema import (
     at_least,
     fraction,
     intervals,
+    is_label,
     one_of,
     positive,
     share,
@@ -25,10 +26,6 @@ RESOLUTIONS = (64, 128, 256, 512)
 MASKERS = ("u2net", "u2netp")
 # Classes whose pictures the published code saves along training.
 _SHOWN = (15, 251, 330, 382, 385, 483, 559, 751, 938, 947, 999)
-
-
-def _is_label(value: Any) -> bool:
-    return type(value) is int and value >= 0
 
 
 # What a generator is and how it learns, of which a classifier has a copy, too.
@@ -116,7 +113,7 @@ _FIELDS: Fields = {
         "images": Field(20, at_least(1), "images of random labels that are measured"),
         "classes": Field(
             _SHOWN,
-            tuple_of("labels, at least one", _is_label),
+            tuple_of("labels, at least one", is_label),
             "whose pictures are shown, at most the first twelve",
         ),
     },
@@ -148,6 +145,12 @@ def check_recipe(config: ConfigDict) -> None:
             raise ValueError(
                 f"losses.{name}: {tuple(weights)!r} is not allowed; it must be 4 weights from 0 on"
             )
+    accumulate = config.optimizer.accumulate
+    if config.steps % accumulate:
+        raise ValueError(
+            f"steps: {config.steps} is not allowed with optimizer.accumulate {accumulate}; it must "
+            "be a multiple, since the gradients of the last steps would make no update"
+        )
     if not config.model.truncation:
         raise ValueError("model.truncation: 0 is not allowed; it must be above 0")
     if config.losses.least > config.losses.most:

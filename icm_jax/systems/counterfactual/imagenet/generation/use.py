@@ -150,16 +150,19 @@ class Generator(NamedTuple):
           end: label that the mechanism comes to.
           frames: N, at least 2.
           seed: of the noise.
-          truncation: of the noise, in place of the run's.
+          truncation: see `draw`.
 
         Returns:
           uint8 `[N, S, S, 3]`.
 
         Raises:
-          ValueError: there is no such mechanism, or a label is none of the L.
+          ValueError: there is no such mechanism, a label is none of the L, or `frames` or
+            `truncation` are not allowed.
         """
-        truncation = self.truncation if truncation is None else truncation
+        truncation = self._truncation(truncation)
         check_mechanism(mechanism)
+        if frames < 2:
+            raise ValueError(f"frames: {frames} is not allowed; it must be at least 2")
         for name, label in (("start", start), ("end", end)):
             check_labels(np.int32(label), self.classes, name)
         noise = draw_noise(jax.random.key(seed), 1, self.networks.latent, truncation)

@@ -212,6 +212,7 @@ def test_a_run_does_not_go_on_with_another_frozen_network():
     [
         ("losses.texture", (1.0,), r"losses.texture: \(1.0,\) is not allowed; it must be 4 weigh"),
         ("model.truncation", 0.0, "model.truncation: 0 is not allowed; it must be above 0"),
+        ("steps", 3, "steps: 3 is not allowed with optimizer.accumulate 2; it must be a multiple"),
         ("losses.least", 0.95, "losses.least: 0.95 is not allowed with losses.most 0.9; it must"),
         ("collage.best", 20_000, "collage.best: 20000 is not allowed with collage.patch 15 and c"),
         ("evaluation.classes", (10,), r"evaluation.classes: \(10,\) is not allowed; .* 0 to 9 wi"),

@@ -62,6 +62,10 @@ def test_a_way_is_one_of_labels_in_one_mechanism(generator):
         generator.interpolate("texture", 0, 1)
     with pytest.raises(ValueError, match="^end: 10 is not allowed; it must be a label, 0 to 9"):
         generator.interpolate("shape", 0, 10)
+    with pytest.raises(ValueError, match="^truncation: 7.0 is not allowed; it must be above 0"):
+        generator.interpolate("shape", 0, 1, truncation=7.0)
+    with pytest.raises(ValueError, match="^frames: 1 is not allowed; it must be at least 2"):
+        generator.interpolate("shape", 0, 1, frames=1)
 
 
 def test_launch_generates_what_is_asked_for(run, generator, tmp_path, capsys):
