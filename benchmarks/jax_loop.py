@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from icm_jax.data import Dataset, Splits
 from icm_jax.system import PyTree
 from icm_jax.systems.icm.build import build_competition
+from icm_jax.training.devices import Devices
 
 NOISE = 0.01
 
@@ -63,7 +64,9 @@ class Loop:
 
         self._carry = Carry(jax.jit(init)(key), jnp.int32(0), jnp.float32(0))
         self._one_program = jax.default_backend() != "cpu"
-        self._advance = jax.jit(many if self._one_program else advance, donate_argnums=0)
+        # As a run compiles it.
+        jit = Devices().jit
+        self._advance = jit(many if self._one_program else advance, donate_argnums=0)
 
     def run(self, iterations: int) -> None:
         """Takes so many steps and waits for the last."""
