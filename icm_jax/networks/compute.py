@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from icm_jax.networks.convolution import LOWERINGS, choose_lowering, conv_general_dilated
+from icm_jax.networks.transposed import convolve_transposed
 
 _FORMATS = {
     "float32": (jnp.float32, jax.lax.Precision.HIGHEST),
@@ -75,6 +76,14 @@ class Compute(NamedTuple):
             conv_general_dilated=around(functools.partial(conv_general_dilated, lowering=lowering)),
             **others,
         )
+
+    def conv_transposed(self, features: int, size: int, **others: Any) -> nn.Conv:
+        """A transposed convolution of stride 2: `[B, H, W, C]` to `[B, 2H, 2W, features]`.
+
+        `size` is at most 5; `others` as in `conv`.
+        """
+        around = functools.partial(convolve_transposed, on_cpu=self.on_cpu)
+        return self.conv(features, size, around=around, **others)
 
     def dense(
         self, features: int, use_bias: bool = True, name: str | None = None, **others: Any

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 
 from icm_jax.networks.compute import Compute
-from icm_jax.systems.counterfactual.networks.doubling import convolve_transposed
 from icm_jax.systems.counterfactual.networks.normalization import BatchNorm
 
 _EMBEDDING = 10
@@ -48,12 +47,16 @@ class Dcgan(nn.Module):
         doubled = (self.size // _START).bit_length() - 1
         widths = (4, 2, *[1] * (doubled - 2))
         for number, factor in enumerate(widths):
-            x = self._up(factor * self.width, convolve_transposed if number else _spread_pixel)(x)
+            features = factor * self.width
+            x = self._doubled(features)(x) if number else self._spread(features)(x)
             x = nn.leaky_relu(BatchNorm(axis_name=self.axis_name)(x, train), 0.2)
-        return jnp.tanh(self._up(3, convolve_transposed)(x)).astype(jnp.float32)
+        return jnp.tanh(self._doubled(3)(x)).astype(jnp.float32)
 
-    def _up(self, features: int, around: Callable[[Callable], Callable]) -> nn.Conv:
-        return self.compute.conv(features, 4, around=around, kernel_init=_INIT)
+    def _doubled(self, features: int) -> nn.Conv:
+        return self.compute.conv_transposed(features, 4, kernel_init=_INIT)
+
+    def _spread(self, features: int) -> nn.Conv:
+        return self.compute.conv(features, 4, around=_spread_pixel, kernel_init=_INIT)
 
 
 def _spread_pixel(conv: Callable[..., jax.Array]) -> Callable[..., jax.Array]:

@@ -23,7 +23,7 @@ def make_model(config: ConfigDict, shape: tuple[int, ...], axis_name: str | None
     if settings.aleatoric:
         model = wrappers.mve(model)
     if settings.latent:
-        decoder = LabDecoder(shape[0], shape[-1], relu_last=settings.lab)
+        decoder = LabDecoder(shape[0], shape[-1], relu_last=settings.lab, compute=compute)
         sizes = settings.latent, settings.weight, settings.beta
         model = wrappers.vae(model, decoder, *sizes, capsa=settings.lab, of=FACE)
     if settings.density == "histogram":

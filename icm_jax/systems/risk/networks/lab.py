@@ -54,23 +54,24 @@ class LabDecoder(nn.Module):
       width: as of `LabClassifier`.
       relu_last: whether the last layer has ReLU too, as the lab's has. Pixels at which it is 0 for
         all images learn nothing more.
+      compute: number formats and convolutions.
     """
 
     size: int
     channels: int
     width: int = 12
     relu_last: bool = False
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, latents: jax.Array) -> jax.Array:
         """Maps latents `[B, F]` to images `[B, H, W, C]`; nothing keeps pixels in [0, 1]."""
         side, filters = self.size // 32, 8 * self.width
-        x = nn.relu(nn.Dense(side * side * filters)(latents)).reshape(-1, side, side, filters)
+        x = nn.Dense(side * side * filters)(latents).reshape(-1, side, side, filters)
         back = [(times * self.width, size) for (times, _), (_, size) in _ways_back()]
-        for filters, size in back:
-            x = nn.relu(nn.ConvTranspose(filters, (size, size), (2, 2))(x))
-        size = _STAGES[0][1]
-        x = nn.ConvTranspose(self.channels, (size, size), (2, 2))(x)
+        for number, (filters, size) in enumerate((*back, (self.channels, _STAGES[0][1]))):
+            doubled = self.compute.conv_transposed(filters, size, name=f"ConvTranspose_{number}")
+            x = doubled(nn.relu(x))
         return nn.relu(x) if self.relu_last else x
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from icm_jax import default_config
 from icm_jax.data import Dataset, Splits
+from icm_jax.networks.compute import Compute
 from icm_jax.systems.risk.detection import model
 from icm_jax.systems.risk.detection.config import world_and_method
 
@@ -29,6 +30,7 @@ class Decoder(nn.Module):
     size: int
     channels: int
     relu_last: bool = False
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, latents):
