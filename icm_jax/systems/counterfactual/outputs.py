@@ -1,5 +1,6 @@
 """What generators write when they are used from the command line, and what they are told there."""
 
+import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -79,11 +80,13 @@ def parse_labels(text: str, classes: int, names: Sequence[str] = ()) -> tuple[in
     """The labels of shape, foreground and background that `--labels` chooses; None is any.
 
     Raises:
-      ValueError: they are not three of 0 to `classes` - 1, `names` of these, and `any`.
+      ValueError: they are not three of `names`, of numbers 0 to `classes` - 1 that are no names of
+        others, and `any`. A name with a comma in it stands in quotation marks.
     """
-    words = [word.strip() for word in text.split(",")]
+    words = [word.strip() for word in next(csv.reader([text], skipinitialspace=True), [])]
     numbers = {str(label): label for label in range(classes)}
-    known = {name: label for label, name in enumerate(names)} | numbers | {"any": None}
+    # Folders called 1, 2 and 3 hold the classes 0, 1 and 2.
+    known = {"any": None} | numbers | {name: label for label, name in enumerate(names)}
     if len(words) != len(Each._fields) or not known.keys() >= set(words):
         said = f", {', '.join(names)}" if names else ""
         raise ValueError(

@@ -1,13 +1,14 @@
 """Files with numbers in them, read without trust: errors name the field, the file and the place."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 
-def read_csv(path: Path, least: int, needed: str, field: str) -> np.ndarray:
-    """The numbers below the line of names: float64 `[N, columns]`.
+def read_csv(path: Path, least: int, needed: str, field: str) -> tuple[list[str], np.ndarray]:
+    """The names of the first line, and the numbers below it: float64 `[N, columns]`.
 
     Args:
       path: of the file.
@@ -16,7 +17,7 @@ def read_csv(path: Path, least: int, needed: str, field: str) -> np.ndarray:
       field: what an error begins with.
 
     Raises:
-      ValueError: it cannot be read, has too little, or a cell is no number.
+      ValueError: it cannot be read, has too little or no line of names, or a cell is no number.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as text:
@@ -27,6 +28,10 @@ def read_csv(path: Path, least: int, needed: str, field: str) -> np.ndarray:
     if len(lines) < 2 or len(lines[0][1]) < least:
         raise ValueError(f"{field}: {str(path)!r} has too little; {needed}")
     names = lines[0][1]
+    if _are_numbers(names):
+        raise ValueError(
+            f"{field}: {str(path)!r} begins with numbers, not with a line of names; it needs one"
+        )
     rows = np.empty((len(lines) - 1, len(names)))
     for values, (number, cells) in zip(rows, lines[1:], strict=True):
         if len(cells) != len(names):
@@ -42,7 +47,18 @@ def read_csv(path: Path, least: int, needed: str, field: str) -> np.ndarray:
                     f"{field}: {str(path)!r} line {number}, column {names[column]!r}: {cell!r} is "
                     "not a number"
                 ) from None
-    return rows
+    return names, rows
+
+
+def _are_numbers(names: Sequence[str]) -> bool:
+    """Whether a first line is one of numbers, and not of columns that are called 0, 1, ..."""
+    if list(names) == [str(number) for number in range(len(names))]:
+        return False
+    try:
+        [float(name) for name in names]
+    except ValueError:
+        return False
+    return True
 
 
 def check_finite(where: str, columns: np.ndarray, target: int = -1) -> None:

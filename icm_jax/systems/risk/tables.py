@@ -1,6 +1,7 @@
 """Tables of numbers for regression: features, one target, and the splits into train and test."""
 
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,12 +38,14 @@ class Table(NamedTuple):
       targets: float32 `[N, 1]`.
       test: bool `[S, N]`, a row a split: which rows of the table it tests on.
       name: of the table.
+      columns: D names of the features, or none.
     """
 
     features: np.ndarray
     targets: np.ndarray
     test: np.ndarray
     name: str
+    columns: tuple[str, ...] = ()
 
 
 class Standardized(NamedTuple):
@@ -95,12 +98,11 @@ def load_table(name: str, root: str = "") -> Table:
     path = _find(name, root)
     check_is_no_pointer(path, f"data.dir: {str(path)!r}")
     if path.suffix == ".csv":
-        rows = read_csv(path, 2, _NEEDED, "data.dir")
-        features, target = rows[:, :-1], rows[:, -1]
-        test = draw_splits(len(rows))
-    else:
-        features, target, test = read_npz(path, ("features", "target", "test"), "data.dir")
-    return _check(path, features, target, test, name)
+        names, rows = read_csv(path, 2, _NEEDED, "data.dir")
+        _check_names(path, names)
+        table = _check(path, rows[:, :-1], rows[:, -1], draw_splits(len(rows)), name)
+        return table._replace(columns=tuple(names[:-1]))
+    return _check(path, *read_npz(path, ("features", "target", "test"), "data.dir"), name)
 
 
 def draw_splits(rows: int) -> np.ndarray:
@@ -190,6 +192,18 @@ def _find(name: str, root: str) -> Path:
         f"data.name: {name!r} is no table in {root!r} (a .npz or .csv); there are "
         f"{', '.join(there) or 'none'}, and {BUNDLED!r} needs no file"
     )
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """Refuses columns that could not be told apart, or are none of the table."""
+    where = f"data.dir: {str(path)!r}"
+    if not names[0].strip():
+        raise ValueError(
+            f"{where} has a first column without a name, as an index has; leave it out"
+        )
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{where} has several columns called {name!r}; name each its own way")
 
 
 def _check(

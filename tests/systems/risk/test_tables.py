@@ -99,6 +99,12 @@ def test_csv_of_ones_own(tmp_path):
     np.testing.assert_array_equal(table.features[5], [5, 25])
     assert table.targets[5] == -5
     np.testing.assert_array_equal(table.test, tables.draw_splits(30))
+    assert table.columns == ("a", "b")
+
+
+def test_columns_may_be_called_by_their_numbers(tmp_path):
+    (tmp_path / "own.csv").write_text("0,1\n" + "".join(f"{i},{i}\n" for i in range(30)))
+    assert len(tables.load_table("own", str(tmp_path)).features) == 30
 
 
 @pytest.mark.parametrize(
@@ -109,6 +115,9 @@ def test_csv_of_ones_own(tmp_path):
         ("a,y\n1,2,3\n", "line 2 has 3 cells; the line of names has 2"),
         ("a,y\n", "has too little; a line of at least two names and rows"),
         ("y\n1\n", "has too little"),
+        ("1.5,2\n2,3\n", "begins with numbers, not with a line of names; it needs one"),
+        (",a,y\n0,1,2\n", "has a first column without a name, as an index has; leave it out"),
+        ("a,a,y\n0,1,2\n", "has several columns called 'a'; name each its own way"),
         ("a,y\n1,nan\n2,3\n", "row 0, target: nan is not a finite number"),
     ],
 )

@@ -67,6 +67,7 @@ class Task(NamedTuple):
       feature_scale: of features in each split, float64 `[S, D]`; see `tables.Standardized`.
       feature_shift: float64 `[S, D]`.
       truth: of the cubic, else None.
+      columns: names of the features, or none.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Task(NamedTuple):
     feature_scale: np.ndarray
     feature_shift: np.ndarray
     truth: Truth | None = None
+    columns: tuple[str, ...] = ()
 
     @property
     def splits(self) -> int:
@@ -114,7 +116,7 @@ def make_tasks(config: ConfigDict, table: Table | None, seeds: Sequence[int]) ->
             f"data.splits: {splits} is not allowed; {table.name!r} has {len(table.test)}"
         )
     task = _joined(table.name, [standardize(table, split) for split in range(splits)])
-    return [task] * len(seeds)
+    return [task._replace(columns=table.columns)] * len(seeds)
 
 
 def _cubic(seed: int) -> Task:

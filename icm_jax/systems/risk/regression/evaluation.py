@@ -48,6 +48,7 @@ def evaluate(
     summary = {
         "data": task.name,
         "splits": task.splits,
+        "columns": list(task.columns),
         "first_split": _describe_first_split(task, answers),
         "results": results,
         "of_each_split": {

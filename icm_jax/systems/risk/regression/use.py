@@ -1,6 +1,7 @@
 """Use of a finished regression: predictions of rows of one's own and what is not known of them."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,17 +54,19 @@ def load(workdir: str | os.PathLike) -> Predictor:
     return _load(finished.read(workdir))
 
 
-def read(source: str | os.PathLike, width: int) -> np.ndarray:
+def read(source: str | os.PathLike, width: int, columns: Sequence[str] = ()) -> np.ndarray:
     """Reads rows of features, in the order of training: float32 `[N, D]`.
 
     Args:
-      source: a `.csv`, a line of names and rows of numbers, in which the target may be the last
-        column and is left out; or an `.npz` with an array `features` `[N, D]`.
+      source: a `.csv`, a line of names and rows of numbers; or an `.npz` with an array `features`
+        `[N, D]`.
       width: D.
+      columns: the names of a `.csv` that are read, all others being left out. Where there are none
+        it has the features in order, and the target may be the last column and is left out.
 
     Raises:
-      ValueError: it is neither, has another number of columns, or something that is no finite
-        number.
+      ValueError: it is neither, has another number of columns or lacks one, or something that is
+        no finite number.
       FileNotFoundError: there is no such file.
     """
     path = paths.local(source, "input")
@@ -75,7 +78,10 @@ def read(source: str | os.PathLike, width: int) -> np.ndarray:
     check_is_no_pointer(path, where)
     if suffix == ".csv":
         needed = "a line of names and rows of numbers are needed"
-        rows, most = read_csv(path, 1, needed, "input"), width + 1
+        names, rows = read_csv(path, 1, needed, "input")
+        if columns:
+            rows = _choose(where, names, rows, columns)
+        most = width + 1
     else:
         (rows,), most = read_npz(path, ("features",), "input"), width
     if rows.dtype.kind not in "iuf":
@@ -90,6 +96,19 @@ def read(source: str | os.PathLike, width: int) -> np.ndarray:
         features = rows[:, :width].astype(np.float32)
     check_finite(where, features)
     return features
+
+
+def _choose(
+    where: str, names: Sequence[str], rows: np.ndarray, columns: Sequence[str]
+) -> np.ndarray:
+    """The columns of `rows` that are called so."""
+    for name in columns:
+        if names.count(name) != 1:
+            found = "several columns" if name in names else "no column"
+            raise ValueError(
+                f"{where} has {found} {name!r}; the run was trained on {', '.join(columns)}"
+            )
+    return rows[:, [names.index(name) for name in columns]]
 
 
 def _load(run: finished.Finished) -> Predictor:
@@ -163,8 +182,9 @@ def _from_json(said: Any) -> Any:
 
 
 def _predict(workdir: Path, source: Path, output: Path) -> str:
-    models = load(workdir)
-    features = read(source, *models.shape)
+    run = finished.read(workdir)
+    models = _load(run)
+    features = read(source, *models.shape, run.summary.get("columns", ()))
     folder = output_folder(output)
     rows = [str(row) for row in range(len(features))]
     table = predictor.write(folder, rows, models(features), "row")

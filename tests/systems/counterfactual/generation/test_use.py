@@ -198,5 +198,8 @@ def test_labels_are_numbers_or_the_names_of_folders():
     names = ("cat", "dog", "7")
     assert parse_labels("dog, any,1", 3, names) == (1, None, 1)
     assert parse_labels("0,cat,2", 3, names) == (0, 0, 2)
+    # A folder of that name is meant, whatever its number.
+    assert parse_labels("1,3,0", 3, ("1", "2", "3")) == (0, 2, 0)
+    assert parse_labels('any,"a, b",c', 3, ("any", "a, b", "c")) == (0, 1, 2)
     with pytest.raises(ValueError, match="each 0 to 2, cat, dog, 7 or any, such as 1,any,0$"):
         parse_labels("cow,any,any", 3, names)

@@ -122,6 +122,26 @@ def test_predictions_of_a_table_as_csv_and_npz(several, tmp_path, capsys):
                 np.testing.assert_array_equal(read, expected[name])
 
 
+def test_columns_of_a_csv_are_found_by_the_names_of_training(tmp_path):
+    (tmp_path / "x.csv").write_text(",c,b,a\n0,3,2,1\n1,6,5,4\n")
+    found = use.read(tmp_path / "x.csv", 3, ["a", "b", "c"])
+    np.testing.assert_array_equal(found, [[1, 2, 3], [4, 5, 6]])
+    with pytest.raises(ValueError, match="has no column 'd'; the run was trained on a, d$"):
+        use.read(tmp_path / "x.csv", 2, ["a", "d"])
+
+
+def test_a_run_on_a_csv_knows_its_columns(tmp_path):
+    config, named = make_config(("mve",)), table()._replace(columns=("far", "near", "constant"))
+    experiment.run(config, tmp_path / "run", data=named)
+    said = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert said["columns"] == ["far", "near", "constant"]
+    (tmp_path / "x.csv").write_text("near,constant\n1,2\n")
+    with pytest.raises(
+        ValueError, match="has no column 'far'; the run was trained on far, near, c"
+    ):
+        experiment.use("predict", tmp_path / "run", tmp_path / "x.csv", tmp_path / "out")
+
+
 def test_an_exported_controller_says_the_same(one, tmp_path, capsys):
     flags = {"mode": "export", "workdir": one[0], "output": tmp_path / "model.jax"}
     assert launched(capsys, **flags) == (0, f"{tmp_path}/model.jax\n", "")
