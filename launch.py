@@ -104,6 +104,8 @@ def _config() -> tuple[ConfigDict, str]:
         return _CONFIG.value, Path(file).stem
     if _MODE.value == "evaluate" and _WORKDIR.value:
         return configs.from_workdir(_path(_WORKDIR)), ""
+    if _MODE.value == "evaluate":
+        raise ValueError("--workdir: missing; --mode=evaluate needs that of a finished run")
     raise ValueError("--config: missing; for example --config=configs/mnist.py")
 
 
@@ -202,6 +204,7 @@ def main(argv: list[str]) -> int | None:
         training.WorkdirError,
         training.CheckpointError,
         training.NotFinite,
+        training.OutOfMemory,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

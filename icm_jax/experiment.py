@@ -17,7 +17,7 @@ from icm_jax.report.story import Story
 from icm_jax.system import System
 from icm_jax.systems import registry
 from icm_jax.systems.kind import Kind
-from icm_jax.training import AXIS, Result, Seeded, evaluate, train
+from icm_jax.training import AXIS, Result, Seeded, evaluate, telling_memory, train
 from icm_jax.training.shared import TAKEN
 from icm_jax.training.workdir import read_json, write_json
 
@@ -44,6 +44,7 @@ def describe(summary: Mapping[str, Any]) -> str:
     return registry.kind_of(summary).story(summary).sentence
 
 
+@telling_memory()
 def run(
     config: ConfigDict,
     workdir: str | os.PathLike,
@@ -104,6 +105,7 @@ def run(
     )
 
 
+@telling_memory()
 def use(
     mode: str,
     workdir: str | os.PathLike,
@@ -152,6 +154,9 @@ def _given(config: ConfigDict, data: Any) -> Any:
     registry.validate(config)
     if isinstance(data, Splits):
         check_splits(data)
+    elif type(data) in (tuple, list, dict) or hasattr(data, "shape"):
+        kind = type(data).__name__
+        raise ValueError(f"data: {kind} is not allowed; images are icm_jax.Splits, see `load`")
     return registry.kind_of(config).load(config) if data is None else data
 
 

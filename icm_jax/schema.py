@@ -13,6 +13,8 @@ from ml_collections import ConfigDict
 from icm_jax.data import SOURCES
 from icm_jax.networks.compute import CONVOLUTIONS, PRECISIONS
 
+_TOO_LARGE = 2**31
+
 # What a value of the default's type must be, in words and as a function.
 Allowed = tuple[str, Callable[[Any], bool]]
 
@@ -173,6 +175,8 @@ def _check_value(name: str, value: Any, field: Field) -> None:
         words = _whole_rule(field)
     elif holds(value):
         return
+    elif _is_too_large(value) and words.startswith("at least"):
+        words += " and below 2**31"
     raise ValueError(f"{name}: {value!r} is not allowed; it must be {words}")
 
 
@@ -191,8 +195,12 @@ def _whole_rule(field: Field) -> str:
 
 
 def at_least(low: float) -> Allowed:
-    """From `low` on."""
-    return f"at least {low}", lambda value: value >= low
+    """From `low` on; whole numbers have 32 bits."""
+    return f"at least {low}", lambda value: low <= value and not _is_too_large(value)
+
+
+def _is_too_large(value: float) -> bool:
+    return type(value) is int and value >= _TOO_LARGE
 
 
 def positive() -> Allowed:

@@ -88,6 +88,8 @@ def test_arrays_that_are_no_images_are_refused_before_any_work(tmp_path):
     data = tiny.splits()._replace(train=train._replace(images=train.images / 255))
     with pytest.raises(ValueError, match="^data.train.images: float64 .* it must be uint8"):
         experiment.run(tiny.icm(), tmp_path / "run", data=data)
+    with pytest.raises(ValueError, match="^data: tuple is not allowed; images are icm_jax.Splits"):
+        experiment.run(tiny.icm(), tmp_path / "run", data=tuple(map(tuple, tiny.splits())))
     assert not (tmp_path / "run").exists()
 
 

@@ -16,7 +16,7 @@ MNIST = "--config=configs/mnist.py"
     ("arguments", "message"),
     [
         ([], "--config: missing; for example --config=configs/mnist.py"),
-        (["--mode=evaluate", "--workdir="], "--config: missing; for example --config="),
+        (["--mode=evaluate", "--workdir="], "--workdir: missing; --mode=evaluate needs that of a"),
         (["--mode=evaluate"], "workdir: no config can be read from .*/run/config.json: .*No such"),
         ([MNIST, "--mode=evaluate"], ".*/run is not finished; train it first"),
         ([MNIST, "--output=a"], "--output: --mode=train takes none; .*--mode=restore or export"),

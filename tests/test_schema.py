@@ -63,6 +63,7 @@ def test_fields_are_described_in_their_order():
     ("name", "value", "message"),
     [
         ("count", 0, "count: 0 is not allowed; it must be at least 1"),
+        ("count", 2**31, "count: 2147483648 is not allowed; it must be at least 1 and below 2**31"),
         ("count", "ten", "count: 'ten' is not allowed; it must be a whole number, at least 1"),
         ("count", 1.0, "count: 1.0 is not allowed; it must be a whole number, at least 1"),
         ("count", True, "count: True is not allowed; it must be a whole number, at least 1"),

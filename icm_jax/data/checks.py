@@ -6,6 +6,8 @@ import numpy as np
 
 from icm_jax.data.types import Splits
 
+_MOST_LABELS = 99_999  # more are no classes: what learns them has a number for each
+
 
 def check_splits(splits: Splits) -> None:
     """Refuses arrays that are not those of a data set, see `icm_jax.data.Dataset`.
@@ -16,6 +18,12 @@ def check_splits(splits: Splits) -> None:
     for name, (images, labels, attributes) in zip(splits._fields, splits, strict=True):
         _check_array(f"data.{name}.images", images, np.uint8, "uint8 [N, H, W, C]")
         _check_array(f"data.{name}.labels", labels, np.integer, "integers [N]")
+        least, most = (int(labels.min()), int(labels.max())) if len(labels) else (0, 0)
+        if least < 0 or most > _MOST_LABELS:
+            raise ValueError(
+                f"data.{name}.labels: {least if least < 0 else most} is not allowed; classes are "
+                f"counted from 0, to {_MOST_LABELS} at most"
+            )
         for field, values in {"labels": labels, **attributes}.items():
             if len(values) != len(images):
                 raise ValueError(

@@ -85,6 +85,16 @@ def validate(study: ConfigDict) -> None:
     for field in ("seeds", "seeds_per_run"):
         if study[field] < 1:
             raise ValueError(f"{field}: {study[field]!r} is not allowed; it must be at least 1")
+    if not re.fullmatch(r"[\w .,+=-]*\w", study.name) or study.name == "runs":
+        raise ValueError(
+            f"name: {study.name!r} is not allowed; it must be the name of a folder, and not "
+            "'runs', which is that of all runs"
+        )
+    if study.base.get("replicas", 1) != 1:
+        raise ValueError(
+            f"base.replicas: {study.base.replicas} is not allowed; seeds_per_run says how many "
+            "seeds are trained at once"
+        )
     if not study.variants:
         raise ValueError("variants: none; name at least one")
     for name in study.variants:

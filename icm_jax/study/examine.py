@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 _UNUSABLE = (
     *(ValueError, FileNotFoundError),
-    *(training.CheckpointError, training.NotFinite, training.WorkdirError),
+    *(training.CheckpointError, training.NotFinite, training.OutOfMemory, training.WorkdirError),
 )
 
 
@@ -58,6 +58,7 @@ def find(settings: ConfigDict, base: ConfigDict, name: str = "") -> Examination:
     return known[kind]
 
 
+@training.telling_memory()
 def examine_run(workdir: str | os.PathLike, study: ConfigDict) -> dict[str, Mapping[str, Any]]:
     """Examines a finished run, of one seed, as a study would its own.
 
@@ -122,7 +123,8 @@ def examine_cached(study: ConfigDict, folder: Path, examined: Path) -> dict[str,
         known = read_json(path)
         if known is None:
             try:
-                known = find(settings, study.base, name).examine(folder, settings)
+                with training.telling_memory():
+                    known = find(settings, study.base, name).examine(folder, settings)
             except training.InUse:
                 raise
             except _UNUSABLE as error:

@@ -32,7 +32,10 @@ from icm_jax.systems import registry
 from icm_jax.training.workdir import read_json
 
 # Of one run alone, such as for want of its data.
-_FAILURES = (training.NotFinite, training.CheckpointError, FileNotFoundError, ValueError)
+_FAILURES = (
+    *(ValueError, FileNotFoundError),
+    *(training.CheckpointError, training.NotFinite, training.OutOfMemory),
+)
 
 _log = logging.getLogger(__name__)
 

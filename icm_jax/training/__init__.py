@@ -5,6 +5,7 @@ from icm_jax.training.devices import AXIS, connect, is_writer
 from icm_jax.training.finite import NotFinite
 from icm_jax.training.host_memory import keep_host_memory
 from icm_jax.training.loop import Result, evaluate, train
+from icm_jax.training.memory import OutOfMemory, telling_memory
 from icm_jax.training.replica import Seeded
 from icm_jax.training.signals import Interrupted
 from icm_jax.training.workdir import InUse, WorkdirError, output_folder, reasons
@@ -15,6 +16,7 @@ __all__ = [
     "InUse",
     "Interrupted",
     "NotFinite",
+    "OutOfMemory",
     "Result",
     "Seeded",
     "WorkdirError",
@@ -24,5 +26,6 @@ __all__ = [
     "is_writer",
     "output_folder",
     "reasons",
+    "telling_memory",
     "train",
 ]

@@ -1,6 +1,5 @@
 """A finished run, to be used: its config, its summary and what its checkpoints hold."""
 
-import contextlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from icm_jax.config import from_workdir
 from icm_jax.schema import Schema, validate
 from icm_jax.system import PyTree
 from icm_jax.training import stacking
-from icm_jax.training.checkpoints import Checkpoints, Leaves
+from icm_jax.training.checkpoints import Leaves, has_checkpoints, read_newest
 from icm_jax.training.steps import saved_state
 from icm_jax.training.workdir import WorkdirError, read_json
 
@@ -74,8 +73,7 @@ class Finished(NamedTuple):
           CheckpointError: there is none that is not damaged.
         """
         of_all, index, count = self._checkpoints()
-        with contextlib.closing(Checkpoints(of_all / part, self.config.checkpoint.keep)) as saved:
-            restored = saved.restore()
+        restored = read_newest(of_all / part, self.config.checkpoint.keep)
         if restored is None:
             raise WorkdirError(f"workdir: there is no checkpoint in {of_all / part}")
         return Saved(restored.leaves, index, count)
@@ -83,12 +81,25 @@ class Finished(NamedTuple):
     def _checkpoints(self) -> tuple[Path, int, int]:
         """The folder of the run's checkpoints, its index in them and how many runs they hold."""
         folder, seed = self.folder, self.config.seed
-        if (folder / "checkpoints").is_dir():
+        if has_checkpoints(folder):
             return folder, 0, 1
-        if folder.name == f"seed_{seed}" and (folder.parent / "checkpoints").is_dir():
+        if folder.name == f"seed_{seed}" and has_checkpoints(folder.parent):
             of_all = from_workdir(folder.parent)
             return folder.parent, seed - of_all.seed, of_all.replicas
         raise WorkdirError(f"workdir: there are no checkpoints in {folder}")
+
+
+def require(folder: Path) -> None:
+    """Refuses a folder that is not one of a run, or of all seeds of one, that can be evaluated.
+
+    Raises:
+      WorkdirError: nothing was trained in it, or it is one of several seeds.
+    """
+    if (folder / "config.json").exists() and has_checkpoints(folder):
+        return
+    if folder.name.startswith("seed_") and has_checkpoints(folder.parent):
+        raise WorkdirError(f"{folder} is one of several seeds; evaluate {folder.parent}")
+    raise WorkdirError(f"the run in {folder} is not finished; train it first")
 
 
 def read(workdir: str | os.PathLike) -> Finished:
@@ -105,6 +116,9 @@ def read(workdir: str | os.PathLike) -> Finished:
     config, summary = from_workdir(folder), read_json(folder / "summary.json")
     if summary is None:
         raise WorkdirError(f"workdir: the run in {folder} is not finished; train it first")
+    is_of_its_config = summary.get("system") == config.get("system")
+    if not is_of_its_config and (folder.parent / "config.json").exists():
+        raise WorkdirError(f"workdir: {folder} is a part of the run in {folder.parent}; give that")
     if "seeds" in summary:
         choice = ", ".join(str(folder / f"seed_{seed}") for seed in summary["seeds"])
         raise WorkdirError(f"workdir: {folder} holds several seeds; choose one of {choice}")

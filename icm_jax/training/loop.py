@@ -11,8 +11,8 @@ import jax
 
 from icm_jax import environment, paths
 from icm_jax.system import PyTree
-from icm_jax.training import shared, stacking, table
-from icm_jax.training.checkpoints import Checkpoints
+from icm_jax.training import finished, shared, stacking, table
+from icm_jax.training.checkpoints import Checkpoints, read_newest
 from icm_jax.training.devices import Devices, is_alone, is_writer
 from icm_jax.training.position import Every, Position, from_meta
 from icm_jax.training.records import Records
@@ -128,8 +128,7 @@ def evaluate(
       CheckpointError: there is no undamaged checkpoint.
     """
     environment.require_jax()
-    if not (paths.local(workdir, "workdir") / "config.json").exists():
-        raise WorkdirError(f"the run in {workdir} is not finished; train it first")
+    finished.require(paths.local(workdir, "workdir"))
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(opened(workdir, config, data))
         positions, states = _finished(runs, folder, keep)
@@ -214,8 +213,8 @@ def _first_trained(
     """The final states of auxiliary systems, trained where they are not yet."""
     # What is kept is found by the data, whether they were given or not.
     settings = settings._replace(config=runs[0].system.config or settings.config, data="")
-    finished = (folder / "summary.json").exists()
-    place = None if finished else settings.find_place(folder.name)
+    is_finished = (folder / "summary.json").exists()
+    place = None if is_finished else settings.find_place(folder.name)
     if place is not None:
         shared.take(place, folder, settings.config)
     _, states = _train(runs, folder, settings, write_report)
@@ -230,8 +229,7 @@ def _finished(
     runs: Sequence[Seeded], folder: Path, keep: int
 ) -> tuple[list[Position], list[PyTree]]:
     """Where finished runs ended, and their final states."""
-    with contextlib.closing(Checkpoints(folder, keep)) as saved:
-        restored = saved.restore()
+    restored = read_newest(folder, keep)
     system, count = runs[0].system, len(runs)
     positions = from_meta(restored.meta) if restored else _first(runs)
     if restored is None or any(position.left(system) for position in positions):

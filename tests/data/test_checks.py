@@ -50,6 +50,8 @@ def test_colors_are_refused_where_grey_is_needed():
         ({"images": [[0]]}, "images: list is not allowed; it must be uint8"),
         ({"labels": np.zeros(2)}, r"labels: float64 \[2\] is not allowed; it must be integers"),
         ({"labels": np.zeros((2, 1), int)}, r"labels: int64 \[2, 1\] is not allowed"),
+        ({"labels": np.array([0, -1])}, "labels: -1 is not allowed; classes are counted from 0"),
+        ({"labels": np.array([0, 2**31])}, "labels: 2147483648 is not allowed; classes are coun"),
         ({"labels": np.zeros(3, int)}, " 3 labels for 2 images are not allowed; there must be one"),
         ({"attributes": {"sex": np.zeros(1)}}, " 1 sex for 2 images are not allowed"),
         (

@@ -23,6 +23,12 @@ def make_study(**fields):
     return made
 
 
+def several_at_once():
+    base = tiny.icm()
+    base.replicas = 3
+    return base
+
+
 class Runner:
     """Stands for `experiment.run`: leaves the files of a run, and can fail as one may."""
 
@@ -179,7 +185,10 @@ def test_seeds_can_be_trained_at_once(runner, tmp_path):
 
 
 @pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize("error", [training.NotFinite("loss"), FileNotFoundError("no data")])
+@pytest.mark.parametrize(
+    "error",
+    [training.NotFinite("loss"), FileNotFoundError("no data"), training.OutOfMemory("too much")],
+)
 def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(runner, tmp_path, error):
     runner.fails = {(10, 0): error}
     assert study.run(make_study(), tmp_path)["missing_runs"] == 1
@@ -274,6 +283,10 @@ def test_a_real_study_leaves_runs_that_stand_alone(tmp_path, monkeypatch):
     ("fields", "message"),
     [
         ({"seeds": 0}, "seeds: 0 is not allowed"),
+        ({"name": "runs"}, "name: 'runs' is not allowed; it must be the name of a folder, and not"),
+        ({"name": ""}, "name: '' is not allowed; it must be the name of a folder"),
+        ({"name": "../a"}, "name: '../a' is not allowed; it must be the name of a folder"),
+        ({"base": several_at_once()}, "base.replicas: 3 is not allowed; seeds_per_run says how"),
         ({"variants": {}}, "variants: none"),
         ({"variants": {"a": {"expert": {"count": 1}}}}, "variants: 'a': .*expert"),
         (

@@ -1,5 +1,7 @@
 """What is read of a finished run, of whichever system."""
 
+import json
+
 import jax.numpy as jnp
 import pytest
 from systems.toy_system import TOY
@@ -18,6 +20,11 @@ def run(tmp_path_factory):
         config = default_config("toy")
         config.seed, config.replicas = 3, 2
         return workdir, experiment.run(config, workdir).state
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    monkeypatch.setitem(registry.SYSTEMS, "toy", TOY)
 
 
 def init(key):
@@ -55,3 +62,31 @@ def test_what_is_no_finished_run_of_one_seed_is_refused(run, tmp_path):
         alone.saved()
     with pytest.raises(training.WorkdirError, match="summary.json says no height; evaluate the"):
         alone.said("height")
+
+
+@pytest.mark.usefixtures("toy")
+def test_one_seed_of_several_is_not_evaluated_and_stays_as_it_is(run):
+    workdir = run[0].resolve()
+    config = default_config("toy")
+    config.seed = 3
+    message = f"^{workdir}/seed_3 is one of several seeds; evaluate {workdir}$"
+    with pytest.raises(training.WorkdirError, match=message):
+        experiment.run(config, workdir / "seed_3", "evaluate")
+    assert not (workdir / "seed_3" / "checkpoints").exists()
+    (workdir / "seed_3" / "checkpoints").mkdir()  # as a run leaves that is killed at once
+    assert finished.read(workdir / "seed_3").saved().state(init) == {"mean": run[1][0]["mean"]}
+    (workdir / "seed_3" / "checkpoints").rmdir()
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_part_of_a_run_is_told_apart(run, tmp_path):
+    part = tmp_path / "part"
+    part.mkdir()
+    (tmp_path / "config.json").touch()
+    for name in ("config.json", "summary.json"):
+        (part / name).write_bytes((run[0] / "seed_3" / name).read_bytes())
+    said = json.loads((part / "summary.json").read_text())
+    (part / "summary.json").write_text(json.dumps(said | {"system": "classification"}))
+    message = f"workdir: {part} is a part of the run in {tmp_path}; give that"
+    with pytest.raises(training.WorkdirError, match=message):
+        finished.read(part)

@@ -59,7 +59,7 @@ def test_the_papers_values_are_the_defaults():
         ("batch_size", 0, "batch_size: 0"),
         ("seed", -1, "seed: -1 is not allowed; it must be from 0 to"),
         ("replicas", 0, "replicas: 0 is not allowed; it must be at least 1"),
-        ("replicas", 2**32 + 1, r"replicas: 4294967297 seeds from 0 on exceed 2\*\*32 - 1"),
+        ("replicas", 2**32 + 1, r"replicas: 4294967297 is not .* at least 1 and below 2\*\*31"),
         ("data.source", "web", "data.source: 'web' .* one of bundled, tfds, folder"),
         ("data.labels", ("six",), "data.labels: .'six',. is not allowed; .* whole numbers"),
         ("mechanisms", (), "mechanisms: .* a non-empty tuple of names"),
@@ -116,6 +116,17 @@ def test_groups_are_told_apart_and_stand_for_mechanisms():
         registry.validate(c)
     c.mixture, c.system, c.experts.count = (), "oracle", 1
     with pytest.raises(ValueError, match="data.groups: groups have no originals"):
+        registry.validate(c)
+
+
+def test_seeds_of_all_replicas_have_32_bits():
+    c = default_config("icm")
+    c.seed, c.replicas = 2**32 - 2, 2
+    registry.validate(c)
+    c.replicas = 3
+    with pytest.raises(
+        ValueError, match=r"replicas: 3 seeds from 4294967294 on exceed 2\*\*32 - 1"
+    ):
         registry.validate(c)
 
 
