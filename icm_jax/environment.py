@@ -179,6 +179,8 @@ def config_message(error: Exception, arguments: Sequence[str]) -> str:
         said = _line(chain[-1])
         if said.startswith("config: "):  # what the argument of a file may be
             return f"--{said}"
+        if said.startswith("get_config() takes 0 positional"):
+            return f"--config: {file} takes no argument; leave out the colon and what follows it"
         for one in chain:
             for frame in reversed(traceback.extract_tb(one.__traceback__)):
                 if os.path.abspath(frame.filename) == os.path.abspath(file):
@@ -187,6 +189,8 @@ def config_message(error: Exception, arguments: Sequence[str]) -> str:
         if any(isinstance(one, TypeError | ValueError) for one in chain):
             return f"--config: {file}: {_line(chain[-1])}"
     message = str(error).strip("\"'").replace("\\'", "'").replace("\\n", ": ")
+    if message.isidentifier():  # of ml_collections, where no other is like it
+        message = f"no such field: {message}; --help tells them all"
     fields = " ".join(a for a in arguments if a.startswith("--config."))
     return f"{_line(message)} (in {fields or '--config'})"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 from ml_collections import ConfigDict
 
 from icm_jax import parts, paths
@@ -51,7 +52,7 @@ def run(
     mode: str = "train",
     data: Any = None,
     command: Sequence[str] | None = None,
-    begin: Callable[[System], System] = lambda system: system,
+    begin: Callable[[System], System] | None = None,
 ) -> Result:
     """Trains a config in a folder, or evaluates what was trained there.
 
@@ -61,7 +62,8 @@ def run(
       mode: 'train', which ends with an evaluation, or 'evaluate', for a finished folder.
       data: see `build`.
       command: the arguments of Python as typed, where there was a command, for the report.
-      begin: makes the system begin elsewhere, with experts of finished runs (`icm_jax.banks`).
+      begin: makes the system begin elsewhere, with experts of finished runs (`icm_jax.banks`). The
+        run belongs to what it begins with, as to its data.
 
     Returns:
       The run's `summary` (as in `summary.json`) and final state; those of all seeds, with a table,
@@ -75,9 +77,13 @@ def run(
     if mode not in MODES:
         raise ValueError(f"mode: {mode!r} is unknown; choose one of {', '.join(MODES)}")
     is_given, data = data is not None, _given(config, data)
+    systems, given = _build(config, data), parts.digest_of(data) if is_given else ""
+    if begin is not None:
+        systems = tuple(map(begin, systems))
+        given += "+" + parts.digest_of([system.init(jax.random.key(0)) for system in systems])
     runs = [
-        Seeded(begin(system), seed, to_dict(config) | {"seed": seed, "replicas": 1})
-        for system, seed in zip(_build(config, data), _seeds(config), strict=True)
+        Seeded(system, seed, to_dict(config) | {"seed": seed, "replicas": 1})
+        for system, seed in zip(systems, _seeds(config), strict=True)
     ]
     making = _Making(
         paths.local(workdir, "workdir"),
@@ -90,7 +96,7 @@ def run(
         "config": to_dict(config),
         "keep": config.checkpoint.keep,
         "write_report": functools.partial(_write_report, making),
-        "data": parts.digest_of(data) if is_given else "",
+        "data": given,
     }
     if mode == "evaluate":
         return evaluate(runs, workdir, **common)
@@ -225,7 +231,7 @@ def _times_of_auxiliary(making: _Making) -> dict[str, Mapping[str, float]]:
         folder = making.workdir / name
         # A judge that lost its summary can judge all the same.
         its = read_json(folder / "summary.json")
-        label = f"{name}, of an earlier run" if (folder / TAKEN).exists() else name
+        label = name + html.EARLIER * (folder / TAKEN).exists()
         phases |= {f"{label}: {phase}": of for phase, of in (_times(its) if its else {}).items()}
     return phases
 

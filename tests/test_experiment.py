@@ -98,7 +98,7 @@ def test_other_data_are_refused(run, mode):
     train = tiny.splits().train
     other = train._replace(images=255 - train.images)
     for data in (tiny.splits()._replace(train=other), None):
-        with pytest.raises(training.WorkdirError, match="was made with other data; call icm_jax.r"):
+        with pytest.raises(training.WorkdirError, match="was made with other data, or began"):
             experiment.run(tiny.icm(), run[0], mode, data=data)
 
 

@@ -32,6 +32,14 @@ MNIST = "--config=configs/mnist.py"
         ),
         ([f"{MNIST}:papr"], "--config: 'papr' is not allowed; it must be one of whole, paper"),
         ([MNIST, "--config.experts.count=0"], "experts.count: 0 is not allowed; it must be at"),
+        (
+            [MNIST, "--config.nosuch=3"],
+            "no such field: nosuch; --help tells them all .in --config.no",
+        ),
+        (
+            ["--config=configs/faces.py:any"],
+            "--config: configs/faces.py takes no argument; leave out the colon and what follows it",
+        ),
         ([MNIST, "--config.expert.count=3"], r".*\bexpert\b.* \(in --config.expert.count=3\)$"),
         (
             [MNIST, "--config.data.labels=(11,)"],

@@ -46,6 +46,8 @@ def take(place: Path, folder: Path, config: Mapping[str, Any]) -> None:
             (unfinished / FILES).unlink()
             write_json(unfinished / TAKEN, {"place": str(place)})
             write_json(unfinished / "config.json", config)
+            summary = read_json(unfinished / "summary.json") or {}
+            write_json(unfinished / "summary.json", summary | {"config": config})
     except (OSError, WorkdirError) as error:
         _log.warning("%s is trained: what %s holds cannot be used: %s", folder.name, place, error)
         return

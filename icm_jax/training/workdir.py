@@ -19,6 +19,7 @@ from icm_jax.training import devices
 
 _log = logging.getLogger(__name__)
 
+_GIVEN = "data.json"  # only where something was given
 # What file systems without locks (Lustre, NFS, FUSE) answer.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 
@@ -38,7 +39,8 @@ def opened(workdir: str | os.PathLike, config: Mapping, data: str = "") -> Itera
     Args:
       workdir: the folder.
       config: of what is made in it.
-      data: a digest of the data that are given in place of those that the config names.
+      data: a digest of the data that are given in place of those that the config names, and after
+        a '+' one of what the run begins with in place of what it would draw.
 
     Raises:
       ValueError: it is no path on this machine.
@@ -194,14 +196,19 @@ def _plain_array(array: np.ndarray) -> Any:
     return plain(array.item())
 
 
+def digest_of_given(folder: Path) -> str:
+    """The digest of the data that a run was given, '' where they are those of its config."""
+    folder = folder if (folder / _GIVEN).exists() else folder.parent  # one of several seeds
+    return (read_json(folder / _GIVEN) or {}).get("digest", "").partition("+")[0]
+
+
 def _check_config(folder: Path, config: Mapping, data: str) -> None:
-    given = folder / "data.json"  # only where data were given
     there = read_json(folder / "config.json")
     if there is None:
         if (folder / "checkpoints").exists():
             raise WorkdirError(f"{folder} has checkpoints but no config.json to say of what run")
         if data:
-            write_json(given, {"digest": data})
+            write_json(folder / _GIVEN, {"digest": data})
         write_json(folder / "config.json", config)
         return
     before, now = _fields(there), _fields(config)
@@ -214,10 +221,10 @@ def _check_config(folder: Path, config: Mapping, data: str) -> None:
     if differing:
         lines = "\n".join(differing)
         raise WorkdirError(f"{folder} was made with another configuration:\n{lines}")
-    if (read_json(given) or {}).get("digest", "") != data:
+    if (read_json(folder / _GIVEN) or {}).get("digest", "") != data:
         raise WorkdirError(
-            f"{folder} was made with other data; call icm_jax.run with the data that it was made "
-            "with, or choose another workdir"
+            f"{folder} was made with other data, or began with other experts; call icm_jax.run "
+            "with those that it was made with, or choose another workdir"
         )
 
 

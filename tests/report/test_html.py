@@ -179,3 +179,10 @@ def test_the_config_is_folded_away_whole(page):
     assert re.search(
         r"<details><summary>Config</summary>\s*<pre>.*&quot;count&quot;: 2", page, re.S
     )
+
+
+def test_seconds_of_an_earlier_run_are_not_among_all(tmp_path):
+    one = {"steps": 5, "seconds": 10.0, "compile_seconds": 1.0}
+    phases = {"training": one, f"judge{html.EARLIER}: training": one | {"seconds": 500.0}}
+    page = written(tmp_path, phases=phases)
+    assert '<th scope="row">all</th><td></td><td>10.0</td><td>1.0</td>' in page

@@ -41,11 +41,13 @@ def test_what_is_taken_is_what_was_kept_but_for_its_config(judge, tmp_path, capl
     assert message == f"judge was taken from {place}, where an earlier run has left it"
     found, kept = contents(tmp_path / "run" / "judge"), contents(folder)
     assert json.loads(found.pop((tmp_path / "config.json").relative_to(tmp_path))) == {"seed": 9}
+    said = json.loads(found.pop((tmp_path / "summary.json").relative_to(tmp_path)))
+    assert said == json.loads((folder / "summary.json").read_text()) | {"config": {"seed": 9}}
     taken = [path for path in found if path.name == shared.TAKEN]
     assert [json.loads(found.pop(path)) for path in taken] == [{"place": str(place)}]
     assert found == {path: kept[path] for path in found}
     left_out = {path.parts[0] for path in kept.keys() - found.keys()}
-    assert left_out == {"config.json", "tensorboard", ".lock"}
+    assert left_out == {"config.json", "summary.json", "tensorboard", ".lock"}
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["judge"]
 
 

@@ -109,8 +109,11 @@ def learn_discriminator(
       key: typed key `[]`; of seed 0 where it is None.
 
     Raises:
-      ValueError: images are not allowed, as a call of the bank says.
+      ValueError: images are not allowed, as a call of the bank says, or there are fewer steps than
+        none.
     """
+    if steps < 0:
+        raise ValueError(f"steps: {steps} is not allowed; it must be at least 0")
     key = jax.random.key(0) if key is None else key
     network = restorer.model.discriminator
     while isinstance(network, MeanScore):  # of a merged bank, or of several merged ones
@@ -140,7 +143,8 @@ class Bank(NamedTuple):
     """Experts that go on learning, and how.
 
     Attributes:
-      config: of the run that goes on: mechanisms, steps and all else may be changed.
+      config: of the run that goes on: mechanisms, steps and all else may be changed but networks,
+        how many experts there are, and what they see.
       state: of E experts and their discriminator, with the states of the optimizers.
       shape: `(H, W, C)` of what they see, padded.
       new: how many of the experts, the last ones, begin anew.
@@ -160,7 +164,11 @@ class Bank(NamedTuple):
         """A system of `config` that begins with these experts: `icm_jax.run(..., begin=...)`.
 
         New experts first learn to leave images alone; they alone take the initialization.
+
+        Raises:
+          ValueError: the config makes other networks, or other images, than those of the bank.
         """
+        self._check(system)
         initialization, compete = system.phases
         steps = initialization.steps if self.new else 0
         phases = (
@@ -168,6 +176,20 @@ class Bank(NamedTuple):
             compete._replace(step=self._competing(compete)),
         )
         return system._replace(init=lambda key: self.state, phases=phases)
+
+    def _check(self, system: System) -> None:
+        """Refuses a system whose state has other shapes than the bank's."""
+        made = (jax.eval_shape(system.init, jax.random.key(0)), self.state)
+        theirs, ours = (
+            {jax.tree_util.keystr(path): np.shape(leaf) for path, leaf in leaves}
+            for leaves in map(jax.tree.leaves_with_path, made)
+        )
+        for path in ours | theirs:
+            if ours.get(path) != theirs.get(path):
+                raise ValueError(
+                    f"config: {path} has shape {ours.get(path)} in the bank and {theirs.get(path)} "
+                    "here; leave experts, discriminator and data as they are in Bank.config"
+                )
 
     def _competing(self, phase: Phase) -> Step:
         """The step of a competition that leaves frozen experts as they are."""

@@ -205,8 +205,8 @@ def _check_evaluated(config: ConfigDict, images: Images) -> None:
     fields = config.evaluation.images, config.evaluation.last or there
     evaluated = min(*fields, there)
     if evaluated < len(images.names):
+        fewer = f"fewer than the {len(images.names)} mechanisms or groups"
+        if there == evaluated:
+            raise ValueError(f"data.name: {there} test images are {fewer}; choose more data")
         name = "images" if fields[0] == evaluated else "last"
-        raise ValueError(
-            f"evaluation.{name}: {evaluated} test images are fewer than the "
-            f"{len(images.names)} mechanisms"
-        )
+        raise ValueError(f"evaluation.{name}: {evaluated} test images are {fewer}")

@@ -2,7 +2,7 @@
 canonical."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import jax
@@ -166,8 +166,16 @@ def _can_tell_labels(images: Images, splits: Splits) -> bool:
     Not where images have no original, nor of classes that it does not learn (people who are in
     the test split alone), nor where there is one class.
     """
-    learned, asked = (np.unique(split.labels) for split in splits)
+    learned, asked = np.unique(splits.train.labels), np.unique(images.test.labels)
     return images.bank is not None and len(learned) > 1 and bool(np.isin(asked, learned).all())
+
+
+def _modules(spec: mechanisms.Spec) -> Iterator[str]:
+    """Where the code of a mechanism is, and of those that it is made of."""
+    made = mechanisms.build(spec)
+    yield made.func.__module__
+    for part in made.keywords.get("of", ()):
+        yield from _modules(part)
 
 
 def digests(config: ConfigDict) -> dict[str, str]:
@@ -181,8 +189,8 @@ def digests(config: ConfigDict) -> dict[str, str]:
     if config.classifier.learns == "canonical":
         data |= {field: config.data[field] for field in ("labels", "canonical", "groups")}
         data |= {field: config[field] for field in ("mechanisms", "mixture")}
-        made = [mechanisms.build(spec).func.__module__ for spec in config.mechanisms]
-        if not all(module.startswith("icm_jax.") for module in made):
+        modules = [module for spec in config.mechanisms for module in _modules(spec)]
+        if not all(module.startswith("icm_jax.") for module in modules):
             return {}
     fields = ("classifier", "precision", "convolution", "seed", "replicas")
     common = {name: config[name] for name in fields}

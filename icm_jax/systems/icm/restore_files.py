@@ -83,7 +83,9 @@ def read(restorer: Restorer, source: str | os.PathLike) -> tuple[list[str], np.n
 
 def _write(output: Path, names: Sequence[str], pngs: Sequence[str], restored: Diagnosis) -> None:
     np.savez(output / "restored.npz", **restored._asdict())
-    with (output / "restored.csv").open("w", newline="", errors="surrogateescape") as file:
+    with (output / "restored.csv").open(
+        "w", newline="", encoding="utf-8", errors="surrogateescape"
+    ) as file:
         rows = csv.writer(file)
         columns = {name: of for name, of in restored._asdict().items() if name != "images"}
         rows.writerow(("name", *columns))

@@ -13,6 +13,7 @@ from systems.icm.tiny import take_expert
 
 from icm_jax import banks, experiment, restore
 from icm_jax.systems.icm.state import init
+from icm_jax.training import WorkdirError
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
 
@@ -58,6 +59,29 @@ def test_a_merged_bank_has_the_experts_of_both(two):
     np.testing.assert_allclose(
         mean.own, (logits(two[0][:2], IMAGES) + logits(two[1][:2], IMAGES)) / 2, atol=1e-5
     )
+
+
+def test_what_a_bank_goes_on_with_must_be_of_its_shapes(runs, tmp_path):
+    bank = banks.load(runs[0])
+    for field, value, where in (
+        ("experts.filters", 7, r"\.experts\.params"),
+        ("experts.count", 4, r"\.experts\.params"),
+    ):
+        config = bank.config.copy_and_resolve_references()
+        config.update_from_flattened_dict({field: value})
+        message = f"config: {where}.* has shape .* in the bank and .* here; leave experts"
+        with pytest.raises(ValueError, match=message):
+            experiment.run(config, tmp_path, data=tiny.splits(), begin=bank.begin)
+
+
+def test_a_run_belongs_to_the_experts_that_it_began_with(runs, tmp_path):
+    first, second = map(banks.load, runs)
+    config, made = first.config, {"data": tiny.splits()}
+    experiment.run(config, tmp_path, begin=first.begin, **made)
+    assert experiment.run(config, tmp_path, begin=first.begin, **made).finished_before
+    for begin in (second.begin, None):
+        with pytest.raises(WorkdirError, match="was made with other data, or began with other exp"):
+            experiment.run(config, tmp_path, begin=begin, **made)
 
 
 def test_hand_made_experts_win_what_is_theirs():

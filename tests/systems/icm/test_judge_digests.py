@@ -57,6 +57,8 @@ def test_what_learns_from_code_of_ones_own_is_shared_with_nobody():
         assert list(digests(made)) == ["classifier"]
         made.classifier.learns = "canonical"
         assert digests(made) == {}
+        made.mechanisms = ("invert", {"name": "any_of", "of": ("noise", "dim")})
+        assert digests(made) == {}
     finally:
         mechanisms.unregister("dim")
 

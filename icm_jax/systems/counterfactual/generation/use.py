@@ -215,7 +215,9 @@ def _load_published(path: Path, field: str) -> Generator:
     return Generator(networks.mechanisms, variables, networks.latent, _CLASSES)
 
 
-def check_suits(place: str, classes: int, size: int, data: BiasedData) -> None:
+def check_suits(
+    place: str, classes: int, size: int, data: BiasedData, names: Sequence[str] = ()
+) -> None:
     """Refuses a generator, or what one has made, of other data.
 
     Args:
@@ -223,11 +225,14 @@ def check_suits(place: str, classes: int, size: int, data: BiasedData) -> None:
       classes: of the generator.
       size: of its images, pixels a side.
       data: what it is to be used with.
+      names: of its classes, where they are known.
 
     Raises:
-      ValueError: it has another number of classes or of pixels.
+      ValueError: it has other classes, or another number of pixels.
     """
-    pairs = (classes, data.classes, "classes"), (size, data.size, "pixels a side")
+    pairs = [(classes, data.classes, "classes"), (size, data.size, "pixels a side")]
+    if names and data.names:
+        pairs.append((", ".join(names), ", ".join(data.names), "as classes"))
     for theirs, ours, what in pairs:
         if theirs != ours:
             raise ValueError(

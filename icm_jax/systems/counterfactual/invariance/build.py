@@ -97,7 +97,8 @@ def _find_supply(config: ConfigDict, data: BiasedData) -> Supply | None:
     supply = load_supply(
         config.generator, "generator", gan=config.method in GAN, **config.counterfactuals
     )
-    check_suits(config.generator, supply.classes_of(data.classes), supply.size, data)
+    classes = supply.classes_of(data.classes)
+    check_suits(config.generator, classes, supply.size, data, supply.names)
     return supply
 
 

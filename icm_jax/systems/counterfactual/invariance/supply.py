@@ -34,6 +34,7 @@ class Supply(NamedTuple):
       classes: how many there are.
       size: pixels a side, S.
       whole: whether it makes all classes; a file may lack the last ones.
+      names: of the classes, where they are known.
     """
 
     arrays: PyTree
@@ -41,6 +42,7 @@ class Supply(NamedTuple):
     classes: int
     size: int
     whole: bool = True
+    names: tuple[str, ...] = ()
 
     def classes_of(self, known: int) -> int:
         """How many classes it stands for, beside data that have `known` of them."""
@@ -111,7 +113,9 @@ def of_generator(generator: Generator, count: int = 0, per_shape: int = 1) -> Su
     make = functools.partial(_generate, without)
     if count:
         make = functools.partial(_draw_of_many, without, count, per_shape)
-    return Supply(generator.variables, make, generator.classes, generator.size)
+    return Supply(
+        generator.variables, make, generator.classes, generator.size, names=generator.names
+    )
 
 
 def _generate(

@@ -62,7 +62,9 @@ def build_seeds(
     made = [biased.make(config.data, splits, seed) for seed in seeds]
     generator = use.load(config.generator, "generator") if config.generator else None
     if generator:
-        use.check_suits(config.generator, generator.classes, generator.size, made[0])
+        use.check_suits(
+            config.generator, generator.classes, generator.size, made[0], generator.names
+        )
     compute = Compute(config.precision, config.convolution)
     network = VAE(config.vae.latent, config.vae.width, compute)
     training = Training(config, network, optax.adam(config.learning_rate), made[0], axis_name)

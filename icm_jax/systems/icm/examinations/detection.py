@@ -168,8 +168,16 @@ def _read(source: str, restorer: restore.Restorer) -> np.ndarray:
     def fit(images: np.ndarray, said: str) -> np.ndarray:
         images = own.as_batch(own.with_channels(images, shape[-1]), said)
         own.check_values(images, said)
-        scale = 255 if images.dtype == np.uint8 else 1
-        sized = jax.image.resize(images / np.float32(scale), (len(images), *shape), "linear")
+        if images.dtype != np.uint8:
+            images = np.round(images * 255).astype(np.uint8)
+        if shape[-1] == 1:
+            images = own.as_grey(images)
+        if images.shape[-1] != shape[-1]:
+            raise ValueError(
+                f"{said}: {images.shape[-1]} channels are not allowed; the run's images have "
+                f"{shape[-1]}"
+            )
+        sized = jax.image.resize(images / np.float32(255), (len(images), *shape), "linear")
         return np.asarray(sized).clip(0, 1)
 
     return own.read(source, fit, "non_faces")[1]

@@ -1,7 +1,8 @@
 """Few examples: experts that compete for a handful of transformed images, beside taught ones.
 
 The transformed images are made once, so that what is random in a mechanism is fixed in them, and
-each comes from an original of its own. An oracle is given as many true pairs. Then an eleventh
+each comes from an original of its own. An oracle is given as many true pairs, in which what
+is random is drawn anew at each use. Then an eleventh
 mechanism, of which there are few images, is learned by one new expert beside finished ones.
 """
 
@@ -28,7 +29,6 @@ from icm_jax.systems.icm.build import build_oracle
 from icm_jax.systems.icm.examinations.cases import check_mechanisms
 from icm_jax.systems.icm.examinations.trained import (
     Asked,
-    Measured,
     ask_judge,
     measure_bank,
     oracle_config,
@@ -133,7 +133,8 @@ def with_few(
     key = streams.of_seed(config.seed, SeedStream.DIAGNOSIS)
     train = _transform(config, splits.train.take(rest[:needed]), of, key)
     # The loop wants test images of every group, and none is looked at.
-    shown = splits.test.take(np.arange(2 * len(names)) % len(splits.test.labels))
+    shown = data.restrict(splits, config.data.labels).test
+    shown = shown.take(np.arange(2 * len(names)) % len(shown.labels))
     test = _transform(config, shown, np.arange(2 * len(names)) % len(names), key)
     whole = _with(splits.train.take(canonical), [_CANONICAL] * len(canonical))
     some = _with(shown.take(np.arange(1)), [_CANONICAL])
@@ -143,6 +144,8 @@ def with_few(
         {"attribute": _ATTRIBUTE, "canonical": _CANONICAL, "transformed": tuple(names)}
     )
     config.evaluation.images = len(names)
+    if config.discriminator.losers and config.batch_size % config.discriminator.losers:
+        config.discriminator.losers = 0  # all of so few
     return config, Splits(_join(whole, train), _join(some, test))
 
 
@@ -192,7 +195,7 @@ def _measure(
         measure_bank(restorer_of(_only(bank, i)), [spec], asked).accuracy[0]
         for i, spec in enumerate(specs)
     ]
-    return Measured(np.array(alone), np.eye(len(specs))).said()
+    return {"accuracy": [float(accuracy) for accuracy in alone]}
 
 
 def _only(bank: Bank, number: int) -> Bank:

@@ -39,6 +39,7 @@ from icm_jax.systems.icm.examinations.trained import (
 from icm_jax.systems.icm.restore import Restorer
 from icm_jax.training.workdir import plain
 
+_WHOLE = "the whole bank"
 SETTINGS = Schema(
     {
         "kind": Field("forgetting", one_of(("forgetting",)), "the examination"),
@@ -87,7 +88,7 @@ def examine(workdir: str | os.PathLike, settings: ConfigDict) -> dict[str, Any]:
     if settings.filters:
         ways |= _train_network(workdir, config, splits, settings, whole.padded_shape)
     if settings.away:
-        ways["ten experts"] = whole
+        ways[_WHOLE] = whole
         for name, restarts in (("with", True), ("without", False)):
             bank = leave_out(banks.load(workdir), settings.gone, settings.away, restarts)
             of = f"away_{name}_restarts"
@@ -177,7 +178,7 @@ def numbers(found: Mapping[str, Any]) -> dict[str, float]:
     result = {}
     for way, of in found["ways"].items():
         accuracy = np.array(of["accuracy"])
-        if "away" in way or way == "ten experts":
+        if "away" in way or way == _WHOLE:
             result[f"accuracy gone, {way}"] = accuracy[found["mechanisms"].index(found["gone"])]
         else:
             result[f"accuracy first, {way}"] = accuracy[half == 0].mean()

@@ -128,7 +128,7 @@ def half_config(config: ConfigDict, half: int, steps: int) -> ConfigDict:
     config.mixture = tuple(config.mixture[half::2])
     config.experts.count = len(config.mechanisms)
     config.competition.steps = steps
-    config.seed = _FIRST_SEED + 2 * config.seed + half
+    config.seed = (_FIRST_SEED + 2 * config.seed + half) % 2**32
     return config
 
 

@@ -64,7 +64,7 @@ class ConvExpert(nn.Module):
 
 
 class ResidualExpert(ConvExpert):
-    """Corrects an image where it stands: what it does not change it keeps exactly.
+    """Corrects an image where it stands: what it does not change it keeps, to within 0.01.
 
     The convolutions see the image and, as two more channels, where each pixel is (CoordConv, Liu
     et al. 2018). What they make is added to the logits of the image's own pixels, a third of it, so

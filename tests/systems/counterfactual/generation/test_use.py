@@ -2,6 +2,7 @@
 
 import functools
 import re
+import types
 from pathlib import Path
 
 import chex
@@ -203,3 +204,11 @@ def test_labels_are_numbers_or_the_names_of_folders():
     assert parse_labels('any,"a, b",c', 3, ("any", "a, b", "c")) == (0, 1, 2)
     with pytest.raises(ValueError, match="each 0 to 2, cat, dog, 7 or any, such as 1,any,0$"):
         parse_labels("cow,any,any", 3, names)
+
+
+def test_a_generator_of_other_classes_does_not_suit():
+    data = types.SimpleNamespace(classes=2, size=32, names=("cat", "dog"))
+    use.check_suits("runs/a", 2, 32, data, ("cat", "dog"))
+    use.check_suits("runs/a", 2, 32, data)  # published ones say nothing
+    with pytest.raises(ValueError, match="makes 1, 2 as classes, the data have cat, dog; choose"):
+        use.check_suits("runs/a", 2, 32, data, ("1", "2"))

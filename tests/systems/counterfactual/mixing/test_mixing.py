@@ -75,6 +75,7 @@ class Painted(NamedTuple):
 
     classes: int = 10
     size: int = 32
+    names: tuple[str, ...] = ()
 
     def draw(self, count):
         return {"images": np.full((count, 32, 32, 3), 255, np.uint8)}

@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -46,6 +48,20 @@ def test_a_detector_is_read_from_a_file_and_images_are_resized(file):
     other.write_text("no model")
     with pytest.raises(ValueError, match="detector: .* is no exported model of images"):
         detection.load_detector(str(other), 1)
+
+
+def test_pictures_without_faces_have_the_channels_of_the_run(tmp_path):
+    class Run(NamedTuple):
+        padded_shape: tuple
+
+    red = np.zeros((2, 8, 8, 3), np.uint8)
+    red[..., 0] = 255
+    np.savez(tmp_path / "red.npz", images=red)
+    read = detection._read(str(tmp_path / "red.npz"), Run((4, 4, 1)))
+    np.testing.assert_allclose(read, np.full((2, 4, 4, 1), 76 / 255), rtol=1e-6)  # its luma
+    np.savez(tmp_path / "many.npz", images=np.zeros((2, 8, 8, 7), np.uint8))
+    with pytest.raises(ValueError, match="7 channels are not allowed; the run's images have 1"):
+        detection._read(str(tmp_path / "many.npz"), Run((4, 4, 1)))
 
 
 def test_what_is_made_good():

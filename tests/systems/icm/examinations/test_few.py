@@ -1,9 +1,13 @@
+import json
+import shutil
+
 import numpy as np
 import pytest
 from systems.icm import tiny
 
+from icm_jax import data, parts
 from icm_jax.systems.icm.build import build_competition
-from icm_jax.systems.icm.examinations import few
+from icm_jax.systems.icm.examinations import EXAMINATIONS, few
 
 
 def test_transformed_images_are_few_and_of_originals_of_their_own():
@@ -30,6 +34,18 @@ def test_transformed_images_are_few_and_of_originals_of_their_own():
         few.with_few(config, splits, 11)
 
 
+def test_labels_and_losers_are_those_that_so_few_images_leave_room_for():
+    config, splits = tiny.icm(), tiny.splits()
+    # The first test images, of which some would be shown, are of another label.
+    there = np.arange(len(splits.test.labels)) >= 2 * len(config.mechanisms)
+    splits = splits._replace(test=splits.test._replace(labels=there.astype(np.int32)))
+    config.data.labels, config.batch_size, config.discriminator.losers = (1,), 8, 4
+    of, made = few.with_few(config, splits, 3)
+    assert (of.batch_size, of.discriminator.losers) == (6, 0)
+    (system,) = build_competition(of, made, [0])
+    assert len(system.phases) == 2
+
+
 def test_few_images_are_padded_before_they_are_transformed():
     config, splits = tiny.icm(), tiny.splits()
     side = splits.train.images.shape[1] + 4
@@ -51,6 +67,21 @@ def test_a_finished_run_is_examined(folder_run):
     (new,) = found["new"]
     assert new["count"] == 8 and found["few"] == []
     assert all(0 <= value <= 1 for value in (new["expert"], new["oracle"], *new["kept"]))
+
+
+def test_a_run_of_other_data_than_its_config_names_is_not_examined(folder_run, tmp_path):
+    workdir, config = folder_run
+    shutil.copytree(workdir, tmp_path / "run")
+    settings = few.SETTINGS.defaults()
+    settings.kind, settings.counts, settings.new = "few", (), ()
+    examine = EXAMINATIONS["few"].examine
+    own = parts.digest_of(data.load(config.data))
+    for digest in (own, f"{own}+0123"):  # given, but no others; and begun with other experts
+        (tmp_path / "run" / "data.json").write_text(json.dumps({"digest": digest}))
+        assert examine(tmp_path / "run", settings)["few"] == []
+    (tmp_path / "run" / "data.json").write_text(json.dumps({"digest": "0123"}))
+    with pytest.raises(ValueError, match="was given its data, which are not those that its config"):
+        examine(tmp_path / "run", settings)
 
 
 def test_means_are_over_mechanisms_and_seeds():

@@ -192,14 +192,14 @@ def test_accuracies_are_of_the_right_mechanisms():
         "gone": "c",
         "ways": {
             "experts, first half": {"accuracy": [0.8, 0.1, 1.0]},
-            "ten experts": {"accuracy": [0.5, 0.5, 0.7]},
+            "the whole bank": {"accuracy": [0.5, 0.5, 0.7]},
         },
     }
     assert forgetting.numbers(found) == pytest.approx(
         {
             "accuracy first, experts, first half": 0.9,
             "accuracy second, experts, first half": 0.1,
-            "accuracy gone, ten experts": 0.7,
+            "accuracy gone, the whole bank": 0.7,
         }
     )
     assert forgetting.tables([found])["ways"][1][1][3] == 0.7
