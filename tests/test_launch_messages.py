@@ -34,7 +34,7 @@ MNIST = "--config=configs/mnist.py"
         ([MNIST, "--config.experts.count=0"], "experts.count: 0 is not allowed; it must be at"),
         (
             [MNIST, "--config.nosuch=3"],
-            "no such field: nosuch; --help tells them all .in --config.no",
+            "no such field: nosuch; --help tells them all .in --c.*",
         ),
         (
             ["--config=configs/faces.py:any"],
