@@ -12,6 +12,7 @@ from systems.stable_features import tiny
 
 from icm_jax.supervised import Parameters
 from icm_jax.system import Phase, System
+from icm_jax.systems.stable_features import tofu as stable_tofu
 from icm_jax.systems.stable_features.build import build_seeds
 from icm_jax.systems.stable_features.channels import tasks
 from icm_jax.systems.stable_features.measures import worst_group
@@ -202,3 +203,21 @@ def test_validation_images_choose_where_the_config_says_so(method, tofu):
     seen = system.given["validation"]
     expected = (predicted(config, state.learner.parameters, seen) == seen["given"]).mean()
     np.testing.assert_allclose(score(system.phases[-1], state, system.given), expected, rtol=1e-6)
+
+
+def test_a_classifier_of_three_environments_is_chosen_on_both_others(monkeypatch):
+    config = transfer("tofu")
+    config.data.environments = (0.1, 0.2, 0.3)
+    system, asked = build(config), []
+
+    def predict(apply_batched, parameters, data, index):
+        asked.append(index)
+        return np.zeros(len(index), int)
+
+    monkeypatch.setattr(stable_tofu, "_COMPARED", 40)
+    monkeypatch.setattr(stable_tofu, "_predict", predict)
+    state = jax.jit(system.init)(jax.random.key(0))
+    for number in range(3):
+        system.phases[number].observe(state, system.given)
+        found = np.bincount(system.given["environment"][asked[-1]], minlength=4)
+        assert found.tolist() == [20 * (other != number) for other in range(3)] + [0]
