@@ -109,8 +109,7 @@ def learn_discriminator(
       key: typed key `[]`; of seed 0 where it is None.
 
     Raises:
-      ValueError: images are not allowed, as a call of the bank says, or there are fewer steps than
-        none.
+      ValueError: images are not allowed, as a call of the bank says, or `steps` is negative.
     """
     if steps < 0:
         raise ValueError(f"steps: {steps} is not allowed; it must be at least 0")

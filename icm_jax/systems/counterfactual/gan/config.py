@@ -19,7 +19,7 @@ from icm_jax.systems.counterfactual.generation.config import DISCRIMINATOR_FIELD
 # What a GAN is and how it learns, whatever it learns from.
 RECIPE_FIELDS: Fields = {
     "batch_size": Field(16, at_least(2), "images of a step, on all devices"),
-    "steps": Field(50_000, at_least(0), "steps; 40,000 or 50,000 in a reproduction"),
+    "steps": Field(50_000, at_least(0), "steps; those of a reproduction"),
     "generator": {
         "latent": Field(32, at_least(1), "numbers of noise"),
         "width": Field(64, at_least(1), "channels before the last convolution"),
@@ -56,7 +56,7 @@ SCHEMA = Schema(with_shared("conditional_gan", _FIELDS), _check)
 
 
 def recipe(choice: str) -> dict:
-    """The fields that a data set chooses: convolutions where textures are to be told.
+    """The fields that a data set chooses: steps, convolutions where textures are to be told.
 
     Raises:
       ValueError: there is no such data set.
@@ -64,6 +64,8 @@ def recipe(choice: str) -> dict:
     if choice not in SETS:
         raise ValueError(f"config: {choice!r} is not allowed; it must be one of {', '.join(SETS)}")
     fields: dict = {"data": data_of(choice)}
+    if choice in ("double_colored", "wildlife"):
+        fields["steps"] = 40_000
     if choice in ("wildlife", "folder"):
         fields["discriminator"] = {"kind": "conv", "width": 32}
     return fields

@@ -138,6 +138,7 @@ def test_a_classifier_learns_from_a_finished_gan(tmp_path):
 
 def test_sets_of_textures_have_convolutions_that_tell():
     assert recipe("colored") == {"data": {"set": "colored"}}
+    assert recipe("double_colored") == {"data": {"set": "double_colored"}, "steps": 40_000}
     assert recipe("wildlife")["discriminator"]["kind"] == "conv"
     with pytest.raises(ValueError, match="^config: 'cgn' is not allowed; it must be one of col"):
         recipe("cgn")
