@@ -93,6 +93,9 @@ SHORTER = {
         "gan_recipe.steps": (50_000, 20),
     },
 }
+SHORTER["counterfactual_amount"] = SHORTER["invariant_classifier"] | {
+    "gan_recipe.steps": (40_000, 20)
+}
 SHORTER["detection"] = SHORTER["faces_transfer"] = {"competition.steps": (1200, 600)}
 # The variants of the short form of a study, where it has not all.
 FEWER = {
