@@ -102,10 +102,10 @@ def _config() -> tuple[ConfigDict, str]:
         if _MODE.value in experiment.MODES and "variants" in _CONFIG.value:
             raise ValueError(f"--config: {file} is a study; add --mode=study, or --mode=examine")
         return _CONFIG.value, Path(file).stem
-    if _MODE.value == "evaluate" and _WORKDIR.value:
-        return configs.from_workdir(_path(_WORKDIR)), ""
     if _MODE.value == "evaluate":
-        raise ValueError("--workdir: missing; --mode=evaluate needs that of a finished run")
+        if not _WORKDIR.value:
+            raise ValueError("--workdir: missing; --mode=evaluate needs that of a finished run")
+        return configs.from_workdir(_path(_WORKDIR)), ""
     raise ValueError("--config: missing; for example --config=configs/mnist.py")
 
 

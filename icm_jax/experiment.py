@@ -73,6 +73,7 @@ def run(
       ValueError: for a config or mode that cannot run.
       FileNotFoundError: if the data are not there.
       WorkdirError, CheckpointError, NotFinite, Interrupted: see `icm_jax.training.train`.
+      OutOfMemory: there is not enough for this config.
     """
     if mode not in MODES:
         raise ValueError(f"mode: {mode!r} is unknown; choose one of {', '.join(MODES)}")

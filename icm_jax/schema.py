@@ -13,8 +13,6 @@ from ml_collections import ConfigDict
 from icm_jax.data import SOURCES
 from icm_jax.networks.compute import CONVOLUTIONS, PRECISIONS
 
-_TOO_LARGE = 2**31
-
 # What a value of the default's type must be, in words and as a function.
 Allowed = tuple[str, Callable[[Any], bool]]
 
@@ -26,8 +24,7 @@ class Field(NamedTuple):
       default: its value where nothing else is said; other values are of the same type.
       allowed: its rule. That of a tuple looks at the types in it; the type itself is checked.
       text: one line of description, with the unit of the value.
-      of: who alone uses it: values of a `kind`, `method`, `source`, ...; all where
-        empty.
+      of: who alone uses it: values of a `kind`, `method`, `source`, ...; all where empty.
     """
 
     default: Any
@@ -200,7 +197,7 @@ def at_least(low: float) -> Allowed:
 
 
 def _is_too_large(value: float) -> bool:
-    return type(value) is int and value >= _TOO_LARGE
+    return type(value) is int and value >= 2**31
 
 
 def positive() -> Allowed:

@@ -45,20 +45,6 @@ class Restored(NamedTuple):
     meta: dict
 
 
-def has_checkpoints(folder: Path) -> bool:
-    """Whether a run has saved anything in a folder."""
-    path = folder / "checkpoints"
-    return path.is_dir() and any(path.iterdir())
-
-
-def read_newest(folder: Path, keep: int) -> Restored | None:
-    """As `Checkpoints.restore`, of a folder in which nothing is made."""
-    if not has_checkpoints(folder):
-        return None
-    with contextlib.closing(Checkpoints(folder, keep)) as saved:
-        return saved.restore()
-
-
 class Checkpoints:
     """The newest `keep` checkpoints of a run, in `<folder>/checkpoints`."""
 

@@ -1,5 +1,6 @@
 """A finished run, to be used: its config, its summary and what its checkpoints hold."""
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from icm_jax.config import from_workdir
 from icm_jax.schema import Schema, validate
 from icm_jax.system import PyTree
 from icm_jax.training import stacking
-from icm_jax.training.checkpoints import Leaves, has_checkpoints, read_newest
+from icm_jax.training.checkpoints import Checkpoints, Leaves, Restored
 from icm_jax.training.steps import saved_state
 from icm_jax.training.workdir import WorkdirError, read_json
 
@@ -87,6 +88,20 @@ class Finished(NamedTuple):
             of_all = from_workdir(folder.parent)
             return folder.parent, seed - of_all.seed, of_all.replicas
         raise WorkdirError(f"workdir: there are no checkpoints in {folder}")
+
+
+def has_checkpoints(folder: Path) -> bool:
+    """Whether a run has saved anything in a folder."""
+    path = folder / "checkpoints"
+    return path.is_dir() and any(path.iterdir())
+
+
+def read_newest(folder: Path, keep: int) -> Restored | None:
+    """As `Checkpoints.restore`, of a folder in which nothing is made."""
+    if not has_checkpoints(folder):
+        return None
+    with contextlib.closing(Checkpoints(folder, keep)) as saved:
+        return saved.restore()
 
 
 def require(folder: Path) -> None:

@@ -12,7 +12,7 @@ import jax
 from icm_jax import environment, paths
 from icm_jax.system import PyTree
 from icm_jax.training import finished, shared, stacking, table
-from icm_jax.training.checkpoints import Checkpoints, read_newest
+from icm_jax.training.checkpoints import Checkpoints
 from icm_jax.training.devices import Devices, is_alone, is_writer
 from icm_jax.training.position import Every, Position, from_meta
 from icm_jax.training.records import Records
@@ -229,7 +229,7 @@ def _finished(
     runs: Sequence[Seeded], folder: Path, keep: int
 ) -> tuple[list[Position], list[PyTree]]:
     """Where finished runs ended, and their final states."""
-    restored = read_newest(folder, keep)
+    restored = finished.read_newest(folder, keep)
     system, count = runs[0].system, len(runs)
     positions = from_meta(restored.meta) if restored else _first(runs)
     if restored is None or any(position.left(system) for position in positions):

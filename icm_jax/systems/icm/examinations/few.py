@@ -1,9 +1,9 @@
 """Few examples: experts that compete for a handful of transformed images, beside taught ones.
 
 The transformed images are made once, so that what is random in a mechanism is fixed in them, and
-each comes from an original of its own. An oracle is given as many true pairs, in which what
-is random is drawn anew at each use. Then an eleventh
-mechanism, of which there are few images, is learned by one new expert beside finished ones.
+each comes from an original of its own. An oracle is given as many true pairs, in which
+what is random is drawn anew at each use. Then an eleventh mechanism, of which there are few images,
+is learned by one new expert beside finished ones.
 """
 
 import functools

@@ -24,6 +24,7 @@ from icm_jax.systems.risk.detection.sampling import (
 )
 from icm_jax.systems.risk.groups import FACE
 from icm_jax.systems.risk.wrappers import Risk
+from icm_jax.systems.risk.wrappers.bank import forget
 
 PyTree = Any
 Data = Mapping[str, PyTree]
@@ -209,13 +210,10 @@ def _clean(detector: Detector, state: State, data: Data, key: jax.Array) -> Stat
 
 
 def _fill(detector: Detector, variables: PyTree, images: np.ndarray, order: np.ndarray) -> PyTree:
-    """The variables with the latents of the images at `order`, and no others, in the banks.
-
-    Latents of a network that has since changed mean nothing.
-    """
+    """The variables with the latents of the images at `order`, and no others, in the banks."""
     if not detector.config.model.density:
         return variables
-    variables = {**variables, "risk": jax.tree.map(jnp.zeros_like, variables["risk"])}
+    variables = forget(variables)
     order = order[: detector.config.model.bank]
     for first in range(0, len(order), _CHUNK):
         index = np.arange(first, first + _CHUNK)

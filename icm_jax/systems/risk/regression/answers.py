@@ -11,7 +11,7 @@ import numpy as np
 from icm_jax.systems.risk.regression.data import Rows
 from icm_jax.systems.risk.regression.steps import Learner, Models, State
 from icm_jax.systems.risk.wrappers import Risk, combine
-from icm_jax.systems.risk.wrappers.bank import Bank
+from icm_jax.systems.risk.wrappers.bank import Bank, forget
 from icm_jax.systems.risk.wrappers.controller import Controller
 from icm_jax.systems.risk.wrappers.network import Variables
 from icm_jax.systems.risk.wrappers.wrap import AnyModel
@@ -108,14 +108,10 @@ def make_answer(models: Models) -> Callable[[Mapping[str, Learner], Rows, Asked]
 
 
 def make_observe(models: Models) -> Callable[[State, Mapping[str, Rows]], State]:
-    """`(state, data) -> state` whose banks know the present latents of training rows, compiled.
-
-    Banks are filled anew: latents of a network that has since changed mean nothing.
-    """
+    """`(state, data) -> state` whose banks know the present latents of training rows, compiled."""
 
     def of_split(model, variables, features, counts):
-        empty = jax.tree.map(jnp.zeros_like, variables["risk"])
-        return model.observe({**variables, "risk": empty}, features, counts)
+        return model.observe(forget(variables), features, counts)
 
     @jax.jit
     def observe(state: State, data: Mapping[str, Rows]) -> State:

@@ -1,6 +1,7 @@
 """A bank of latents that a model has seen: a queue of which only what was filled counts."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -44,6 +45,14 @@ class WhitenedBank(NamedTuple):
 def empty_bank(size: int, width: int) -> Bank:
     """A bank without latents, for `size` of `width` numbers."""
     return Bank(jnp.zeros((size, width)), jnp.int32(0))
+
+
+def forget(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of a model, or of several side by side, with empty banks.
+
+    Latents of a network that has since changed mean nothing.
+    """
+    return {**variables, "risk": jax.tree.map(jnp.zeros_like, variables["risk"])}
 
 
 def empty_whitened(size: int, width: int) -> WhitenedBank:

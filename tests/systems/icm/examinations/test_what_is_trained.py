@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from icm_jax import data, restore
-from icm_jax.systems.icm.examinations import few, forgetting, rivals
+from icm_jax.systems.icm.examinations import few, forgetting, recombination, rivals
 from icm_jax.systems.icm.examinations.trained import Measured
 from icm_jax.systems.icm.state import State
 
@@ -45,14 +45,10 @@ def trained(monkeypatch):
     def measure_bank(restorer, specs, asked):
         return Measured(np.full(len(specs), float(restorer.state.share[0])), np.eye(len(specs)))
 
-    for module in (forgetting, few, rivals, forgetting.train_half.__globals__):
-        stands = {"train_bank": train_bank, "train_part": train_part, "measure_bank": measure_bank}
-        for name, stand in stands.items():
-            if isinstance(module, dict):
-                if name in module:
-                    monkeypatch.setitem(module, name, stand)
-            elif hasattr(module, name):
-                monkeypatch.setattr(module, name, stand)
+    for stand in (train_bank, train_part, measure_bank):
+        for module in (few, forgetting, recombination, rivals):
+            if hasattr(module, stand.__name__):
+                monkeypatch.setattr(module, stand.__name__, stand)
     return asked
 
 
